@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/* The table of messages: what each weighs and carries. */
+#include "ipc/proto.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "ipc/fd.h"
+
+const struct msg_spec msg_specs[MSG_TYPES] = {
+	[MSG_CONFIG] = { "CONFIG", sizeof(struct msg_config), 0, true },
+	[MSG_FD] = { "FD", sizeof(struct msg_fd), 1, true },
+	[MSG_START] = { "START", sizeof(struct msg_plain), 0, true },
+	[MSG_STATS_REQUEST] = { "STATS?", sizeof(struct msg_plain), 0, true },
+	[MSG_PING] = { "PING", sizeof(struct msg_ping), 0, true },
+	[MSG_LINK] = { "LINK", sizeof(struct msg_link), 0, true },
+	[MSG_PAUSE] = { "PAUSE", sizeof(struct msg_plain), 0, true },
+	[MSG_RESUME] = { "RESUME", sizeof(struct msg_plain), 0, true },
+	[MSG_STOP] = { "STOP", sizeof(struct msg_plain), 0, true },
+	[MSG_READY] = { "READY", sizeof(struct msg_plain), 1, false },
+	[MSG_STATS] = { "STATS", sizeof(struct msg_stats), 0, false },
+	[MSG_PING_RESULT] = { "PING-RESULT", sizeof(struct msg_ping_result), 0,
+			      false },
+	[MSG_EVENT] = { "EVENT", sizeof(struct msg_event), 0, false },
+	[MSG_LOG] = { "LOG", sizeof(struct msg_log), 0, false },
+};
+
+/* No padding: what isn't a field would carry memory across the boundary. */
+static_assert(sizeof(struct msg_header) == 16, "header");
+static_assert(sizeof(struct msg_config) == 16 + 8 + 32 + 8 + 8 + 16 + 8,
+	      "CONFIG has no padding");
+static_assert(sizeof(struct msg_ping) == 16 + 16 + 16, "PING has no padding");
+static_assert(sizeof(struct msg_ping_result) == 16 + 24, "PING-RESULT");
+static_assert(sizeof(struct msg_log) == 16 + 8 + MSG_LOG_TEXT, "LOG");
+
+static const char *const stat_names[] = {
+#define X(id, name) [STAT_##id] = name,
+	STATS_TABLE(X)
+#undef X
+};
+static_assert(ARRAY_SIZE(stat_names) == STATS, "a name per counter");
+
+const char *stat_name(enum counter counter)
+{
+	return (unsigned int)counter < STATS ? stat_names[counter] : "?";
+}
+
+const char *vmproc_exit_name(int status)
+{
+	static const struct {
+		int status;
+		const char *name;
+	} exits[] = {
+		{ VMPROC_EXIT_OK, "done" },
+		{ VMPROC_EXIT_TAP_GONE, "TAP deleted" },
+		{ VMPROC_EXIT_INTERNAL, "internal error" },
+		{ VMPROC_EXIT_OS, "refused by the kernel" },
+		{ VMPROC_EXIT_ORPHAN, "supervisor gone" },
+		{ VMPROC_EXIT_CAGE, "cage not closed" },
+		{ VMPROC_EXIT_PROTOCOL, "protocol error" },
+		{ VMPROC_EXIT_CONFIG, "bad configuration" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(exits); i++)
+		if (exits[i].status == status)
+			return exits[i].name;
+	return NULL;
+}
+
+bool vm_name_valid(const char *name)
+{
+	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	return length > 0 && length <= VM_NAME_MAX && name[length] == '\0' &&
+	       name[0] != '-';
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the supervisor and a VM process say to each other: the messages, their
+ * exact sizes, and the descriptors that travel beside them.
+ *
+ * The channel is an AF_UNIX SOCK_SEQPACKET pair. One packet is one message: a
+ * struct msg_header, then the body of its type, nothing more. Natural
+ * alignment, host byte order unless a field says otherwise, no pointers.
+ * Addresses are in network byte order, as they are on the wire.
+ */
+#ifndef VMSUP_IPC_PROTO_H
+#define VMSUP_IPC_PROTO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <netinet/in.h>
+
+#define PROTO_VERSION 1
+/* Where a VM process finds its end of the channel. */
+#define PROTO_CHANNEL_FD 3
+/* No message carries more descriptors than this. */
+#define PROTO_MAX_FDS 1
+
+#define VM_NAME_MAX 31 /* [a-z0-9][a-z0-9-]{0,30} */
+
+enum msg_type {
+	MSG_NONE, /* never sent: a zeroed packet is an error */
+	/* to the VM process */
+	MSG_CONFIG,
+	MSG_FD,
+	MSG_START,
+	MSG_STATS_REQUEST, /* also the heartbeat */
+	MSG_PING,
+	MSG_LINK,
+	MSG_PAUSE,
+	MSG_RESUME,
+	MSG_STOP,
+	/* from the VM process */
+	MSG_READY,
+	MSG_STATS,
+	MSG_PING_RESULT,
+	MSG_EVENT,
+	MSG_LOG,
+	MSG_TYPES
+};
+
+enum fd_role {
+	FD_ROLE_CHANNEL, /* there before the first message */
+	FD_ROLE_TAP,
+	FD_ROLE_FILTER, /* sealed memfd: the stage 2 program, struct sock_filter[] */
+	FD_ROLE_LISTENER, /* from the VM process, with READY */
+	FD_ROLES
+};
+
+enum guest_kind {
+	GUEST_BUILTIN,
+	GUEST_KINDS
+};
+
+struct msg_header {
+	uint16_t type;
+	uint16_t reserved; /* zero */
+	uint32_t size; /* of the whole message, this header included */
+	uint64_t generation; /* of the VM process, counted from 1 */
+};
+
+struct msg_config {
+	struct msg_header header;
+	uint32_t version; /* PROTO_VERSION */
+	uint32_t guest; /* enum guest_kind */
+	char name[VM_NAME_MAX + 1];
+	uint8_t mac[6];
+	uint16_t mtu; /* bytes of IP in a frame */
+	struct in_addr ipv4;
+	uint32_t ipv4_prefix; /* 0 to 32 */
+	struct in6_addr ipv6; /* unspecified: link-local only */
+	uint32_t ipv6_prefix; /* 0 to 128 */
+	uint32_t reserved;
+};
+
+struct msg_fd {
+	struct msg_header header;
+	uint32_t role; /* enum fd_role */
+	uint32_t index; /* among those of its role, from 0 */
+};
+
+/* START, STATS_REQUEST, PAUSE, RESUME, STOP and READY say it all by type. */
+struct msg_plain {
+	struct msg_header header;
+};
+
+struct msg_ping {
+	struct msg_header header;
+	uint32_t id; /* comes back in the result */
+	uint16_t payload_bytes; /* ICMP payload, 0 to PING_PAYLOAD_MAX */
+	uint16_t sequence;
+	uint32_t timeout_ms;
+	uint32_t family; /* AF_INET or AF_INET6 */
+	union {
+		struct in_addr ipv4;
+		struct in6_addr ipv6;
+	} target;
+};
+#define PING_PAYLOAD_MAX 65000
+
+struct msg_link {
+	struct msg_header header;
+	uint32_t mtu; /* as the TAP has it now */
+	uint32_t reserved;
+};
+
+/*
+ * Counters of one VM process, from its start. Frames and bytes are the VM's
+ * view: rx is what was read from the TAP, dropped ones included. Every frame
+ * that is neither answered nor consumed is counted under exactly one reason.
+ */
+#define STATS_TABLE(X)                                                         \
+	X(RX_FRAMES, "rx_frames")                                              \
+	X(RX_BYTES, "rx_bytes")                                                \
+	X(TX_FRAMES, "tx_frames")                                              \
+	X(TX_BYTES, "tx_bytes")                                                \
+	X(RX_DROP_SHORT, "rx_drop_short") /* cut off within a header */        \
+	X(RX_DROP_LONG, "rx_drop_long") /* over the receive buffer */          \
+	X(RX_DROP_FOREIGN, "rx_drop_foreign") /* for another MAC or address */ \
+	X(RX_DROP_ETHERTYPE, "rx_drop_ethertype") /* not ARP, IPv4, IPv6 */    \
+	X(RX_DROP_PROTOCOL, "rx_drop_protocol") /* not ICMP or a type unused */\
+	X(RX_DROP_MALFORMED, "rx_drop_malformed") /* version, length, field */ \
+	X(RX_DROP_CHECKSUM, "rx_drop_checksum")                                \
+	X(RX_DROP_FRAGMENT, "rx_drop_fragment") /* reassembly limit, timeout */\
+	X(TX_DROP_LINK_DOWN, "tx_drop_link_down") /* EIO */                    \
+	X(TX_DROP_FULL, "tx_drop_full") /* EAGAIN, ENOBUFS */                  \
+	X(TX_DROP_ERROR, "tx_drop_error") /* any other refusal */              \
+	X(TX_DROP_UNRESOLVED, "tx_drop_unresolved") /* next hop unknown */
+
+enum counter {
+#define X(id, name) STAT_##id,
+	STATS_TABLE(X)
+#undef X
+	STATS
+};
+#define STAT_RX_DROP_FIRST STAT_RX_DROP_SHORT
+#define STAT_TX_DROP_FIRST STAT_TX_DROP_LINK_DOWN
+
+struct msg_stats {
+	struct msg_header header;
+	uint64_t counters[STATS]; /* by enum counter */
+};
+
+enum ping_status {
+	PING_REPLY,
+	PING_TIMEOUT,
+	PING_UNREACHABLE, /* no neighbour answered for the next hop */
+	PING_BUSY, /* too many pings under way */
+	PING_STATUSES
+};
+
+struct msg_ping_result {
+	struct msg_header header;
+	uint32_t id;
+	uint32_t status; /* enum ping_status */
+	uint64_t rtt_ns; /* of a reply */
+	uint32_t ttl; /* of a reply: TTL or hop limit */
+	uint32_t payload_bytes; /* of a reply */
+};
+
+enum guest_event {
+	GUEST_PAUSED,
+	GUEST_RESUMED,
+	GUEST_EVENTS
+};
+
+struct msg_event {
+	struct msg_header header;
+	uint32_t event; /* enum guest_event */
+	uint32_t reserved;
+};
+
+#define MSG_LOG_TEXT 240
+struct msg_log {
+	struct msg_header header;
+	uint32_t level; /* enum log_level */
+	uint32_t length; /* of text, without NUL; below MSG_LOG_TEXT */
+	char text[MSG_LOG_TEXT];
+};
+
+union msg {
+	struct msg_header header;
+	struct msg_config config;
+	struct msg_fd fd;
+	struct msg_ping ping;
+	struct msg_link link;
+	struct msg_stats stats;
+	struct msg_ping_result ping_result;
+	struct msg_event event;
+	struct msg_log log;
+};
+
+/* What both sides must know of a type before they look at its body. */
+struct msg_spec {
+	const char *name;
+	uint32_t size; /* of the whole message; 0: no such type */
+	uint8_t fds; /* descriptors beside it, exactly */
+	bool to_vmproc;
+};
+
+extern const struct msg_spec msg_specs[MSG_TYPES];
+
+/* How a VM process says why it ends (exit status). */
+enum vmproc_exit {
+	VMPROC_EXIT_OK = 0, /* stopped because it was asked to */
+	VMPROC_EXIT_TAP_GONE = 69, /* the TAP was deleted */
+	VMPROC_EXIT_INTERNAL = 70, /* a bug of its own */
+	VMPROC_EXIT_OS = 71, /* the kernel refused something it must have */
+	VMPROC_EXIT_ORPHAN = 72, /* the supervisor went away */
+	VMPROC_EXIT_CAGE = 73, /* a stage of the cage could not be closed */
+	VMPROC_EXIT_PROTOCOL = 76, /* the supervisor said something unexpected */
+	VMPROC_EXIT_CONFIG = 78, /* bad configuration: never retried */
+};
+
+/* "TAP deleted" and so on; NULL for a status that isn't of that list. */
+const char *vmproc_exit_name(int status);
+
+/* The name of a counter, as in STATS_TABLE. */
+const char *stat_name(enum counter counter);
+
+/* True if name is a VM name: [a-z0-9][a-z0-9-]{0,30}. */
+bool vm_name_valid(const char *name);
+
+#endif
