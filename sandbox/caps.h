@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+/* The supervisor cuts its own power. */
+#ifndef VMSUP_SANDBOX_CAPS_H
+#define VMSUP_SANDBOX_CAPS_H
+
+/*
+ * Should: leave the supervisor, once it serves, with the capabilities of the
+ * list in caps.c, in no set more, and no way to gain others. Mustn't: be called
+ * before the run directory, the room and the control socket are there. 0 or
+ * -errno with the reason logged.
+ */
+int caps_cut(void);
+
+#endif

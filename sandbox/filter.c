@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * System call allow-lists by role.
+ *
+ * Theory of operation: a list names every call that a role makes, each with
+ * its reason; arguments are pinned where a call could do more than the reason
+ * says. What isn't listed is refused:
+ *
+ * - In a VM process it is notified (SECCOMP_RET_USER_NOTIF): the call waits,
+ *   unexecuted, until the supervisor has recorded it and killed the process.
+ * - In the supervisor it gets ENOSYS, by way of SECCOMP_RET_TRACE with no
+ *   tracer. ENOSYS by SECCOMP_RET_ERRNO would be the plain way, but VM
+ *   processes inherit this filter, and ERRNO comes before USER_NOTIF where
+ *   filters disagree: a call would be refused without the supervisor hearing of
+ *   it. TRACE comes after USER_NOTIF.
+ *
+ * Calls without pinned arguments are decided by the kernel's per-call bitmap,
+ * without running the program: read and write of the work loop are such.
+ */
+#include "sandbox/filter.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "ipc/proto.h"
+
+struct rule {
+	int syscall;
+	unsigned int pins; /* how many of the comparisons count */
+	struct scmp_arg_cmp pin[2];
+};
+
+struct role {
+	const char *name;
+	uint32_t refused; /* the default action */
+	const struct rule *rules;
+	size_t count;
+};
+
+#define ANY(call) { .syscall = SCMP_SYS(call) }
+#define PIN(call, arg, value)                                                  \
+	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
+	  .pin = { { arg, SCMP_CMP_EQ, value, 0 } } }
+#define PIN_MASK(call, arg, mask, value)                                       \
+	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
+	  .pin = { { arg, SCMP_CMP_MASKED_EQ, mask, value } } }
+
+/* clang-format off: one call, one reason, one line */
+static const struct rule builtin_rules[] = {
+	ANY(read), /* frames from the TAP */
+	ANY(write), /* frames to the TAP */
+	ANY(epoll_wait), /* the work loop */
+	PIN(epoll_ctl, 1, EPOLL_CTL_MOD), /* pause and resume the TAP */
+	PIN(recvmsg, 0, PROTO_CHANNEL_FD), /* messages */
+	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* answers */
+	ANY(close), /* its own copy of the filter's listener */
+	ANY(clock_gettime), /* where the vDSO can't tell the time */
+	ANY(exit_group), /* the end */
+};
+
+/* PROT_EXEC is never asked for once the supervisor runs. */
+#define NO_EXEC(call) PIN_MASK(call, 2, PROT_EXEC, 0)
+
+static const struct rule supervisor_rules[] = {
+	/* the loop and what it watches */
+	ANY(epoll_wait), /* the loop */
+	ANY(epoll_ctl), /* sources come and go */
+	ANY(epoll_create1), /* vmproc: a loop of its own */
+	ANY(read), /* signalfd, memory statistics, /proc */
+	ANY(pread64), /* vmproc: the filter of stage 2 */
+	ANY(write), /* the log, cgroup limits */
+	ANY(writev), /* libc's last words */
+	ANY(close), /* descriptors */
+	ANY(lseek), /* stdio on /proc files */
+	ANY(clock_gettime), /* where the vDSO can't tell the time */
+	ANY(nanosleep), /* libnl, between tries */
+	ANY(clock_nanosleep), /* the same on newer libcs */
+	ANY(restart_syscall), /* after a stop and continue */
+	ANY(poll), /* libnl waits for answers */
+	ANY(ppoll), /* the same on newer libcs */
+	/* memory */
+	ANY(brk), /* heap */
+	NO_EXEC(mmap), /* heap, never code */
+	NO_EXEC(mprotect), /* guard pages, RELRO of vmproc, never code */
+	ANY(munmap), /* heap */
+	ANY(mremap), /* heap */
+	ANY(madvise), /* gives heap back */
+	/* sockets: netlink and local ones only */
+	PIN(socket, 0, AF_UNIX), /* the control socket's peers, syslog */
+	PIN(socket, 0, AF_NETLINK), /* links */
+	PIN(socketpair, 0, AF_UNIX), /* a channel for each VM process */
+	ANY(bind), /* netlink */
+	ANY(getsockname), /* netlink: our port */
+	ANY(setsockopt), /* netlink: buffer sizes */
+	ANY(getsockopt), /* SO_PEERCRED */
+	ANY(accept4), /* control clients */
+	ANY(sendmsg), /* channels, netlink, control replies */
+	ANY(recvmsg), /* channels, netlink, control calls */
+	ANY(sendto), /* control replies */
+	ANY(recvfrom), /* control calls */
+	ANY(shutdown), /* control clients that are cut off */
+	/* descriptors and files */
+	ANY(ioctl), /* TAPs; seccomp notifications */
+	ANY(fcntl), /* close-on-exec, OFD locks on uids */
+	ANY(dup), /* the starter's connection */
+	ANY(dup2), /* stage 1 */
+	ANY(dup3), /* stage 1 */
+	ANY(close_range), /* stage 1 */
+	ANY(openat), /* /dev/net/tun, /proc/PID/status, cgroups, the log */
+	ANY(newfstatat), /* stdio; sizes */
+	ANY(fstat), /* the same on older libcs */
+	ANY(mkdirat), /* a VM's cgroup */
+	ANY(mkdir), /* the same on older libcs */
+	ANY(unlinkat), /* the run directory, cgroups */
+	ANY(unlink), /* the same on older libcs */
+	ANY(rmdir), /* the same on older libcs */
+	ANY(renameat), /* the log's rotation */
+	ANY(getdents64), /* what is left in a cgroup */
+	ANY(readlink), /* vmproc: libc's start */
+	ANY(readlinkat), /* the same on newer libcs */
+	ANY(umask), /* stage 1 */
+	/* processes */
+	ANY(clone3), /* a VM process, with a pidfd, into its cgroup */
+	PIN(execveat, 4, AT_EMPTY_PATH), /* vmproc, by descriptor only */
+	ANY(waitid), /* how a VM process ended */
+	ANY(pidfd_send_signal), /* the only way a VM process is signalled */
+	ANY(exit), /* the end */
+	ANY(exit_group), /* the end */
+	ANY(getpid), /* libnl, the log */
+	ANY(gettid), /* abort */
+	ANY(tgkill), /* abort */
+	ANY(rt_sigaction), /* stage 1: defaults */
+	ANY(rt_sigprocmask), /* stage 1: none blocked */
+	ANY(rt_sigreturn), /* no handler, but libc may have one */
+	ANY(getrandom), /* jitter, seeds; vmproc: libc's start */
+	ANY(sysinfo), /* qsort's memory bound */
+	/* stage 1, in the child */
+	ANY(setsid), /* a session of its own */
+	ANY(setns), /* into the room */
+	ANY(setrlimit), /* limits */
+	ANY(prlimit64), /* the same on newer libcs; vmproc: libc's start */
+	ANY(setgroups), /* none */
+	ANY(setresgid), /* the VM's own */
+	ANY(setresuid), /* the VM's own */
+	ANY(prctl), /* bounding set, no new privileges, not dumpable, MDWE */
+	ANY(capset), /* none */
+	/* vmproc, from its exec to the end of stage 2 */
+	ANY(arch_prctl), /* libc's start: thread pointer */
+	ANY(set_tid_address), /* libc's start */
+	ANY(set_robust_list), /* libc's start */
+	ANY(rseq), /* libc's start */
+	ANY(uname), /* libc's start, on some versions */
+	ANY(landlock_create_ruleset), /* stage 2 */
+	ANY(landlock_restrict_self), /* stage 2 */
+	ANY(seccomp), /* stage 2 */
+};
+/* clang-format on */
+
+static const struct role roles[] = {
+	[FILTER_SUPERVISOR] = { "supervisor", SCMP_ACT_TRACE(0),
+				supervisor_rules,
+				ARRAY_SIZE(supervisor_rules) },
+	[FILTER_BUILTIN] = { "builtin", SCMP_ACT_NOTIFY, builtin_rules,
+			     ARRAY_SIZE(builtin_rules) },
+};
+static_assert(ARRAY_SIZE(roles) == FILTER_ROLES, "a list for each role");
+
+static int refuse(const struct role *role, const char *step, int error)
+{
+	log_error("cannot make the %s filter: %s: %s (vmsup check says what "
+		  "this kernel lacks)",
+		  role->name, step, strerror(-error));
+	return error;
+}
+
+/* NULL with errno set. */
+static scmp_filter_ctx compile(const struct role *role)
+{
+	scmp_filter_ctx ctx = seccomp_init(role->refused);
+	int error;
+
+	if (!ctx) {
+		refuse(role, "seccomp_init", -EINVAL);
+		return NULL;
+	}
+	/* another architecture's calls: not even notified */
+	error = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
+				 SCMP_ACT_KILL_PROCESS);
+	for (size_t i = 0; i < role->count && !error; i++)
+		error = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
+					       role->rules[i].syscall,
+					       role->rules[i].pins,
+					       role->rules[i].pin);
+	if (error) {
+		refuse(role, "add a rule", error);
+		seccomp_release(ctx);
+		return NULL;
+	}
+	return ctx;
+}
+
+int filter_export(enum filter_role role)
+{
+	scmp_filter_ctx ctx = compile(&roles[role]);
+	cleanup_fd int fd = -1;
+	int error;
+
+	if (!ctx)
+		return -EINVAL;
+	fd = memfd_create("vmsup-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	error = fd < 0 ? -errno : seccomp_export_bpf(ctx, fd);
+	seccomp_release(ctx);
+	if (error)
+		return refuse(&roles[role], "export", error);
+	/* handed to VM processes: nobody may change it any more */
+	if (fcntl(fd, F_ADD_SEALS,
+		  F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		return refuse(&roles[role], "seal", -errno);
+	return steal_fd(&fd);
+}
+
+int filter_load(enum filter_role role)
+{
+	scmp_filter_ctx ctx = compile(&roles[role]);
+	int error;
+
+	if (!ctx)
+		return -EINVAL;
+	error = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return error ? refuse(&roles[role], "load", error) : 0;
+}
+
+const char *filter_syscall(enum filter_role role, size_t index)
+{
+	static char name[32];
+
+	if (index >= roles[role].count)
+		return NULL;
+	filter_syscall_name(roles[role].rules[index].syscall, name,
+			    sizeof(name));
+	return name;
+}
+
+void filter_syscall_name(int number, char *name, size_t bytes)
+{
+	char *found = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE,
+						       number);
+
+	if (found)
+		snprintf(name, bytes, "%s", found);
+	else
+		snprintf(name, bytes, "#%d", number);
+	free(found);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/* System call allow-lists by role, made with libseccomp. Supervisor's side. */
+#ifndef VMSUP_SANDBOX_FILTER_H
+#define VMSUP_SANDBOX_FILTER_H
+
+#include <stddef.h>
+
+enum filter_role {
+	FILTER_SUPERVISOR, /* also bounds what is inherited across exec */
+	FILTER_BUILTIN, /* a VM process with the builtin guest, after stage 2 */
+	FILTER_ROLES
+};
+
+/* The filter of a role as a sealed memfd of struct sock_filter[], for
+ * stage2_close(). The caller's, or -errno with the reason logged. */
+int filter_export(enum filter_role role);
+
+/* Loads a role's filter into the calling process, for good; what it refuses
+ * gets ENOSYS. 0 or -errno with the reason logged. */
+int filter_load(enum filter_role role);
+
+/* The name of the index-th system call of a role's list; NULL past the end. */
+const char *filter_syscall(enum filter_role role, size_t index);
+
+/* Writes the name of system call number into name, "#NUMBER" if unknown. */
+void filter_syscall_name(int number, char *name, size_t bytes);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/* The empty room that every VM process lives in: namespaces with nothing. */
+#ifndef VMSUP_SANDBOX_ROOM_H
+#define VMSUP_SANDBOX_ROOM_H
+
+#include <stdint.h>
+
+enum room_namespace {
+	ROOM_NET, /* no interface but a loopback that is down */
+	ROOM_IPC,
+	ROOM_UTS,
+	ROOM_MNT, /* an empty read-only root; entered last: it moves "/" */
+	ROOM_NAMESPACES
+};
+
+struct room {
+	int ns_fd[ROOM_NAMESPACES]; /* owned; what setns(2) takes */
+};
+
+/*
+ * Builds the room, using the existing directory scratch as a mount point that
+ * only the room's own mount namespace ever sees. Needs CAP_SYS_ADMIN. 0, or
+ * -errno with the reason logged.
+ */
+int room_init(struct room *room, const char *scratch);
+void room_uninit(struct room *room);
+
+/* Moves the calling process into the room; it stands in its empty root then.
+ * Needs CAP_SYS_ADMIN and CAP_SYS_CHROOT. 0 or -errno. */
+int room_enter(const struct room *room);
+
+/* "net", "ipc", "uts", "mnt": as in /proc/PID/ns. */
+const char *room_namespace_name(enum room_namespace ns);
+
+/* The inode that names a namespace of the room (stat of its descriptor); 0 if
+ * it can't be told. */
+uint64_t room_inode(const struct room *room, enum room_namespace ns);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Stage 1 of the cage: between fork and exec of a VM process.
+ *
+ * Theory of operation: the child of the supervisor still has the supervisor's
+ * rights, so it runs only what is in this file, in an order where every step
+ * still has the right it needs and gives up one that no later step needs. The
+ * last step is execveat() of a program that was opened long before: from there
+ * on nothing of the supervisor's memory, environment or descriptors is left.
+ * Should a step fail, the child says so on the channel and dies; there is no
+ * way on without it.
+ */
+#include "sandbox/stage1.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "ipc/channel.h"
+#include "ipc/fd.h"
+#include "ipc/log.h"
+
+#define PROGRAM_FD (PROTO_CHANNEL_FD + 1)
+
+static _Noreturn void fail(const struct stage1 *stage, int channel_fd,
+			   const char *step, int error)
+{
+	struct channel channel = {
+		.fd = channel_fd,
+		.side = CHANNEL_VMPROC,
+		.generation = stage->generation,
+	};
+	union msg message = { 0 };
+	int length;
+
+	length = snprintf(message.log.text, MSG_LOG_TEXT,
+			  "cage, stage 1: %s: %s", step,
+			  strerrorname_np(error));
+	message.log.level = LOG_LEVEL_ERROR;
+	message.log.length = length < MSG_LOG_TEXT ? (uint32_t)length :
+						     MSG_LOG_TEXT - 1;
+	channel_send(&channel, MSG_LOG, &message, -1);
+	_exit(VMPROC_EXIT_CAGE);
+}
+
+/* Signals as a new program expects them. Ignored ones would stay ignored. */
+static int reset_signals(void)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int signal = 1; signal < NSIG; signal++)
+		sigaction(signal, &action, NULL); /* KILL, STOP: EINVAL */
+	sigemptyset(&none);
+	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
+}
+
+static int limit(void)
+{
+	static const struct {
+		int resource;
+		rlim_t value;
+	} limits[] = {
+		{ RLIMIT_NOFILE, 64 }, /* the manifest, with some room */
+		{ RLIMIT_NPROC, 1 }, /* itself: no fork, no thread */
+		{ RLIMIT_CORE, 0 }, /* guest memory stays off the disk */
+		{ RLIMIT_FSIZE, 0 }, /* no file grows by its hand */
+		{ RLIMIT_MEMLOCK, 0 }, /* nothing to pin */
+		{ RLIMIT_MSGQUEUE, 0 }, /* no message queue */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct rlimit value = { limits[i].value, limits[i].value };
+
+		if (setrlimit(limits[i].resource, &value) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Leaves PROTO_CHANNEL_FD and PROGRAM_FD (closed by exec), nothing else. */
+static int keep_two(const struct stage1 *stage)
+{
+	int channel_fd, program_fd;
+
+	/* first out of each other's way */
+	channel_fd = fcntl(stage->channel_fd, F_DUPFD_CLOEXEC, PROGRAM_FD + 1);
+	program_fd = fcntl(stage->program_fd, F_DUPFD_CLOEXEC, PROGRAM_FD + 1);
+	if (channel_fd < 0 || program_fd < 0)
+		return -errno;
+	if (dup2(channel_fd, PROTO_CHANNEL_FD) < 0 ||
+	    dup3(program_fd, PROGRAM_FD, O_CLOEXEC) < 0)
+		return -errno;
+	if (syscall(SYS_close_range, PROGRAM_FD + 1, ~0U, 0) < 0 ||
+	    syscall(SYS_close_range, 0, PROTO_CHANNEL_FD - 1, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Empties the capability bounding set; needs CAP_SETPCAP, so it comes before
+ * the identity is given up. */
+static int empty_bounding_set(void)
+{
+	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+		    errno != EINVAL) /* this kernel knows fewer */
+			return -errno;
+	return 0;
+}
+
+static int become(uid_t id)
+{
+	if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 ||
+	    setresuid(id, id, id) < 0)
+		return -errno;
+	return 0;
+}
+
+/* All sets; what setresuid() cleared already stays cleared. */
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -errno;
+	if (syscall(SYS_capset, &header, none) < 0)
+		return -errno;
+	return 0;
+}
+
+_Noreturn void stage1_exec(const struct stage1 *stage)
+{
+	char program[] = "vmproc";
+	char name[VM_NAME_MAX + 1];
+	char *argv[] = { program, name, NULL };
+	char *envp[] = { NULL };
+	int channel_fd = stage->channel_fd;
+	int error;
+
+	snprintf(name, sizeof(name), "%s", stage->name);
+	if ((error = reset_signals()) < 0)
+		fail(stage, channel_fd, "signals", -error);
+	if (setsid() < 0)
+		fail(stage, channel_fd, "new session", errno);
+	umask(0777);
+	if ((error = room_enter(stage->room)) < 0)
+		fail(stage, channel_fd, "enter the room", -error);
+	if ((error = keep_two(stage)) < 0)
+		fail(stage, channel_fd, "close descriptors", -error);
+	channel_fd = PROTO_CHANNEL_FD;
+	if ((error = limit()) < 0)
+		fail(stage, channel_fd, "limits", -error);
+	if ((error = empty_bounding_set()) < 0)
+		fail(stage, channel_fd, "empty the bounding set", -error);
+	if ((error = become(stage->uid)) < 0)
+		fail(stage, channel_fd, "change identity", -error);
+	if ((error = drop_capabilities()) < 0)
+		fail(stage, channel_fd, "drop capabilities", -error);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		fail(stage, channel_fd, "no new privileges", errno);
+	syscall(SYS_execveat, PROGRAM_FD, "", argv, envp, AT_EMPTY_PATH);
+	fail(stage, channel_fd, "execute vmproc", errno);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* Stage 1 of the cage: between fork and exec of a VM process. */
+#ifndef VMSUP_SANDBOX_STAGE1_H
+#define VMSUP_SANDBOX_STAGE1_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "sandbox/room.h"
+
+struct stage1 {
+	const struct room *room;
+	uid_t uid; /* and the gid: the VM's own, shared with nobody */
+	int channel_fd; /* becomes PROTO_CHANNEL_FD */
+	int program_fd; /* vmproc */
+	const char *name; /* of the VM, for ps(1) */
+	uint64_t generation;
+};
+
+/*
+ * Should: give up, in the calling process, everything but the channel: enter
+ * the room, a new session, limits, an identity of its own, no capability in any
+ * set, no new privileges, no other descriptor; then become the program.
+ * Mustn't: leave a privilege for stage 2 to drop; run anything of the program
+ * before. What fails is reported over the channel as a LOG message.
+ */
+_Noreturn void stage1_exec(const struct stage1 *stage);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Stage 2 of the cage: in the VM process, before the first frame.
+ *
+ * Theory of operation: stage 1 has left a process with no privilege and no
+ * descriptor but the channel. Whatever else it needs has been handed to it and
+ * set up by now, so that it can give up the rest of the kernel: first what
+ * needs system calls to give up, then the calls themselves. A call outside the
+ * filter's list is not executed: the supervisor is notified through the
+ * listener, records it, and ends this process. With no listener left, the
+ * kernel answers ENOSYS.
+ */
+#include "sandbox/stage2.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "ipc/fd.h"
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65 /* Linux 6.3 */
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
+
+/* What landlock_create_ruleset(2) takes as of its sixth version; headers of
+ * the older systems that this builds on have fewer fields. */
+struct ruleset {
+	uint64_t handled_access_fs;
+	uint64_t handled_access_net; /* version 4 */
+	uint64_t scoped; /* version 6 */
+};
+
+/* Every right that a version knows, as a mask, and how much of struct ruleset
+ * it reads. */
+static const struct {
+	uint64_t fs, net, scoped;
+	size_t bytes;
+} landlock_versions[] = {
+	[1] = { (1ULL << 13) - 1, 0, 0, 8 },
+	[2] = { (1ULL << 14) - 1, 0, 0, 8 },
+	[3] = { (1ULL << 15) - 1, 0, 0, 8 },
+	[4] = { (1ULL << 15) - 1, 3, 0, 16 },
+	[5] = { (1ULL << 16) - 1, 3, 0, 16 },
+	[6] = { (1ULL << 16) - 1, 3, 3, 24 },
+};
+
+/* Landlock with every right handled and no rule: nothing is left. A kernel
+ * without it is no failure: the room and the filter stand alone then. */
+static int landlock(void)
+{
+	struct ruleset ruleset = { 0 };
+	cleanup_fd int ruleset_fd = -1;
+	long version;
+
+	version = syscall(SYS_landlock_create_ruleset, NULL, 0,
+			  LANDLOCK_CREATE_RULESET_VERSION);
+	if (version < 1)
+		return 0;
+	if (version >= (long)ARRAY_SIZE(landlock_versions))
+		version = ARRAY_SIZE(landlock_versions) - 1;
+	ruleset.handled_access_fs = landlock_versions[version].fs;
+	ruleset.handled_access_net = landlock_versions[version].net;
+	ruleset.scoped = landlock_versions[version].scoped;
+	ruleset_fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset,
+				  landlock_versions[version].bytes, 0);
+	if (ruleset_fd < 0)
+		return -errno;
+	if (syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/* 0, or -errno but for a kernel that doesn't have it. */
+static int refuse_new_code(void)
+{
+	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) < 0 &&
+	    errno != EINVAL)
+		return -errno;
+	return 0;
+}
+
+static int load_filter(int filter_fd)
+{
+	struct sock_filter filter[STAGE2_MAX_FILTER];
+	struct sock_fprog program = { .filter = filter };
+	ssize_t bytes;
+	long listener_fd;
+
+	bytes = pread(filter_fd, filter, sizeof(filter), 0);
+	if (bytes < 0)
+		return -errno;
+	if (bytes == 0 || (size_t)bytes % sizeof(filter[0]) != 0)
+		return -EINVAL;
+	program.len = (unsigned short)((size_t)bytes / sizeof(filter[0]));
+	listener_fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			      SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+	return listener_fd < 0 ? -errno : (int)listener_fd;
+}
+
+int stage2_close(int filter_fd, const char **step)
+{
+	int result;
+
+	*step = "not dumpable";
+	/* its /proc files are root's then, and no ptrace but root's */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
+	*step = "Landlock";
+	if ((result = landlock()) < 0)
+		return result;
+	*step = "MDWE";
+	if ((result = refuse_new_code()) < 0)
+		return result;
+	*step = "system call filter";
+	return load_filter(filter_fd);
+}

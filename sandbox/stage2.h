@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* Stage 2 of the cage: in the VM process, before the first frame. */
+#ifndef VMSUP_SANDBOX_STAGE2_H
+#define VMSUP_SANDBOX_STAGE2_H
+
+/* The longest filter that stage 2 takes, in instructions. */
+#define STAGE2_MAX_FILTER 1024
+
+/*
+ * Should: give up, in the calling process, all rights to the file system and
+ * the network (Landlock) and to new executable memory (MDWE), where the kernel
+ * has them, and load the system call filter in filter_fd (struct
+ * sock_filter[]). Mustn't: be called while a descriptor, buffer or thread is
+ * still missing; be followed by anything but READY and the work loop.
+ * filter_fd stays the caller's. Returns the filter's listener, for the
+ * supervisor; or -errno with *step naming what failed.
+ */
+int stage2_close(int filter_fd, const char **step);
+
+#endif
