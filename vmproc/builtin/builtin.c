@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The builtin guest: Ethernet, and what holds the rest together. Frames come
+ * in by builtin_receive(), go up through one receive function per protocol,
+ * and each is counted here for what became of it, once.
+ */
+#include "vmproc/builtin/builtin.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "ipc/log.h"
+#include "vmproc/builtin/arp.h"
+#include "vmproc/builtin/guest.h"
+#include "vmproc/builtin/ipv4.h"
+#include "vmproc/builtin/ipv6.h"
+
+static struct builtin instance;
+
+struct builtin *builtin_instance(void)
+{
+	return &instance;
+}
+
+/* Why a configuration can't be; NULL if it can. */
+static const char *config_problem(const struct builtin_config *config)
+{
+	if (!guest_mac_unicast(config->mac))
+		return "the MAC address is not that of one station";
+	if (config->mtu < BUILTIN_MTU_MIN || config->mtu > BUILTIN_MTU_MAX)
+		return "the MTU is out of range (68 to 65521)";
+	if (config->ipv4_prefix > 32)
+		return "the IPv4 prefix length is over 32";
+	if (!ipv4_is_unicast(config->ipv4.s_addr, config->ipv4.s_addr,
+			     ipv4_mask(config->ipv4_prefix)))
+		return "the IPv4 address is not that of one host";
+	if (config->ipv6_prefix > 128)
+		return "the IPv6 prefix length is over 128";
+	if (IN6_IS_ADDR_MULTICAST(&config->ipv6) ||
+	    IN6_IS_ADDR_LOOPBACK(&config->ipv6))
+		return "the IPv6 address is not that of one host";
+	return NULL;
+}
+
+int builtin_init(struct builtin *guest, const struct builtin_config *config,
+		 const struct builtin_ops *ops, uint64_t *counters,
+		 uint64_t now_ns)
+{
+	const char *problem = config_problem(config);
+
+	if (problem != NULL) {
+		log_error("cannot start the builtin guest: %s (correct the "
+			  "VM's configuration)",
+			  problem);
+		return -EINVAL;
+	}
+	/* What comes after is large, and needs no first value. */
+	memset(guest, 0, offsetof(struct builtin, buffers));
+	memcpy(guest->mac, config->mac, MAC_BYTES);
+	guest->ipv4 = config->ipv4.s_addr;
+	guest->ipv4_mask = ipv4_mask(config->ipv4_prefix);
+	guest->mtu = config->mtu;
+	guest->counters = counters;
+	guest->ops = *ops;
+	guest->deadline_ns = UINT64_MAX;
+	guest->random = config->seed;
+	guest->ipv4_id = (uint16_t)guest_random(guest);
+	guest->ipv6_id = (uint32_t)guest_random(guest);
+	dad_init(guest, config);
+	builtin_tick(guest, now_ns);
+	return 0;
+}
+
+/* The most frequent first. */
+static const struct {
+	uint16_t ethertype;
+	enum counter (*receive)(struct builtin *guest, struct packet *packet);
+} protocols[] = {
+	{ ETHERTYPE_IPV4, ipv4_receive },
+	{ ETHERTYPE_IPV6, ipv6_receive },
+	{ ETHERTYPE_ADDRESS_RESOLUTION, arp_receive },
+};
+
+static enum counter receive(struct builtin *guest, struct packet *packet)
+{
+	const struct eth_header *eth = (const struct eth_header *)packet->data;
+	uint16_t ethertype;
+
+	if (packet->bytes < sizeof(*eth))
+		return STAT_RX_DROP_SHORT;
+	packet->to_us = memcmp(eth->destination, guest->mac, MAC_BYTES) == 0;
+	if (!packet->to_us && !(eth->destination[0] & 1))
+		return STAT_RX_DROP_FOREIGN;
+	/* A reply must go to one station, and to another one. */
+	if (!guest_mac_unicast(eth->source) ||
+	    memcmp(eth->source, guest->mac, MAC_BYTES) == 0)
+		return STAT_RX_DROP_MALFORMED;
+	memcpy(packet->source_mac, eth->source, MAC_BYTES);
+	ethertype = ntohs(eth->type);
+	packet_pull(packet, sizeof(*eth));
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++)
+		if (ethertype == protocols[i].ethertype)
+			return protocols[i].receive(guest, packet);
+	return STAT_RX_DROP_ETHERTYPE;
+}
+
+void builtin_receive(struct builtin *guest, uint8_t *frame, size_t bytes,
+		     uint64_t now_ns)
+{
+	struct packet packet;
+	enum counter verdict;
+
+	packet.data = frame;
+	packet.bytes = bytes;
+	packet.headroom = 0;
+	packet.now_ns = now_ns;
+	packet.frames = 1;
+	packet.fragmented = false;
+	verdict = receive(guest, &packet);
+	if (verdict != RX_DONE)
+		guest->counters[verdict] += packet.frames;
+}
+
+uint64_t builtin_deadline_ns(const struct builtin *guest)
+{
+	return guest->deadline_ns;
+}
+
+void builtin_tick(struct builtin *guest, uint64_t now_ns)
+{
+	if (now_ns < guest->deadline_ns)
+		return;
+	/* Each asks anew for the ticks that it still needs. */
+	guest->deadline_ns = UINT64_MAX;
+	dad_tick(guest, now_ns);
+	ping_tick(guest, now_ns);
+	neighbour_tick(guest, now_ns);
+	fragment_tick(guest, now_ns);
+}
+
+void builtin_ping(struct builtin *guest, const struct msg_ping *request,
+		  uint64_t now_ns)
+{
+	ping_begin(guest, request, now_ns);
+}
+
+void builtin_set_mtu(struct builtin *guest, uint32_t mtu)
+{
+	bool had_ipv6 = guest_has_ipv6(guest);
+
+	if (mtu < BUILTIN_MTU_MIN)
+		mtu = BUILTIN_MTU_MIN;
+	if (mtu > BUILTIN_MTU_MAX)
+		mtu = BUILTIN_MTU_MAX;
+	guest->mtu = mtu;
+	if (guest_has_ipv6(guest) && !had_ipv6)
+		dad_restart(guest);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The builtin guest: a network host in user space, one Ethernet port. ARP,
+ * IPv4, ICMP echo; IPv6, neighbour discovery, duplicate address detection,
+ * ICMPv6 echo. No system call, no heap, no clock of its own: frames, time and
+ * the way out are handed in, so that tests and fuzzers drive all of it.
+ */
+#ifndef VMSUP_VMPROC_BUILTIN_H
+#define VMSUP_VMPROC_BUILTIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ipc/proto.h"
+
+#define BUILTIN_MTU_MIN 68 /* RFC 791 */
+#define BUILTIN_MTU_MAX 65521
+/* A frame buffer holds an Ethernet header and the longest IP packet. */
+#define BUILTIN_FRAME_BYTES (14 + 65535)
+
+struct builtin_config {
+	uint8_t mac[6];
+	uint16_t mtu;
+	struct in_addr ipv4;
+	unsigned int ipv4_prefix;
+	struct in6_addr ipv6; /* unspecified: link-local only */
+	unsigned int ipv6_prefix;
+	uint64_t seed; /* for identifiers and jitter: differs per process */
+};
+
+/* How the guest acts on the world. */
+struct builtin_ops {
+	/* Sends one frame, which is only valid during the call; whether it was
+	 * taken is counted by the callee (tx counters, tx_drop_link_down,
+	 * tx_drop_full, tx_drop_error). */
+	void (*transmit)(void *ctx, const uint8_t *frame, size_t bytes);
+	/* A ping is over. */
+	void (*ping_result)(void *ctx, const struct msg_ping_result *result);
+	void *ctx;
+};
+
+struct builtin;
+
+/* The one guest of this process, in static storage. Never NULL. */
+struct builtin *builtin_instance(void);
+
+/* (Re)starts the guest at now_ns. counters is an array of STATS, the caller's,
+ * which the guest adds to (rx_drop_*, tx_drop_unresolved; rx_frames and
+ * rx_bytes are counted by the caller). 0, or -EINVAL for a bad configuration. */
+int builtin_init(struct builtin *guest, const struct builtin_config *config,
+		 const struct builtin_ops *ops, uint64_t *counters,
+		 uint64_t now_ns);
+
+/*
+ * One frame from the wire: Ethernet header first, no check sequence. The
+ * buffer is the guest's to write in for the time of the call (replies are
+ * built in place); it has room for BUILTIN_FRAME_BYTES.
+ */
+void builtin_receive(struct builtin *guest, uint8_t *frame, size_t bytes,
+		     uint64_t now_ns);
+
+/* When builtin_tick() is next wanted; UINT64_MAX: not at all. */
+uint64_t builtin_deadline_ns(const struct builtin *guest);
+/* Ages caches, ends pings, sends what was due. */
+void builtin_tick(struct builtin *guest, uint64_t now_ns);
+
+/* Begins a ping; exactly one result follows, perhaps before the return. */
+void builtin_ping(struct builtin *guest, const struct msg_ping *request,
+		  uint64_t now_ns);
+
+/* Tells of a new MTU; out of range is brought into it. */
+void builtin_set_mtu(struct builtin *guest, uint32_t mtu);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+/* ICMPv6 (RFC 4443). */
+#ifndef VMSUP_VMPROC_ICMPV6_H
+#define VMSUP_VMPROC_ICMPV6_H
+
+#include "vmproc/builtin/packet.h"
+
+struct builtin;
+
+/* Takes a whole ICMPv6 message for us or for a group of ours: echo, and
+ * neighbour discovery. Router and listener messages are not of use. */
+enum counter icmpv6_receive(struct builtin *guest, struct packet *packet);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Neighbour discovery for IPv6 (RFC 4861): solicitations and advertisements.
+ * A hop limit of 255 proves that a message comes from this link.
+ */
+#include "vmproc/builtin/ndp.h"
+
+#include <arpa/inet.h>
+
+#include "vmproc/builtin/checksum.h"
+#include "vmproc/builtin/guest.h"
+#include "vmproc/builtin/ipv6.h"
+#include "vmproc/builtin/route.h"
+
+/* Solicitation or advertisement, with or without the one option. */
+struct ndp_packet {
+	struct eth_header eth;
+	struct ipv6_header ip;
+	struct ndp_message ndp;
+	struct ndp_link_address link;
+} WIRE;
+
+/* What RFC 4861 §7.1.1 and §7.1.2 ask of both messages. */
+static enum counter check_message(const struct packet *packet)
+{
+	const struct ndp_message *ndp =
+		(const struct ndp_message *)packet->data;
+
+	if (packet->bytes < sizeof(*ndp))
+		return STAT_RX_DROP_SHORT;
+	/* Never in fragments: RFC 6980 §5. */
+	if (packet->ttl != NDP_HOP_LIMIT || packet->fragmented ||
+	    ndp->code != 0 || ipv6_is_multicast(ndp->target))
+		return STAT_RX_DROP_MALFORMED;
+	return RX_DONE;
+}
+
+/* Looks for a link-layer address among the options; *mac is NULL if there is
+ * none. False if the options are broken. */
+static bool find_link_address(const struct packet *packet,
+			      enum ndp_option wanted, const uint8_t **mac)
+{
+	const uint8_t *option = packet->data + sizeof(struct ndp_message);
+	size_t left = packet->bytes - sizeof(struct ndp_message);
+	size_t bytes;
+
+	*mac = NULL;
+	while (left > 0) {
+		const struct ndp_link_address *link =
+			(const struct ndp_link_address *)option;
+
+		if (left < 2)
+			return false;
+		bytes = (size_t)option[1] * 8;
+		if (bytes == 0 || bytes > left)
+			return false;
+		if (option[0] == wanted && *mac == NULL) {
+			if (bytes != sizeof(*link) ||
+			    !guest_mac_unicast(link->mac))
+				return false;
+			*mac = link->mac;
+		}
+		option += bytes;
+		left -= bytes;
+	}
+	return true;
+}
+
+/* Sends the message of a packet whose addresses, target and flags are set. */
+static void transmit(const struct builtin *guest, struct ndp_packet *packet,
+		     size_t ndp_bytes)
+{
+	uint64_t sum;
+
+	packet->ip.flow = htonl(IPV6_VERSION);
+	packet->ip.payload_bytes = htons((uint16_t)ndp_bytes);
+	packet->ip.next = PROTOCOL_ICMPV6;
+	packet->ip.hop_limit = NDP_HOP_LIMIT;
+	packet->ndp.code = 0;
+	packet->ndp.checksum = 0;
+	sum = ipv6_pseudo_sum(packet->ip.source, ndp_bytes);
+	packet->ndp.checksum = (uint16_t)~checksum_fold(
+		checksum_add(sum, &packet->ndp, ndp_bytes));
+	guest_transmit(guest, (const uint8_t *)packet,
+		       offsetof(struct ndp_packet, ndp) + ndp_bytes);
+}
+
+/* Writes our own MAC as the option that follows the message. */
+static void add_link_address(const struct builtin *guest,
+			     struct ndp_link_address *link,
+			     enum ndp_option type)
+{
+	link->type = (uint8_t)type;
+	link->length = 1;
+	memcpy(link->mac, guest->mac, MAC_BYTES);
+}
+
+/* Answers in place (RFC 4861 §7.2.4): to mac, or to all if nobody asked from
+ * an address of his own yet. */
+static void advertise(const struct builtin *guest, const struct packet *packet,
+		      const uint8_t *mac)
+{
+	/* Nothing is before the message but the two headers, unless there
+	 * were options; those are written over. */
+	struct ndp_packet *reply =
+		(struct ndp_packet *)(packet->data -
+				      offsetof(struct ndp_packet, ndp));
+	bool solicited = !ipv6_is_unspecified(packet->ipv6.source);
+	uint8_t reply_mac[MAC_BYTES];
+
+	memcpy(reply_mac, mac, MAC_BYTES);
+	memcpy(reply->ip.source, reply->ndp.target, 16);
+	memcpy(reply->ip.destination,
+	       solicited ? packet->ipv6.source : ipv6_all_nodes, 16);
+	reply->ndp.type = ICMPV6_ADVERTISEMENT;
+	reply->ndp.flags =
+		htonl(NDP_OVERRIDE | (solicited ? NDP_SOLICITED : 0));
+	add_link_address(guest, &reply->link, NDP_OPTION_TARGET);
+	if (solicited)
+		guest_ethernet(guest, (uint8_t *)reply, reply_mac,
+			       htons(ETHERTYPE_IPV6));
+	else
+		ipv6_multicast_ethernet(guest, (uint8_t *)reply,
+					ipv6_all_nodes);
+	transmit(guest, reply, sizeof(reply->ndp) + sizeof(reply->link));
+}
+
+/* Somebody without an address wants one (RFC 4862 §5.4.3): his may be ours. */
+static enum counter solicited_by_nobody(struct builtin *guest,
+					const struct packet *packet,
+					struct dad_address *own,
+					const uint8_t *link_address)
+{
+	uint8_t group[16];
+
+	ipv6_solicited_node(own->address, group);
+	if (link_address != NULL ||
+	    memcmp(packet->ipv6.destination, group, sizeof(group)) != 0)
+		return STAT_RX_DROP_MALFORMED;
+	if (dad_is_valid(own))
+		advertise(guest, packet, packet->source_mac);
+	else
+		dad_conflict(guest, own, packet->now_ns);
+	return RX_DONE;
+}
+
+enum counter ndp_receive_solicitation(struct builtin *guest,
+				      struct packet *packet)
+{
+	const struct ndp_message *ndp =
+		(const struct ndp_message *)packet->data;
+	enum counter verdict = check_message(packet);
+	struct dad_address *own;
+	struct address source;
+	const uint8_t *mac;
+
+	if (verdict != RX_DONE)
+		return verdict;
+	if (!find_link_address(packet, NDP_OPTION_SOURCE, &mac))
+		return STAT_RX_DROP_MALFORMED;
+	own = dad_find(guest, ndp->target);
+	if (own == NULL || !dad_is_hoped(own))
+		return STAT_RX_DROP_FOREIGN;
+	if (ipv6_is_unspecified(packet->ipv6.source))
+		return solicited_by_nobody(guest, packet, own, mac);
+	/* Asked for by address resolution: we have nothing to say yet. */
+	if (!dad_is_valid(own))
+		return STAT_RX_DROP_FOREIGN;
+	source = address_ipv6(packet->ipv6.source);
+	if (mac != NULL && route_on_link(guest, packet->ipv6.source))
+		neighbour_learn(guest, &source, mac, packet->now_ns);
+	advertise(guest, packet, mac != NULL ? mac : packet->source_mac);
+	return RX_DONE;
+}
+
+enum counter ndp_receive_advertisement(struct builtin *guest,
+				       struct packet *packet)
+{
+	const struct ndp_message *ndp =
+		(const struct ndp_message *)packet->data;
+	bool to_group = ipv6_is_multicast(packet->ipv6.destination);
+	bool solicited = ndp->flags & htonl(NDP_SOLICITED);
+	enum counter verdict = check_message(packet);
+	struct dad_address *own;
+	struct address target;
+	const uint8_t *mac;
+
+	if (verdict != RX_DONE)
+		return verdict;
+	if (!find_link_address(packet, NDP_OPTION_TARGET, &mac) ||
+	    (to_group && solicited) || ipv6_is_unspecified(packet->ipv6.source))
+		return STAT_RX_DROP_MALFORMED;
+	own = dad_find(guest, ndp->target);
+	if (own != NULL) {
+		/* Once it is ours, no claim takes it away again. */
+		if (!dad_is_hoped(own) || dad_is_valid(own))
+			return STAT_RX_DROP_FOREIGN;
+		dad_conflict(guest, own, packet->now_ns);
+		return RX_DONE;
+	}
+	target = address_ipv6(ndp->target);
+	if (mac == NULL)
+		return STAT_RX_DROP_PROTOCOL;
+	if (solicited && neighbour_answer(guest, &target, mac, packet->now_ns))
+		return RX_DONE;
+	if (!solicited)
+		neighbour_claim(guest, &target, mac);
+	return STAT_RX_DROP_PROTOCOL;
+}
+
+void ndp_solicit(struct builtin *guest, const uint8_t *target,
+		 const uint8_t *mac)
+{
+	const struct dad_address *own = route_source(guest, target);
+	struct ndp_packet packet = {
+		.ndp = { .type = ICMPV6_SOLICITATION },
+	};
+
+	/* Lost since the ping began: the MTU became too small, say. */
+	if (own == NULL || !dad_is_valid(own) || !guest_has_ipv6(guest))
+		return;
+	memcpy(packet.ndp.target, target, 16);
+	memcpy(packet.ip.source, own->address, 16);
+	if (mac != NULL) {
+		memcpy(packet.ip.destination, target, 16);
+		guest_ethernet(guest, (uint8_t *)&packet, mac,
+			       htons(ETHERTYPE_IPV6));
+	} else {
+		ipv6_solicited_node(target, packet.ip.destination);
+		ipv6_multicast_ethernet(guest, (uint8_t *)&packet,
+					packet.ip.destination);
+	}
+	add_link_address(guest, &packet.link, NDP_OPTION_SOURCE);
+	transmit(guest, &packet, sizeof(packet.ndp) + sizeof(packet.link));
+}
+
+void ndp_solicit_tentative(struct builtin *guest, const uint8_t *address)
+{
+	struct ndp_packet packet = {
+		.ndp = { .type = ICMPV6_SOLICITATION },
+	};
+
+	memcpy(packet.ndp.target, address, 16);
+	ipv6_solicited_node(address, packet.ip.destination);
+	ipv6_multicast_ethernet(guest, (uint8_t *)&packet,
+				packet.ip.destination);
+	transmit(guest, &packet, sizeof(packet.ndp));
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* Neighbour discovery for IPv6 (RFC 4861). */
+#ifndef VMSUP_VMPROC_NDP_H
+#define VMSUP_VMPROC_NDP_H
+
+#include <stdint.h>
+
+#include "vmproc/builtin/packet.h"
+
+struct builtin;
+
+/* Takes a neighbour solicitation (RFC 4861 §7.2.3, RFC 4862 §5.4.3). */
+enum counter ndp_receive_solicitation(struct builtin *guest,
+				      struct packet *packet);
+
+/* Takes a neighbour advertisement (RFC 4861 §7.2.5, RFC 4862 §5.4.4). */
+enum counter ndp_receive_advertisement(struct builtin *guest,
+				       struct packet *packet);
+
+/* Asks for the MAC of target (16 bytes): its group, or the station mac. */
+void ndp_solicit(struct builtin *guest, const uint8_t *target,
+		 const uint8_t *mac);
+
+/* Asks whether somebody has our tentative address (RFC 4862 §5.4.2). */
+void ndp_solicit_tentative(struct builtin *guest, const uint8_t *address);
+
+#endif

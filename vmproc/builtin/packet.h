@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/* A packet on its way up, and what became of it. */
+#ifndef VMSUP_VMPROC_PACKET_H
+#define VMSUP_VMPROC_PACKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ipc/proto.h"
+#include "vmproc/builtin/wire.h"
+
+/*
+ * Every handler of a packet returns an enum counter: the one reason for which
+ * its frames are dropped, or RX_DONE if they were answered or put to use.
+ * Only builtin_receive() counts it, so that each frame counts once.
+ */
+#define RX_DONE STATS
+
+struct packet {
+	uint8_t *data; /* the header to look at next, and all after it */
+	size_t bytes; /* of data */
+	size_t headroom; /* bytes before data, ours to write in */
+	uint64_t now_ns;
+	uint32_t frames; /* Ethernet frames that it came in */
+	bool to_us; /* the destination MAC is ours, not a group's */
+	bool fragmented; /* it came with a fragment header */
+	uint8_t ttl; /* or hop limit */
+	uint8_t service; /* type of service, or traffic class */
+	uint8_t source_mac[MAC_BYTES];
+	uint32_t ipv4_source; /* network byte order */
+	/* Both in one piece, as the pseudo-header has them. */
+	struct {
+		uint8_t source[16];
+		uint8_t destination[16];
+	} ipv6;
+};
+
+/* Goes past a header whose length was checked. */
+static inline void packet_pull(struct packet *packet, size_t bytes)
+{
+	packet->data += bytes;
+	packet->bytes -= bytes;
+	packet->headroom += bytes;
+}
+
+#endif

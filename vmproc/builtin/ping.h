@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/* Echo requests of our own, several at once. */
+#ifndef VMSUP_VMPROC_PING_H
+#define VMSUP_VMPROC_PING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmproc/builtin/address.h"
+#include "vmproc/builtin/packet.h"
+
+struct builtin;
+
+#define PINGS 16
+
+enum ping_state {
+	PING_STATE_FREE,
+	PING_STATE_ADDRESS, /* waits until an address of ours is valid */
+	PING_STATE_NEIGHBOUR, /* waits for the next hop's MAC */
+	PING_STATE_SENT,
+	PING_STATES
+};
+
+struct ping {
+	struct address target;
+	uint8_t source[16]; /* IPv6: sent from */
+	uint8_t state; /* enum ping_state */
+	uint16_t identifier; /* host byte order, like sequence */
+	uint16_t sequence;
+	uint16_t payload_bytes;
+	uint32_t id;
+	uint64_t pattern; /* that the payload is made of */
+	uint64_t sent_ns;
+	uint64_t deadline_ns;
+};
+
+/* Begins a ping; its result comes through ops.ping_result, perhaps at once. */
+void ping_begin(struct builtin *guest, const struct msg_ping *request,
+		uint64_t now_ns);
+
+/* Takes an echo reply whose checksum was right: RX_DONE if identifier,
+ * sequence, addresses and all of the payload are those of a ping. */
+enum counter ping_receive(struct builtin *guest, const struct packet *packet,
+			  const struct address *source);
+
+/* True if a ping waits for this next hop. */
+bool ping_waits(const struct builtin *guest, const struct address *next_hop);
+
+/* Sends what waited for a next hop, which is in the neighbour cache now. */
+void ping_resolved(struct builtin *guest, const struct address *next_hop,
+		   uint64_t now_ns);
+
+/* Ends what waited for a next hop that nobody answers for. */
+void ping_unreachable(struct builtin *guest, const struct address *next_hop);
+
+/* Looks again at what waited for an address of ours. */
+void ping_addresses_changed(struct builtin *guest, uint64_t now_ns);
+
+/* Ends pings whose time is over. */
+void ping_tick(struct builtin *guest, uint64_t now_ns);
+
+#endif

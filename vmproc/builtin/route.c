@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The one next-hop rule, for both families: what is within our prefix is on
+ * link and its own next hop; there is no router for the rest.
+ */
+#include "vmproc/builtin/route.h"
+
+#include "vmproc/builtin/guest.h"
+#include "vmproc/builtin/ipv4.h"
+#include "vmproc/builtin/ipv6.h"
+
+const struct dad_address *route_source(const struct builtin *guest,
+				       const uint8_t *target)
+{
+	const struct dad_address *hoped = NULL;
+
+	for (size_t i = 0; i < DAD_ADDRESSES; i++) {
+		const struct dad_address *own = &guest->ipv6[i];
+
+		if (!dad_is_hoped(own) ||
+		    !ipv6_same_prefix(own->address, target, own->prefix))
+			continue;
+		if (dad_is_valid(own))
+			return own;
+		if (hoped == NULL)
+			hoped = own;
+	}
+	return hoped;
+}
+
+bool route_on_link(const struct builtin *guest, const uint8_t *address)
+{
+	return route_source(guest, address) != NULL;
+}
+
+static enum route find_ipv4(const struct builtin *guest, uint32_t target)
+{
+	if (target == guest->ipv4)
+		return ROUTE_SELF;
+	if (!ipv4_is_host(guest, target) || !ipv4_on_link(guest, target))
+		return ROUTE_NONE;
+	return ROUTE_DIRECT;
+}
+
+static enum route find_ipv6(struct builtin *guest, const uint8_t *target)
+{
+	const struct dad_address *own = dad_find(guest, target);
+
+	if (!guest_has_ipv6(guest))
+		return ROUTE_NONE;
+	if (own != NULL && !dad_is_hoped(own))
+		return ROUTE_NONE;
+	if (own != NULL)
+		return dad_is_valid(own) ? ROUTE_SELF : ROUTE_WAIT;
+	if (!ipv6_is_host(guest, target))
+		return ROUTE_NONE;
+	own = route_source(guest, target);
+	if (own == NULL)
+		return ROUTE_NONE;
+	return dad_is_valid(own) ? ROUTE_DIRECT : ROUTE_WAIT;
+}
+
+enum route route_find(struct builtin *guest, const struct address *target)
+{
+	if (target->family == AF_INET)
+		return find_ipv4(guest, address_to_ipv4(target));
+	return find_ipv6(guest, target->bytes);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/* The VM process: born in the cage, told all it knows over the channel. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/log.h"
+#include "vmproc/vmproc.h"
+
+/* Lines go to the supervisor; what finds the channel full is counted. */
+static void log_to_supervisor(void *ctx, enum log_level level, const char *line)
+{
+	struct vmproc *vm = ctx;
+	union msg message = { 0 };
+	int length;
+
+	length = vm->log_lost ?
+			 snprintf(message.log.text, MSG_LOG_TEXT,
+				  "(%u lines lost) %s", vm->log_lost, line) :
+			 snprintf(message.log.text, MSG_LOG_TEXT, "%s", line);
+	message.log.level = level;
+	message.log.length = length < MSG_LOG_TEXT ? (uint32_t)length :
+						     MSG_LOG_TEXT - 1;
+	if (channel_send(&vm->channel, MSG_LOG, &message, -1) < 0)
+		vm->log_lost++;
+	else
+		vm->log_lost = 0;
+}
+
+void vmproc_end(enum vmproc_exit status, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_vline(status == VMPROC_EXIT_OK ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+		  format, args);
+	va_end(args);
+	_exit(status);
+}
+
+void vmproc_send(const struct vmproc *vm, enum msg_type type,
+		 union msg *message)
+{
+	/* A full channel is the supervisor's to notice: it asked, and gets no
+	 * answer. Waiting for it would let it stop the guest. */
+	channel_send(&vm->channel, type, message, -1);
+}
+
+int main(void)
+{
+	static struct vmproc vm = {
+		.channel = { .fd = PROTO_CHANNEL_FD, .side = CHANNEL_VMPROC },
+	};
+	int error;
+
+	for (int role = 0; role < FD_ROLES; role++)
+		vm.fds[role] = -1;
+	log_set(log_to_supervisor, &vm, LOG_LEVEL_INFO);
+	error = loop_init(&vm.loop);
+	if (!error)
+		error = loop_add(&vm.loop, &vm.channel_source, vm.channel.fd,
+				 EPOLLIN, messages_ready, &vm);
+	if (!error)
+		error = loop_run(&vm.loop);
+	vmproc_end(VMPROC_EXIT_OS, "event loop: %s", strerrorname_np(-error));
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+/* What the supervisor says, when it may say it, and what is done then. */
+#include <assert.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "sandbox/stage2.h"
+#include "vmproc/vmproc.h"
+
+/* Messages served in one go, so that frames get their turn. */
+#define MESSAGE_BUDGET 16
+
+/* Descriptors of guests start here: whatever writes to standard error by
+ * mistake must not find a TAP there. */
+#define LOWEST_FD (PROTO_CHANNEL_FD + 1)
+
+static const struct guest *const guests[] = {
+	[GUEST_BUILTIN] = &builtin_guest,
+};
+static_assert(ARRAY_SIZE(guests) == GUEST_KINDS, "a guest of each kind");
+
+static void on_config(struct vmproc *vm, const union msg *message, int *fd)
+{
+	const struct msg_config *config = &message->config;
+
+	(void)fd;
+	/* the first message says which generation this process is */
+	vm->channel.generation = config->header.generation;
+	if (config->version != PROTO_VERSION)
+		vmproc_end(VMPROC_EXIT_PROTOCOL,
+			   "supervisor speaks protocol %u, this vmproc %u",
+			   config->version, PROTO_VERSION);
+	if (config->guest >= GUEST_KINDS)
+		vmproc_end(VMPROC_EXIT_CONFIG, "unknown guest %u",
+			   config->guest);
+	vm->config = *config;
+	vm->config.name[VM_NAME_MAX] = '\0';
+	vm->guest = guests[config->guest];
+	vm->state = VMPROC_SETUP;
+}
+
+static void on_fd(struct vmproc *vm, const union msg *message, int *fd)
+{
+	const struct msg_fd *msg = &message->fd;
+	int moved;
+
+	if (msg->role >= FD_ROLES || msg->index != 0 ||
+	    !(vm->guest->needs & 1U << msg->role) || vm->fds[msg->role] >= 0)
+		vmproc_end(VMPROC_EXIT_PROTOCOL,
+			   "descriptor of role %u, index %u: not wanted",
+			   msg->role, msg->index);
+	moved = fcntl(*fd, F_DUPFD_CLOEXEC, LOWEST_FD);
+	if (moved < 0)
+		vmproc_end(VMPROC_EXIT_OS, "descriptor of role %u: %s",
+			   msg->role, strerrorname_np(errno));
+	vm->fds[msg->role] = moved;
+}
+
+/* Stage 2, and the proof of it: READY carries the filter's listener. */
+static void close_cage(struct vmproc *vm)
+{
+	cleanup_fd int listener_fd = -1;
+	union msg message = { 0 };
+	const char *step;
+	int error;
+
+	listener_fd = stage2_close(vm->fds[FD_ROLE_FILTER], &step);
+	if (listener_fd < 0)
+		vmproc_end(VMPROC_EXIT_CAGE, "cage, stage 2: %s: %s", step,
+			   strerrorname_np(-listener_fd));
+	fd_close(&vm->fds[FD_ROLE_FILTER]);
+	error = channel_send(&vm->channel, MSG_READY, &message, listener_fd);
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "cannot report READY: %s",
+			   strerrorname_np(-error));
+	/* with it, this process could approve its own calls: closed here, on
+	 * return, before anything else runs */
+}
+
+static void on_start(struct vmproc *vm, const union msg *message, int *fd)
+{
+	enum vmproc_exit status;
+
+	(void)message;
+	(void)fd;
+	for (unsigned int role = 0; role < FD_ROLES; role++)
+		if (vm->guest->needs & 1U << role && vm->fds[role] < 0)
+			vmproc_end(VMPROC_EXIT_PROTOCOL,
+				   "START without descriptor of role %u", role);
+	status = vm->guest->setup(vm);
+	if (status != VMPROC_EXIT_OK)
+		_exit(status);
+	close_cage(vm);
+	vm->state = VMPROC_RUNNING;
+	vm->guest->start(vm);
+}
+
+static void on_stats_request(struct vmproc *vm, const union msg *message,
+			     int *fd)
+{
+	union msg answer = { 0 };
+
+	(void)message;
+	(void)fd;
+	memcpy(answer.stats.counters, vm->counters, sizeof(vm->counters));
+	vmproc_send(vm, MSG_STATS, &answer);
+}
+
+static void on_ping(struct vmproc *vm, const union msg *message, int *fd)
+{
+	union msg answer = { 0 };
+
+	(void)fd;
+	if (vm->state == VMPROC_RUNNING) {
+		vm->guest->ping(vm, &message->ping);
+		return;
+	}
+	answer.ping_result.id = message->ping.id;
+	answer.ping_result.status = PING_BUSY;
+	vmproc_send(vm, MSG_PING_RESULT, &answer);
+}
+
+static void on_link(struct vmproc *vm, const union msg *message, int *fd)
+{
+	(void)fd;
+	vm->guest->link(vm, message->link.mtu);
+}
+
+static void tell(const struct vmproc *vm, enum guest_event event)
+{
+	union msg message = { 0 };
+
+	message.event.event = event;
+	vmproc_send(vm, MSG_EVENT, &message);
+}
+
+static void on_pause(struct vmproc *vm, const union msg *message, int *fd)
+{
+	(void)message;
+	(void)fd;
+	vm->guest->pause(vm);
+	vm->state = VMPROC_PAUSED;
+	tell(vm, GUEST_PAUSED);
+}
+
+static void on_resume(struct vmproc *vm, const union msg *message, int *fd)
+{
+	(void)message;
+	(void)fd;
+	vm->state = VMPROC_RUNNING;
+	vm->guest->resume(vm);
+	tell(vm, GUEST_RESUMED);
+}
+
+static void on_stop(struct vmproc *vm, const union msg *message, int *fd)
+{
+	(void)vm;
+	(void)message;
+	(void)fd;
+	_exit(VMPROC_EXIT_OK);
+}
+
+#define IN(state) (1U << VMPROC_##state)
+
+static const struct {
+	unsigned int states; /* in which it may come */
+	/* *fd, if the type has one: closed afterwards unless taken */
+	void (*handle)(struct vmproc *vm, const union msg *message, int *fd);
+} handlers[MSG_TYPES] = {
+	[MSG_CONFIG] = { IN(NEW), on_config },
+	[MSG_FD] = { IN(SETUP), on_fd },
+	[MSG_START] = { IN(SETUP), on_start },
+	[MSG_STATS_REQUEST] = { IN(RUNNING) | IN(PAUSED), on_stats_request },
+	[MSG_PING] = { IN(RUNNING) | IN(PAUSED), on_ping },
+	[MSG_LINK] = { IN(RUNNING) | IN(PAUSED), on_link },
+	[MSG_PAUSE] = { IN(RUNNING), on_pause },
+	[MSG_RESUME] = { IN(PAUSED), on_resume },
+	[MSG_STOP] = { IN(RUNNING) | IN(PAUSED), on_stop },
+};
+
+static void handle(struct vmproc *vm, const union msg *message, int *fd)
+{
+	unsigned int type = message->header.type;
+
+	if (!handlers[type].handle || !(handlers[type].states & 1U << vm->state))
+		vmproc_end(VMPROC_EXIT_PROTOCOL, "%s in state %d",
+			   msg_specs[type].name, vm->state);
+	handlers[type].handle(vm, message, fd);
+}
+
+void messages_ready(struct source *source, uint32_t events)
+{
+	struct vmproc *vm = source->ctx;
+
+	(void)events;
+	for (int i = 0; i < MESSAGE_BUDGET; i++) {
+		struct channel_fault fault = { 0 };
+		union msg message;
+		int fd;
+		int result = channel_receive(&vm->channel, &message, &fd,
+					     &fault);
+
+		if (result == -EAGAIN)
+			return;
+		if (result == 0 || result == -ECONNRESET)
+			vmproc_end(VMPROC_EXIT_ORPHAN, "supervisor gone");
+		if (result < 0)
+			vmproc_end(VMPROC_EXIT_PROTOCOL, "channel: %s",
+				   result == -EPROTO ?
+					   fault.text :
+					   strerrorname_np(-result));
+		handle(vm, &message, &fd);
+		fd_close(&fd);
+	}
+}

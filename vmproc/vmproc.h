@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/* One VM: its process's state, and what a guest must offer to run in it. */
+#ifndef VMSUP_VMPROC_H
+#define VMSUP_VMPROC_H
+
+#include "ipc/channel.h"
+#include "ipc/loop.h"
+#include "ipc/proto.h"
+
+enum vmproc_state {
+	VMPROC_NEW, /* waits for CONFIG */
+	VMPROC_SETUP, /* waits for descriptors and START */
+	VMPROC_RUNNING, /* the cage is closed */
+	VMPROC_PAUSED,
+	VMPROC_STATES
+};
+
+struct vmproc;
+
+/* A kind of guest. All of it runs in the one thread of the loop. */
+struct guest {
+	const char *name;
+	/* Roles of which exactly one descriptor must be there: bits 1 << role */
+	unsigned int needs;
+	/* Before the cage closes: allocates and sets up all that running takes.
+	 * 0, or the exit status to end with, its reason logged. */
+	enum vmproc_exit (*setup)(struct vmproc *vm);
+	/* After the cage has closed. */
+	void (*start)(struct vmproc *vm);
+	void (*pause)(struct vmproc *vm);
+	void (*resume)(struct vmproc *vm);
+	void (*ping)(struct vmproc *vm, const struct msg_ping *request);
+	void (*link)(struct vmproc *vm, uint32_t mtu);
+};
+
+struct vmproc {
+	struct loop loop;
+	struct channel channel;
+	struct source channel_source;
+	enum vmproc_state state;
+	const struct guest *guest; /* from CONFIG on */
+	struct msg_config config; /* checked */
+	int fds[FD_ROLES]; /* owned; -1: not given */
+	uint64_t counters[STATS];
+	uint32_t log_lost; /* lines that found the channel full */
+};
+
+/* Ends this process with that status; the reason is logged first. */
+_Noreturn void vmproc_end(enum vmproc_exit status, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Sends a message; one that the supervisor doesn't take is dropped. */
+void vmproc_send(const struct vmproc *vm, enum msg_type type,
+		 union msg *message);
+
+/* Serves the channel: the source's ready function, ctx being the vmproc. */
+void messages_ready(struct source *source, uint32_t events);
+
+extern const struct guest builtin_guest;
+
+#endif
