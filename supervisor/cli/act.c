@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+/* Commands that send named VMs somewhere, and wait until they are there. */
+#include "supervisor/cli/act.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "supervisor/cli/conn.h"
+
+int act_subscribe(struct conn *events, const struct cli *cli)
+{
+	int status = conn_open(events, cli);
+	int error;
+
+	if (status)
+		return status;
+	error = conn_send(events, "Events", NULL, true);
+	return error ? conn_report_loss(events, error) : CLI_OK;
+}
+
+/* One line for a person who watches. */
+static void say_done(const struct cli_args *args, const struct act *act)
+{
+	if (!isatty(STDOUT_FILENO))
+		return;
+	if (args->count == 1)
+		printf("%s is %s\n", args->names[0], act->done);
+	else
+		printf("%d VMs are %s\n", args->count, act->done);
+}
+
+/* The call itself, between a look at the state before and one after it. */
+static int call(struct conn *conn, const struct cli_args *args,
+		const struct act *act, struct await *await)
+{
+	json_t *before;
+	int status;
+
+	/* The answer also says that the subscription, sent before it, is
+	 * there by now. */
+	status = conn_call(conn, "Status",
+			   json_pack("{s:o}", "names",
+				     conn_names(args->names, args->count)),
+			   CONN_TIMEOUT_MS, &before);
+	if (status)
+		return status;
+	await_baseline(await, before);
+	json_decref(before);
+	return conn_call(conn, act->method,
+			 json_pack("{s:o}", "names",
+				   conn_names(args->names, args->count)),
+			 CONN_TIMEOUT_MS, NULL);
+}
+
+/* Waits, starting with what is already so. */
+static int wait_for_all(const struct cli *cli, const struct cli_args *args,
+			struct conn *events, struct await *await)
+{
+	json_t *now;
+	int result = conn_status(cli, args->names, args->count, &now);
+
+	if (result)
+		return result;
+	await_status(await, now);
+	json_decref(now);
+	result = await_follow(await, events, cli);
+	if (result != 1)
+		return conn_report_loss(events, result);
+	return await_report(await);
+}
+
+int act_on(const struct cli *cli, const struct cli_args *args,
+	   const struct act *act, bool wait)
+{
+	struct conn events = CONN_NONE, conn = CONN_NONE;
+	struct await await;
+	int status;
+
+	if (await_init(&await, act->goal, (const char *const *)args->names,
+		       (size_t)args->count))
+		return cli_error("out of memory");
+	status = act_subscribe(&events, cli);
+	if (!status)
+		status = conn_open(&conn, cli);
+	if (!status)
+		status = call(&conn, args, act, &await);
+	conn_close(&conn);
+	if (!status && wait) {
+		status = wait_for_all(cli, args, &events, &await);
+		if (!status)
+			say_done(args, act);
+	}
+	conn_close(&events);
+	await_uninit(&await);
+	return status;
+}
+
+/* ---- the commands that are nothing but this */
+
+enum {
+	OPT_NO_WAIT
+};
+
+static const struct cli_option options[] = {
+	[OPT_NO_WAIT] = { "no-wait", 0, NULL, false,
+			  "return when it is under way" },
+	{ 0 },
+};
+
+static int run_restart(const struct cli *cli, const struct cli_args *args)
+{
+	static const struct act act = { "Restart", AWAIT_RESTARTED, "running" };
+
+	return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
+}
+
+static int run_reset(const struct cli *cli, const struct cli_args *args)
+{
+	static const struct act act = { "Reset", AWAIT_RESET, "reset" };
+
+	return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
+}
+
+static int run_pause(const struct cli *cli, const struct cli_args *args)
+{
+	static const struct act act = { "Pause", AWAIT_PAUSED, "paused" };
+
+	return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
+}
+
+static int run_resume(const struct cli *cli, const struct cli_args *args)
+{
+	static const struct act act = { "Resume", AWAIT_RESUMED, "running" };
+
+	return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
+}
+
+#define ACT_COMMAND                                                        \
+	.usage = "[--no-wait] NAME...", .options = options, .min_args = 1, \
+	.max_args = -1, .missing = "no VM named", .names_vms = true
+
+const struct cli_command act_restart_command = {
+	.name = "restart",
+	.summary = "stop VMs and start their next generation",
+	.run = run_restart,
+	ACT_COMMAND,
+};
+const struct cli_command act_reset_command = {
+	.name = "reset",
+	.summary = "let failed VMs try again: their deaths are forgotten",
+	.run = run_reset,
+	ACT_COMMAND,
+};
+const struct cli_command act_pause_command = {
+	.name = "pause",
+	.summary = "stop the work of VMs, not their processes",
+	.run = run_pause,
+	ACT_COMMAND,
+};
+const struct cli_command act_resume_command = {
+	.name = "resume",
+	.summary = "let paused VMs go on",
+	.run = run_resume,
+	ACT_COMMAND,
+};

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* Commands that send named VMs somewhere, and wait until they are there. */
+#ifndef VMSUP_SUPERVISOR_CLI_ACT_H
+#define VMSUP_SUPERVISOR_CLI_ACT_H
+
+#include "supervisor/cli/await.h"
+#include "supervisor/cli/cli.h"
+
+struct act {
+	const char *method; /* with a parameter "names" */
+	enum await_goal goal;
+	const char *done; /* what the VMs are then */
+};
+
+/* Does it to the VMs of args; waits unless told not to. An enum cli_exit. */
+int act_on(const struct cli *cli, const struct cli_args *args,
+	   const struct act *act, bool wait);
+
+/* Calls Events, from now on. An enum cli_exit. */
+int act_subscribe(struct conn *events, const struct cli *cli);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/* vmsup check: what this host has and lacks, and the remedy. */
+#include "supervisor/cli/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "ipc/fd.h"
+#include "supervisor/cli/cli.h"
+#include "supervisor/cli/table.h"
+
+/* Where the last column begins. */
+#define TEXT_COLUMN 24
+
+static const struct {
+	const char *name;
+	check_fn *look;
+	bool required;
+} checks[] = {
+	{ "Linux 5.10", check_linux, true },
+	{ "root", check_root, true },
+	{ "vmproc", check_vmproc, true },
+	{ "/dev/net/tun", check_tun, true },
+	{ "bridge and TAP", check_bridge, true },
+	{ "namespaces", check_namespaces, true },
+	{ "seccomp", check_seccomp, true },
+	{ "system calls", check_syscalls, true },
+	{ "descriptors", check_descriptors, false },
+	{ "Landlock", check_landlock, false },
+	{ "MDWE", check_mdwe, false },
+	{ "cgroup v2", check_cgroup, false },
+	{ "group vmsup", check_group, false },
+	{ "IPv6", check_ipv6, false },
+	{ "/dev/kvm", check_kvm, false },
+};
+
+bool check_found(struct finding *finding, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(finding->text, sizeof(finding->text), format, args);
+	va_end(args);
+	return finding->there = true;
+}
+
+bool check_missing(struct finding *finding, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(finding->text, sizeof(finding->text), format, args);
+	va_end(args);
+	return finding->there = false;
+}
+
+static int run(const struct cli *cli, const struct cli_args *args)
+{
+	struct libscols_table *table = table_new(false, false);
+	bool good = table && table_column(table, "WHAT", 0) &&
+		    table_column(table, "STATE", 0) &&
+		    table_column(table, "MEANING OR REMEDY", TABLE_FOLD);
+	unsigned int missing = 0;
+	int status;
+
+	(void)cli;
+	(void)args;
+	for (size_t i = 0; good && i < ARRAY_SIZE(checks); i++) {
+		struct finding finding = { 0 };
+		const char *cells[] = { checks[i].name, "ok", finding.text };
+
+		if (!checks[i].look(&finding)) {
+			cells[1] = checks[i].required ? "missing" : "optional";
+			missing += checks[i].required;
+		}
+		table_fold(finding.text, TEXT_COLUMN);
+		good = table_row(table, cells, ARRAY_SIZE(cells));
+	}
+	if (!good) {
+		table_free(table);
+		return cli_error("cannot print the table: out of memory");
+	}
+	status = table_print(table);
+	if (!status && missing)
+		status = cli_error("check: %u thing%s missing without which no "
+				   "VM can run (the table has the remedies)",
+				   missing, missing == 1 ? " is" : "s are");
+	return status;
+}
+
+const struct cli_command check_command = {
+	.name = "check",
+	.usage = "",
+	.summary = "show what this host has and lacks, with the remedy",
+	.details = "What can be tried is tried, in namespaces of its own: "
+		   "nothing on the host is\nchanged. States: ok, missing "
+		   "(nothing runs without it), optional (not there).\n",
+	.run = run,
+};

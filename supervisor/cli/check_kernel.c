@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/* vmsup check: what the kernel can do. */
+#include "supervisor/cli/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "supervisor/cli/proc.h"
+
+#ifndef PR_GET_MDWE
+#define PR_GET_MDWE 66
+#endif
+/* All of them have one number on every architecture. */
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+
+bool check_linux(struct finding *finding)
+{
+	struct utsname system;
+	unsigned int major = 0, minor = 0;
+
+	if (uname(&system) < 0 ||
+	    sscanf(system.release, "%u.%u", &major, &minor) != 2)
+		return check_missing(finding, "this is no Linux that says its "
+					      "version");
+	if (major < 5 || (major == 5 && minor < 10))
+		return check_missing(finding,
+				     "this is %s: install a newer "
+				     "kernel",
+				     system.release);
+	return check_found(finding, "this is %s", system.release);
+}
+
+/* Each call is made with arguments that must fail, but not with ENOSYS. */
+bool check_syscalls(struct finding *finding)
+{
+	static const struct {
+		const char *name;
+		long number, first, second;
+	} calls[] = {
+		{ "pidfd_open", SYS_pidfd_open, -1, 0 },
+		{ "pidfd_send_signal", SYS_pidfd_send_signal, -1, 0 },
+		{ "clone3", SYS_clone3, 0, 0 },
+		{ "close_range", SYS_close_range, 1, 0 },
+		{ "execveat", SYS_execveat, -1, 0 },
+		{ "memfd_create", SYS_memfd_create, 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (syscall(calls[i].number, calls[i].first, calls[i].second,
+			    0L, 0L, 0L) < 0 &&
+		    errno == ENOSYS)
+			return check_missing(
+				finding,
+				"no %s: a newer kernel, or a container's "
+				"filter that lets it through",
+				calls[i].name);
+	return check_found(finding, "pidfds, clone3, close_range, execveat");
+}
+
+bool check_seccomp(struct finding *finding)
+{
+	struct seccomp_notif_sizes sizes;
+	uint32_t action = SECCOMP_RET_USER_NOTIF;
+
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0)
+		return check_missing(finding,
+				     "no filter with notification: %s (a "
+				     "kernel with CONFIG_SECCOMP_FILTER)",
+				     strerror(errno));
+	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
+		return check_missing(finding,
+				     "no notification of refused calls: %s",
+				     strerror(errno));
+	return check_found(finding, "filters, with notification of refused "
+				    "system calls");
+}
+
+/* Runs try() in a child; the errno that it ended with, or 0. */
+static int in_child(int (*try)(void))
+{
+	pid_t pid;
+	int status;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		return errno;
+	if (pid == 0)
+		_exit(try());
+	if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
+		return EIO;
+	return WEXITSTATUS(status);
+}
+
+static int try_namespaces(void)
+{
+	return unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
+		       CLONE_NEWUTS) < 0
+		       ? errno
+		       : 0;
+}
+
+bool check_namespaces(struct finding *finding)
+{
+	int error = in_child(try_namespaces);
+
+	if (error)
+		return check_missing(
+			finding, "cannot make them: %s (%s)", strerror(error),
+			error == EPERM ? "run as root, outside a container "
+					 "without CAP_SYS_ADMIN"
+				       : "a kernel with CONFIG_NAMESPACES");
+	return check_found(finding, "mnt, net, ipc, uts: the empty room of VM "
+				    "processes");
+}
+
+bool check_landlock(struct finding *finding)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+			   LANDLOCK_CREATE_RULESET_VERSION);
+
+	if (abi < 0)
+		return check_missing(finding, "one wall less for VM processes "
+					      "(Linux 5.13 with lsm=landlock)");
+	return check_found(finding, "ABI %ld", abi);
+}
+
+bool check_mdwe(struct finding *finding)
+{
+	if (prctl(PR_GET_MDWE, 0L, 0L, 0L, 0L) < 0)
+		return check_missing(finding,
+				     "VM processes' memory is kept from being "
+				     "executed by the filter alone (Linux "
+				     "6.3)");
+	return check_found(finding, "no new executable memory in VM processes");
+}
+
+bool check_cgroup(struct finding *finding)
+{
+	char where[160], path[200], controllers[256];
+
+	if (!proc_cgroup_mount(where, sizeof(where)))
+		return check_missing(finding,
+				     "not mounted: no limits on memory and CPU "
+				     "(mount -t cgroup2)");
+	snprintf(path, sizeof(path), "%s/cgroup.controllers", where);
+	proc_read(AT_FDCWD, path, controllers, sizeof(controllers));
+	controllers[strcspn(controllers, "\n")] = '\0';
+	if (!strstr(controllers, "memory") || !strstr(controllers, "cpu"))
+		return check_missing(finding,
+				     "%s has not both memory and cpu: limits "
+				     "on them don't work (boot with "
+				     "systemd.unified_cgroup_hierarchy=1)",
+				     where);
+	return check_found(finding, "%s: limits on memory and CPU", where);
+}

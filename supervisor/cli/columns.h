@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/* The columns that "vmsup status" can show: their names and their text. */
+#ifndef VMSUP_SUPERVISOR_CLI_COLUMNS_H
+#define VMSUP_SUPERVISOR_CLI_COLUMNS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define COLUMNS_CELL_SIZE  512
+#define COLUMNS_MAX        64
+#define COLUMNS_KNOWN_SIZE 512
+
+/* Columns chosen, in order. */
+struct columns {
+	unsigned char index[COLUMNS_MAX];
+	size_t count;
+};
+
+/* What is shown if nobody says otherwise; retry: some VM waits for its next
+ * start. */
+void columns_default(struct columns *columns, bool retry);
+
+/* Adds the columns of a list ("NAME,state"), upper or lower case. NULL, or
+ * where in list the first name is that no column has (or one too many). */
+const char *columns_add(struct columns *columns, const char *list);
+
+const char *columns_name(const struct columns *columns, size_t i);
+/* Of TABLE_*. */
+int columns_flags(const struct columns *columns, size_t i);
+/* The text of the column for a VM (type Vm of the interface). Returns cell. */
+const char *columns_cell(const struct columns *columns, size_t i,
+			 const json_t *vm, char cell[COLUMNS_CELL_SIZE]);
+
+/* "SIGKILL", "SIGSYS openat", "exit 78: bad configuration", "start-timeout" of
+ * an object of type Exit; empty for null. Returns text. */
+const char *columns_exit(const json_t *exit, char *text, size_t size);
+
+/* Writes all names, with commas between. Returns text. */
+const char *columns_known(char text[COLUMNS_KNOWN_SIZE]);
+
+/* Prints the names, one a line; or the table of them that --help has. */
+void columns_list(void);
+void columns_help(void);
+
+#endif

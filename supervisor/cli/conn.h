@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A client of the control socket: varlink calls (varlink.org), that is JSON
+ * objects, each ended by a NUL byte.
+ */
+#ifndef VMSUP_SUPERVISOR_CLI_CONN_H
+#define VMSUP_SUPERVISOR_CLI_CONN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "supervisor/cli/cli.h"
+
+/* How long a call that does not wait for a VM may take. */
+#define CONN_TIMEOUT_MS 10000
+#define CONN_FOREVER    (-1)
+
+struct conn {
+	int fd; /* owned */
+	pid_t peer_pid; /* the supervisor; 0 if it can't be seen from here */
+	char *in; /* what was read; owned */
+	size_t in_used, in_size;
+	size_t in_start; /* of the first message not yet taken */
+	size_t in_scanned; /* no NUL between in_start and here */
+};
+
+struct reply {
+	json_t *parameters; /* owned; an object */
+	char error[96]; /* full name; empty: none */
+	bool continues; /* more will follow */
+};
+
+/* Closed, for conn_close(). */
+#define CONN_NONE ((struct conn){ .fd = -1 })
+
+/* Connects to the supervisor of that run directory. 0 or -errno. */
+int conn_connect(struct conn *conn, const char *run_dir);
+/* The same; an enum cli_exit, the reason printed. */
+int conn_open(struct conn *conn, const struct cli *cli);
+/* Makes a client of a connected socket, which it takes over. */
+void conn_adopt(struct conn *conn, int fd);
+void conn_close(struct conn *conn);
+
+/* Sends a call. Takes over parameters (NULL: none). 0 or -errno. */
+int conn_send(struct conn *conn, const char *method, json_t *parameters,
+	      bool more);
+
+/*
+ * Waits for one reply. 1 with reply filled in (for reply_free()); 0 at the end
+ * of the connection; -EAGAIN after timeout_ms; -EINTR if interrupted; -EPROTO
+ * for what isn't varlink; another -errno.
+ */
+int conn_receive(struct conn *conn, int timeout_ms, struct reply *reply);
+void reply_free(struct reply *reply);
+
+/* Waits until one of the clients has something to receive, and returns its
+ * index; -EAGAIN after timeout_ms; -EINTR; another -errno. */
+int conn_wait(struct conn *const conns[], size_t count, int timeout_ms);
+
+/* One call, one reply. An enum cli_exit; errors are printed. With CLI_OK *out
+ * is the reply's parameters, the caller's (out may be NULL). */
+int conn_call(struct conn *conn, const char *method, json_t *parameters,
+	      int timeout_ms, json_t **out);
+
+/* Prints what the error reply says. Returns the exit status for it. */
+int conn_report(const char *method, const struct reply *reply);
+/* Prints why conn_receive() gave result (0 or less). An enum cli_exit. */
+int conn_report_loss(const struct conn *conn, int result);
+
+/* Status of those VMs (count 0: all), on a connection of its own. An enum
+ * cli_exit; *out is the caller's. */
+int conn_status(const struct cli *cli, char *const *names, int count,
+		json_t **out);
+
+/* An array of those names; NULL: no memory. */
+json_t *conn_names(char *const *names, int count);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* vmsup kill: the fault drill, a signal that nobody asked for. */
+#include "supervisor/cli/cli.h"
+#include "supervisor/cli/conn.h"
+#include "supervisor/cli/signame.h"
+
+enum {
+	OPT_SIGNAL
+};
+
+static const struct cli_option options[] = {
+	[OPT_SIGNAL] = { "signal", 's', "SIGNAL", false,
+			 "this one: SEGV, SIGSEGV or 11 (KILL)" },
+	{ 0 },
+};
+
+static int run(const struct cli *cli, const struct cli_args *args)
+{
+	const char *given = args->values[OPT_SIGNAL];
+	const char *signal = signame_parse(given ? given : "KILL");
+	struct conn conn;
+	int status;
+
+	if (!signal)
+		return cli_usage("kill", "unknown signal \"%s\"", given);
+	status = conn_open(&conn, cli);
+	if (status)
+		return status;
+	status = conn_call(&conn, "Kill",
+			   json_pack("{s:o, s:s}", "names",
+				     conn_names(args->names, args->count),
+				     "signal", signal),
+			   CONN_TIMEOUT_MS, NULL);
+	conn_close(&conn);
+	return status;
+}
+
+const struct cli_command kill_command = {
+	.name = "kill",
+	.usage = "[--signal SIGNAL] NAME...",
+	.summary = "send VM processes a signal: the fault drill",
+	.details = "The supervisor treats what comes of it as a death that "
+		   "nobody asked for.\n",
+	.options = options,
+	.min_args = 1,
+	.max_args = -1,
+	.missing = "no VM named",
+	.names_vms = true,
+	.run = run,
+};

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: ISC */
+/* From command to supervisor: fork, progress, and the way back. */
+#include "supervisor/cli/launch.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "supervisor/cli/await.h"
+#include "supervisor/cli/conn.h"
+#include "supervisor/cli/interrupt.h"
+#include "supervisor/supervisor.h"
+
+/* A supervisor that was already done when the command was interrupted doesn't
+ * take a hang-up as a wish: it is asked after this long. */
+#define UNDO_ASK_MS 1000
+
+/* A start under way. */
+struct launch {
+	const struct cli *cli;
+	struct config *config;
+	struct conn starter;
+	struct await await;
+	pid_t pid;
+	bool tty;
+};
+
+int launch_open_vmproc(bool quiet)
+{
+	static const char *const places[] = {
+		"vmproc",
+		"../libexec/vmsup/vmproc",
+	};
+	char self[PATH_MAX], path[PATH_MAX + 32];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	struct stat st;
+	int fd;
+
+	if (length < 0) {
+		if (!quiet)
+			cli_error("/proc/self/exe: %s (mount /proc)",
+				  strerror(errno));
+		return -1;
+	}
+	self[length] = '\0';
+	*strrchr(self, '/') = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		snprintf(path, sizeof(path), "%s/%s", self, places[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		    st.st_mode & S_IXUSR)
+			return fd;
+		fd_close(&fd);
+	}
+	if (!quiet)
+		cli_error("vmproc: not in %s, nor in %s/../libexec/vmsup "
+			  "(run 'make', or install both programs)",
+			  self, self);
+	return -1;
+}
+
+static void show_progress(const struct await *await)
+{
+	/* The cursor goes back, so that an error overwrites it. */
+	fprintf(stderr, "starting %zu/%zu\r", await->count - await->pending,
+		await->count);
+}
+
+static void clear_progress(const struct launch *launch)
+{
+	if (launch->tty)
+		fputs("\033[K", stderr);
+}
+
+/* In the child: becomes the supervisor. */
+static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
+				    int vmproc_fd)
+{
+	const struct supervisor_options options = {
+		.run_dir = launch->cli->run_dir,
+		.starter_fd = starter_fd,
+		.vmproc_fd = vmproc_fd,
+	};
+	cleanup_fd int null_fd = -1;
+
+	/* Before the signals of the terminal can come again. */
+	setsid();
+	interrupt_release();
+	/* Whoever reads the command's output waits for the command only. stderr
+	 * stays for the errors of the start. */
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
+	    dup2(null_fd, STDOUT_FILENO) < 0 || chdir("/") < 0) {
+		cli_error("cannot leave the terminal: %s (is there a "
+			  "/dev/null?)",
+			  strerror(errno));
+		_exit(CLI_FAILED);
+	}
+	fd_close(&null_fd);
+	_exit(supervisor_main(launch->config, &options));
+}
+
+static int spawn(struct launch *launch, int vmproc_fd)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return cli_error("cannot make a socket pair: %s",
+				 strerror(errno));
+	fflush(stdout);
+	launch->pid = fork();
+	if (launch->pid < 0) {
+		cli_error("cannot fork: %s (end some processes)",
+			  strerror(errno));
+		fd_close(&ends[0]);
+		fd_close(&ends[1]);
+		return CLI_FAILED;
+	}
+	if (launch->pid == 0) {
+		close(ends[0]);
+		be_supervisor(launch, ends[1], vmproc_fd);
+	}
+	close(ends[1]);
+	conn_adopt(&launch->starter, ends[0]);
+	return CLI_OK;
+}
+
+/* The supervisor ended by itself, and said why. */
+static int reap(struct launch *launch)
+{
+	int status = 0;
+
+	conn_close(&launch->starter);
+	while (waitpid(launch->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status))
+		return cli_error("the supervisor was killed during the start "
+				 "(SIG%s); what it made may be left: start "
+				 "again, then 'vmsup stop'",
+				 sigabbrev_np(WTERMSIG(status)));
+	if (WEXITSTATUS(status) == 0)
+		return cli_error("the supervisor was stopped during the start");
+	return CLI_FAILED;
+}
+
+/* The end of the child within that time. */
+static bool ended_in(pid_t pid, int timeout_ms)
+{
+	cleanup_fd int pid_fd = pidfd_open(pid, 0);
+	struct pollfd polled = { .fd = pid_fd, .events = POLLIN };
+
+	return pid_fd < 0 || poll(&polled, 1, timeout_ms) != 0;
+}
+
+/* Hangs up, which undoes the start, and waits until nothing is left. */
+static int undo(struct launch *launch)
+{
+	struct conn conn;
+
+	conn_close(&launch->starter);
+	if (!ended_in(launch->pid, UNDO_ASK_MS) &&
+	    conn_connect(&conn, launch->cli->run_dir) == 0) {
+		conn_send(&conn, "Shutdown", NULL, false);
+		while (!ended_in(launch->pid, -1))
+			;
+		conn_close(&conn);
+	}
+	while (waitpid(launch->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return cli_error("interrupted: start undone");
+}
+
+static int say_running(const struct launch *launch)
+{
+	const struct config *config = launch->config;
+	char address[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &config->bridge_ipv4, address, sizeof(address));
+	printf("%zu VM%s running on %s (%s/%u), supervisor %d\n",
+	       launch->await.count, launch->await.count == 1 ? "" : "s",
+	       config->bridge, address, config->bridge_ipv4_prefix,
+	       launch->pid);
+	if (isatty(STDOUT_FILENO))
+		printf("'vmsup status' shows them, 'vmsup stop' ends all\n");
+	return cli_flush();
+}
+
+/* Follows the start to its end, one way or another. */
+static int follow(struct launch *launch)
+{
+	int result;
+
+	result = conn_send(&launch->starter, "Events",
+			   json_pack("{s:b}", "past", 1), true);
+	if (result == 0)
+		result = await_follow(&launch->await, &launch->starter,
+				      launch->cli);
+	clear_progress(launch);
+	switch (result) {
+	case 1:
+		result = await_report(&launch->await);
+		return result ? result : say_running(launch);
+	case -EINTR:
+		return undo(launch);
+	case 0:
+	case -EPIPE:
+		return reap(launch);
+	default:
+		conn_report_loss(&launch->starter, result);
+		return undo(launch);
+	}
+}
+
+/* The VMs that start with the supervisor. */
+static int await_autostart(struct launch *launch)
+{
+	const struct config *config = launch->config;
+	cleanup_free const char **names = NULL;
+	size_t count = 0;
+
+	names = calloc(config->vm_count + 1, sizeof(*names));
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->vm_count; i++)
+		if (config->vms[i].autostart)
+			names[count++] = config->vms[i].name;
+	return await_init(&launch->await, AWAIT_ALL_RUNNING, names, count);
+}
+
+int launch_background(const struct cli *cli, struct config *config)
+{
+	struct launch launch = {
+		.cli = cli,
+		.config = config,
+		.starter = CONN_NONE,
+		.tty = isatty(STDERR_FILENO),
+	};
+	cleanup_fd int vmproc_fd = launch_open_vmproc(false);
+	int status;
+
+	if (vmproc_fd < 0)
+		return CLI_FAILED;
+	if (await_autostart(&launch))
+		return cli_error("out of memory");
+	if (launch.tty)
+		launch.await.progress = show_progress;
+	interrupt_catch();
+	status = spawn(&launch, vmproc_fd);
+	if (!status)
+		status = follow(&launch);
+	conn_close(&launch.starter);
+	await_uninit(&launch.await);
+	return status;
+}
+
+int launch_foreground(const struct cli *cli, struct config *config)
+{
+	const struct supervisor_options options = {
+		.run_dir = cli->run_dir,
+		.foreground = true,
+		.starter_fd = -1,
+		.vmproc_fd = launch_open_vmproc(false),
+	};
+
+	if (options.vmproc_fd < 0)
+		return CLI_FAILED;
+	return supervisor_main(config, &options);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/* The list of what was looked at in a cage: what it should be, what it is. */
+#ifndef VMSUP_SUPERVISOR_CLI_PROOF_H
+#define VMSUP_SUPERVISOR_CLI_PROOF_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct proof {
+	json_t *checks; /* array of { check, wanted, found, ok }; owned */
+	bool holds; /* every check is ok */
+};
+
+void proof_init(struct proof *proof);
+void proof_uninit(struct proof *proof);
+
+/* Adds a check whose outcome is known. */
+void proof_add(struct proof *proof, const char *check, const char *wanted,
+	       const char *found, bool ok);
+/* Adds one that is ok if found is what is wanted, letter by letter. */
+void proof_compare(struct proof *proof, const char *check, const char *wanted,
+		   const char *found);
+
+/* Prints the table CHECK, WANTED, FOUND, OK. An enum cli_exit. */
+int proof_print(const struct proof *proof);
+
+/* ---- the parts, each looking through dir_fd at the process in cage (type
+ * Cage of the interface) */
+
+void proof_identity(struct proof *proof, const json_t *cage, int dir_fd);
+void proof_room(struct proof *proof, const json_t *cage, int dir_fd);
+void proof_limits(struct proof *proof, const json_t *cage, int dir_fd);
+void proof_descriptors(struct proof *proof, const json_t *cage, int dir_fd);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: ISC */
+/* vmsup run: a new VM by options. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "ipc/proto.h"
+#include "supervisor/cli/act.h"
+#include "supervisor/cli/cli.h"
+#include "supervisor/cli/conn.h"
+#include "supervisor/cli/field.h"
+#include "supervisor/cli/interrupt.h"
+#include "supervisor/cli/stream.h"
+#include "supervisor/cli/text.h"
+
+enum {
+	OPT_MAC,
+	OPT_ADDRESS,
+	OPT_ADDRESS6,
+	OPT_ATTACH,
+	OPT_NO_WAIT,
+};
+
+static const struct cli_option options[] = {
+	[OPT_MAC] = { "mac", 'm', "MAC", false, "its MAC address (derived)" },
+	[OPT_ADDRESS] = { "address", 'a', "IPV4", false,
+			  "its IPv4 address (the lowest free)" },
+	[OPT_ADDRESS6] = { "address6", '6', "IPV6/LEN", false,
+			   "an IPv6 address besides the link-local one" },
+	[OPT_ATTACH] = { "attach", 0, NULL, false,
+			 "stay: show events and log; Ctrl-C stops the VM" },
+	[OPT_NO_WAIT] = { "no-wait", 0, NULL, false,
+			  "return when it is under way" },
+	{ 0 },
+};
+
+static bool is_ipv6_prefix(const char *text)
+{
+	char address[INET6_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	struct in6_addr ipv6;
+	long prefix;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(address))
+		return false;
+	snprintf(address, sizeof(address), "%.*s", (int)(slash - text), text);
+	return inet_pton(AF_INET6, address, &ipv6) == 1 &&
+	       text_number(slash + 1, 1, 128, &prefix);
+}
+
+static bool is_mac(const char *text)
+{
+	for (int i = 0; i < 17; i++)
+		if (i % 3 == 2 ? text[i] != ':'
+			       : !memchr("0123456789abcdefABCDEF", text[i], 22))
+			return false;
+	return text[17] == '\0';
+}
+
+/* Mistakes of form; whether it is taken is the supervisor's to say. */
+static int check(const struct cli_args *args)
+{
+	const char *const *values = args->values;
+	struct in_addr ipv4;
+
+	if (!vm_name_valid(args->names[0]))
+		return cli_usage("run",
+				 "\"%s\" is no name for a VM (a to z, 0 to 9 "
+				 "and -, 31 at most, not - first)",
+				 args->names[0]);
+	if (values[OPT_MAC] && !is_mac(values[OPT_MAC]))
+		return cli_usage("run",
+				 "--mac: \"%s\" is no MAC address (such as "
+				 "02:00:00:00:00:01)",
+				 values[OPT_MAC]);
+	if (values[OPT_ADDRESS] &&
+	    inet_pton(AF_INET, values[OPT_ADDRESS], &ipv4) != 1)
+		return cli_usage("run",
+				 "--address: \"%s\" is no IPv4 address (such "
+				 "as 10.77.0.9)",
+				 values[OPT_ADDRESS]);
+	if (values[OPT_ADDRESS6] && !is_ipv6_prefix(values[OPT_ADDRESS6]))
+		return cli_usage("run",
+				 "--address6: \"%s\" is no IPv6 address with "
+				 "its prefix length (such as fd77::9/64)",
+				 values[OPT_ADDRESS6]);
+	return CLI_OK;
+}
+
+static int define(const struct cli *cli, const struct cli_args *args)
+{
+	struct conn conn;
+	int status = conn_open(&conn, cli);
+
+	if (status)
+		return status;
+	status = conn_call(&conn, "Define",
+			   json_pack("{s:s, s:s*, s:s*, s:s*}", "name",
+				     args->names[0], "mac",
+				     args->values[OPT_MAC], "ipv4",
+				     args->values[OPT_ADDRESS], "ipv6",
+				     args->values[OPT_ADDRESS6]),
+			   CONN_TIMEOUT_MS, NULL);
+	conn_close(&conn);
+	return status;
+}
+
+/* ---- --attach: the VM's events and its log, until it ends */
+
+struct attached {
+	const struct cli *cli;
+	char **names; /* of the VM, as an array of one */
+	struct conn events, logs;
+	bool ended, failed;
+};
+
+static void take_events(struct attached *vm, const json_t *parameters)
+{
+	const char *state;
+	json_t *event;
+	size_t i;
+
+	json_array_foreach (json_object_get(parameters, "events"), i, event) {
+		if (strcmp(field_text(event, "vm"), vm->names[0]) != 0)
+			continue;
+		stream_event(event, false);
+		state = field_text(event, "state");
+		vm->failed = strcmp(state, "failed") == 0;
+		vm->ended = vm->failed || strcmp(state, "stopped") == 0;
+	}
+}
+
+static void take_lines(const json_t *parameters)
+{
+	json_t *line;
+	size_t i;
+
+	json_array_foreach (json_object_get(parameters, "lines"), i, line)
+		stream_log_line(line);
+}
+
+/* One reply of either; result as conn_receive() has it. */
+static int take_reply(struct attached *vm)
+{
+	struct conn *const both[] = { &vm->events, &vm->logs };
+	int which = conn_wait(both, ARRAY_SIZE(both), CONN_FOREVER);
+	struct reply reply;
+	int result;
+
+	if (which < 0)
+		return which;
+	result = conn_receive(both[which], 0, &reply);
+	if (result == -EAGAIN)
+		return 1; /* not a whole one yet */
+	if (result != 1)
+		return result;
+	if (reply.error[0]) {
+		conn_report(which ? "logs" : "events", &reply);
+		result = -ECANCELED;
+	} else if (!reply.continues) {
+		result = 0; /* the supervisor ends */
+	} else if (which == 0) {
+		take_events(vm, reply.parameters);
+	} else {
+		take_lines(reply.parameters);
+	}
+	reply_free(&reply);
+	return result;
+}
+
+/* Asks the VM to stop. */
+static int stop_vm(const struct attached *vm)
+{
+	struct conn conn;
+	int status = conn_open(&conn, vm->cli);
+
+	if (status)
+		return status;
+	status =
+		conn_call(&conn, "Stop",
+			  json_pack("{s:o}", "names", conn_names(vm->names, 1)),
+			  CONN_TIMEOUT_MS, NULL);
+	conn_close(&conn);
+	return status;
+}
+
+static int follow(struct attached *vm)
+{
+	bool stopping = false;
+	int result;
+
+	while (!vm->ended) {
+		result = take_reply(vm);
+		if (cli_flush())
+			return CLI_FAILED;
+		if (interrupt_take() && !vm->ended) {
+			if (stopping)
+				return CLI_FAILED; /* twice: let go */
+			stopping = true;
+			if (stop_vm(vm))
+				return CLI_FAILED;
+		} else if (result != 1 && result != -EINTR) {
+			return conn_report_loss(&vm->events, result);
+		}
+	}
+	return vm->failed ? CLI_FAILED : CLI_OK;
+}
+
+static int attach(const struct cli *cli, const struct cli_args *args)
+{
+	struct attached vm = {
+		.cli = cli,
+		.names = args->names,
+		.events = CONN_NONE,
+		.logs = CONN_NONE,
+	};
+	int status, error;
+
+	interrupt_catch();
+	status = act_subscribe(&vm.events, cli);
+	if (!status)
+		status = define(cli, args);
+	if (!status)
+		status = conn_open(&vm.logs, cli);
+	if (!status) {
+		error = conn_send(&vm.logs, "Logs",
+				  json_pack("{s:s, s:b}", "name",
+					    args->names[0], "follow", 1),
+				  true);
+		status = error ? conn_report_loss(&vm.logs, error)
+			       : follow(&vm);
+	}
+	conn_close(&vm.logs);
+	conn_close(&vm.events);
+	return status;
+}
+
+/* ---- without: until it runs */
+
+static int define_and_wait(const struct cli *cli, const struct cli_args *args)
+{
+	struct conn events = CONN_NONE;
+	struct await await;
+	int status, result;
+
+	if (await_init(&await, AWAIT_RUNNING, (const char *const *)args->names,
+		       1))
+		return cli_error("out of memory");
+	status = act_subscribe(&events, cli);
+	if (!status)
+		status = define(cli, args);
+	if (!status && !args->values[OPT_NO_WAIT]) {
+		result = await_follow(&await, &events, cli);
+		status = result == 1 ? await_report(&await)
+				     : conn_report_loss(&events, result);
+		if (!status && isatty(STDOUT_FILENO))
+			printf("%s is running\n", args->names[0]);
+	}
+	conn_close(&events);
+	await_uninit(&await);
+	return status;
+}
+
+static int run(const struct cli *cli, const struct cli_args *args)
+{
+	int status = check(args);
+
+	if (status)
+		return status;
+	if (args->values[OPT_ATTACH] && args->values[OPT_NO_WAIT])
+		return cli_usage("run", "--attach waits, --no-wait doesn't");
+	return args->values[OPT_ATTACH] ? attach(cli, args)
+					: define_and_wait(cli, args);
+}
+
+const struct cli_command run_command = {
+	.name = "run",
+	.usage = "[OPTION...] NAME",
+	.summary = "define a new VM and start it",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.missing = "no name for the VM",
+	.run = run,
+};

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+/* vmsup sandbox: the proof of a VM's cage, read from outside. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "supervisor/cli/cli.h"
+#include "supervisor/cli/conn.h"
+#include "supervisor/cli/field.h"
+#include "supervisor/cli/proc.h"
+#include "supervisor/cli/proof.h"
+
+/* A VM may die and come back while it is looked at: as often as this. */
+#define TRIES 5
+
+enum {
+	OPT_JSON,
+	OPT_SYSCALLS,
+};
+
+static const struct cli_option options[] = {
+	[OPT_JSON] = { "json", 'J', NULL, false, "all of it as JSON" },
+	[OPT_SYSCALLS] = { "syscalls", 's', NULL, false,
+			   "list the system calls that are allowed as well" },
+	{ 0 },
+};
+
+/* What the cage should be; *cage is the caller's. */
+static int ask(const struct cli *cli, const char *name, json_t **cage)
+{
+	struct conn conn;
+	json_t *reply;
+	int status;
+
+	*cage = NULL;
+	status = conn_open(&conn, cli);
+	if (status)
+		return status;
+	status = conn_call(&conn, "Sandbox", json_pack("{s:s}", "name", name),
+			   CONN_TIMEOUT_MS, &reply);
+	conn_close(&conn);
+	if (status)
+		return status;
+	*cage = json_incref(json_object_get(reply, "cage"));
+	json_decref(reply);
+	if (field_int(*cage, "pid") > 0)
+		return CLI_OK;
+	json_decref(*cage);
+	*cage = NULL;
+	return cli_error("%s: has no process now (see 'vmsup status %s')", name,
+			 name);
+}
+
+static bool same_process(const json_t *one, const json_t *other)
+{
+	return field_int(one, "pid") == field_int(other, "pid") &&
+	       field_int(one, "generation") == field_int(other, "generation");
+}
+
+static void look(struct proof *proof, const json_t *cage, int dir_fd)
+{
+	proof_identity(proof, cage, dir_fd);
+	proof_room(proof, cage, dir_fd);
+	proof_limits(proof, cage, dir_fd);
+	proof_descriptors(proof, cage, dir_fd);
+}
+
+/*
+ * Looks at one process from beginning to end. The directory in /proc is that
+ * of one process for good; if the VM is still in the same generation at the
+ * end, it was the VM's all the time. 1: it wasn't, try again; else 0 with
+ * *cage, or an enum cli_exit below 0.
+ */
+static int try_once(const struct cli *cli, const char *name,
+		    struct proof *proof, json_t **cage)
+{
+	cleanup_fd int dir_fd = -1;
+	json_t *after;
+	bool same;
+	int status;
+
+	status = ask(cli, name, cage);
+	if (status)
+		return -status;
+	dir_fd = proc_open((pid_t)field_int(*cage, "pid"));
+	if (dir_fd >= 0)
+		look(proof, *cage, dir_fd);
+	status = ask(cli, name, &after);
+	same = !status && dir_fd >= 0 && same_process(*cage, after);
+	json_decref(after);
+	if (same)
+		return 0;
+	json_decref(*cage);
+	*cage = NULL;
+	return status ? -status : 1;
+}
+
+static void print_syscalls(const json_t *cage)
+{
+	const json_t *names = json_object_get(cage, "syscalls");
+	size_t i, column = 0;
+	json_t *name;
+
+	printf("\n%zu system calls are allowed:\n", json_array_size(names));
+	json_array_foreach (names, i, name) {
+		const char *text = json_string_value(name);
+
+		text = text ? text : "?";
+		if (column > 0 && column + 1 + strlen(text) > 79) {
+			putchar('\n');
+			column = 0;
+		}
+		printf("%s%s", column ? " " : "  ", text);
+		column += strlen(text) + (column ? 1 : 2);
+	}
+	putchar('\n');
+}
+
+static const char *yes_no(const json_t *cage, const char *key)
+{
+	const json_t *value = json_object_get(cage, key);
+
+	return !value ? "not told" : json_is_true(value) ? "yes" : "no";
+}
+
+static int print(const struct cli_args *args, const json_t *cage,
+		 const struct proof *proof)
+{
+	int status;
+
+	if (args->values[OPT_JSON]) {
+		json_t *all = json_pack("{s:b, s:O, s:O}", "ok", proof->holds,
+					"cage", cage, "checks", proof->checks);
+
+		if (json_dumpf(all, stdout,
+			       JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0)
+			putchar('\n');
+		json_decref(all);
+		return cli_flush();
+	}
+	printf("%s, generation %" JSON_INTEGER_FORMAT
+	       ", process %" JSON_INTEGER_FORMAT "\n\n",
+	       field_text(cage, "name"), field_int(cage, "generation"),
+	       field_int(cage, "pid"));
+	status = proof_print(proof);
+	if (status)
+		return status;
+	printf("\nLandlock: %s; MDWE: %s (the kernel doesn't show these: the "
+	       "supervisor says so)\n",
+	       yes_no(cage, "landlock"), yes_no(cage, "mdwe"));
+	if (args->values[OPT_SYSCALLS])
+		print_syscalls(cage);
+	else
+		printf("System calls allowed: %zu (--syscalls lists them)\n",
+		       json_array_size(json_object_get(cage, "syscalls")));
+	return cli_flush();
+}
+
+static int run(const struct cli *cli, const struct cli_args *args)
+{
+	const char *name = args->names[0];
+	struct proof proof;
+	json_t *cage = NULL;
+	int result = 1, status;
+
+	if (geteuid() != 0)
+		return cli_error("sandbox: permission denied: it reads /proc "
+				 "of another user's process (use sudo)");
+	for (int i = 0; i < TRIES && result == 1; i++) {
+		if (i > 0)
+			proof_uninit(&proof);
+		proof_init(&proof);
+		result = try_once(cli, name, &proof, &cage);
+	}
+	if (result == 1)
+		status = cli_error("%s: is restarted all the time, there is no "
+				   "time to look (see 'vmsup status %s')",
+				   name, name);
+	else if (result < 0)
+		status = -result;
+	else
+		status = print(args, cage, &proof);
+	if (!status && !proof.holds)
+		status = cli_error("%s: the cage is not what it should be",
+				   name);
+	json_decref(cage);
+	proof_uninit(&proof);
+	return status;
+}
+
+const struct cli_command sandbox_command = {
+	.name = "sandbox",
+	.usage = "[--json] [--syscalls] NAME",
+	.summary = "prove a VM's cage, from outside",
+	.details =
+		"Compares what /proc says of the VM's process with what its "
+		"cage should be: user,\ncapabilities, filter, namespaces, "
+		"root directory, limits, every descriptor. The\nexit status is "
+		"1 if anything doesn't hold.\n",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.missing = "no VM named",
+	.names_vms = true,
+	.run = run,
+};

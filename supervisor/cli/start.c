@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: ISC */
+/* vmsup start: a supervisor with its VMs, or VMs of the one that runs. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "supervisor/cli/act.h"
+#include "supervisor/cli/cli.h"
+#include "supervisor/cli/conn.h"
+#include "supervisor/cli/launch.h"
+#include "supervisor/cli/text.h"
+#include "supervisor/config.h"
+#include "supervisor/problem.h"
+
+/* More than any bridge takes; whether the configuration does is its to say. */
+#define VMS_MAX 100000
+
+enum {
+	OPT_VMS,
+	OPT_CONFIG,
+	OPT_FOREGROUND,
+	OPT_NO_WAIT,
+};
+
+static const struct cli_option options[] = {
+	[OPT_VMS] = { "vms", 'n', "N", false,
+		      "N VMs more than the configuration has: vm0, vm1, ..." },
+	[OPT_CONFIG] = { "config", 'c', "FILE", false,
+			 "the configuration (" CONFIG_DEFAULT_FILE
+			 ", if there)" },
+	[OPT_FOREGROUND] = { "foreground", 0, NULL, false,
+			     "stay, log to stderr, end on Ctrl-C" },
+	[OPT_NO_WAIT] = { "no-wait", 0, NULL, false,
+			  "with NAMEs: return when it is under way" },
+	{ 0 },
+};
+
+/* Says so if a supervisor serves this run directory already. */
+static int refuse_second(const struct cli *cli)
+{
+	struct conn conn;
+	int error = conn_connect(&conn, cli->run_dir);
+	int status = CLI_OK;
+
+	if (error == 0)
+		status = cli_error("%s: a supervisor runs there already, "
+				   "process %d ('vmsup stop' ends it; "
+				   "--run-dir is for another one)",
+				   cli->run_dir, conn.peer_pid);
+	else if (error == -EAGAIN)
+		status = cli_error("%s: a supervisor runs there already, but "
+				   "doesn't take connections (it hangs, or has "
+				   "too many clients)",
+				   cli->run_dir);
+	conn_close(&conn);
+	return status;
+}
+
+/* Errors of the file go to stderr as they are: FILE:LINE: what (remedy). */
+static int read_file(struct config *config, const char *name, bool must_exist)
+{
+	FILE *file = fopen(name, "re");
+	int error;
+
+	if (!file && errno == ENOENT && !must_exist)
+		return CLI_OK;
+	if (!file)
+		return cli_error("%s: cannot read the configuration: %s", name,
+				 strerror(errno));
+	error = config_read(config, file, name, stderr);
+	fclose(file);
+	return error ? CLI_FAILED : CLI_OK;
+}
+
+static int make_config(struct config *config, const char *file, long vms)
+{
+	struct problem problem = { 0 };
+	int status;
+
+	status = read_file(config, file ? file : CONFIG_DEFAULT_FILE, file);
+	if (status)
+		return status;
+	if (vms > 0 && config_add_vms(config, (size_t)vms, &problem))
+		return cli_error("%s", problem.text);
+	if (config->vm_count == 0)
+		return cli_usage("start",
+				 "no VM to start: give --vms N or -c FILE, or "
+				 "put VMs into " CONFIG_DEFAULT_FILE);
+	return CLI_OK;
+}
+
+static int start_supervisor(const struct cli *cli, const struct cli_args *args,
+			    long vms)
+{
+	struct config config;
+	int status;
+
+	status = refuse_second(cli);
+	if (status)
+		return status;
+	config_init(&config);
+	status = make_config(&config, args->values[OPT_CONFIG], vms);
+	if (!status && geteuid() != 0)
+		status = cli_error("cannot start a supervisor: it makes "
+				   "network devices and users of its own, "
+				   "which only root may (use sudo)");
+	if (!status)
+		status = args->values[OPT_FOREGROUND]
+				 ? launch_foreground(cli, &config)
+				 : launch_background(cli, &config);
+	config_uninit(&config);
+	return status;
+}
+
+static int run(const struct cli *cli, const struct cli_args *args)
+{
+	static const struct act act = { "Start", AWAIT_RUNNING, "running" };
+	const char *count = args->values[OPT_VMS];
+	long vms = 0;
+
+	if (count && !text_number(count, 1, VMS_MAX, &vms))
+		return cli_usage("start",
+				 "--vms: \"%s\" is not a number from 1 "
+				 "to %d",
+				 count, VMS_MAX);
+	if (args->count == 0) {
+		if (args->values[OPT_NO_WAIT])
+			return cli_usage("start",
+					 "--no-wait goes with names of VMs");
+		return start_supervisor(cli, args, vms);
+	}
+	for (int i = OPT_VMS; i <= OPT_FOREGROUND; i++)
+		if (args->values[i])
+			return cli_usage("start",
+					 "--%s starts a supervisor, it doesn't "
+					 "go with names of VMs",
+					 options[i].name);
+	return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
+}
+
+const struct cli_command start_command = {
+	.name = "start",
+	.usage = "[--vms N] [-c FILE] [--foreground] | [--no-wait] NAME...",
+	.summary = "start a supervisor with its VMs; with NAMEs, those VMs",
+	.details =
+		"Returns when every VM runs. Interrupted before, it undoes the "
+		"start. A VM that\nfails to start leaves the supervisor "
+		"running, and the exit status is 1.\n",
+	.options = options,
+	.max_args = -1,
+	.names_vms = true,
+	.run = run,
+};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/* Replies that keep coming: events and log lines, printed one a line. */
+#include "supervisor/cli/stream.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "ipc/log.h"
+#include "supervisor/cli/field.h"
+#include "supervisor/cli/interrupt.h"
+
+/* Text that may be a VM's own: no control characters reach the terminal. */
+static void print_clean(const char *text, const char *end)
+{
+	char clean[1024];
+
+	snprintf(clean, sizeof(clean), "%s", text);
+	log_clean(clean);
+	printf("%s%s", clean, end);
+}
+
+void stream_event(const json_t *event, bool json)
+{
+	const char *detail = field_text(event, "detail");
+
+	if (json) {
+		json_dumpf(event, stdout,
+			   JSON_COMPACT | JSON_ENSURE_ASCII |
+				   JSON_REAL_PRECISION(12));
+		putchar('\n');
+		return;
+	}
+	if (field_int(event, "lost") > 0)
+		cli_error("%" JSON_INTEGER_FORMAT " events were lost before "
+			  "the next one (read faster)",
+			  field_int(event, "lost"));
+	printf("%s  %-8s  %s%s", field_text(event, "time"),
+	       field_text(event, "vm"), field_text(event, "event"),
+	       *detail ? ": " : "");
+	print_clean(detail, "\n");
+}
+
+void stream_log_line(const json_t *line)
+{
+	printf("%s  %" JSON_INTEGER_FORMAT "  %-7s  ", field_text(line, "time"),
+	       field_int(line, "generation"), field_text(line, "level"));
+	print_clean(field_text(line, "text"), "\n");
+}
+
+/* A stream that ends: with an error, by itself, or because all ends. */
+static int end_of_stream(const struct conn *conn, int result)
+{
+	if (result == -EINTR)
+		return CLI_OK;
+	if (result != 0)
+		return conn_report_loss(conn, result);
+	cli_error("supervisor ended");
+	return CLI_OK;
+}
+
+int stream_follow(struct conn *conn, const char *method, bool endless,
+		  void (*take)(void *ctx, const json_t *parameters), void *ctx)
+{
+	struct reply reply;
+	bool continues = true;
+	int result, status = CLI_OK;
+
+	interrupt_catch();
+	while (continues && !status && !interrupt_take()) {
+		result = conn_receive(conn, CONN_FOREVER, &reply);
+		if (result != 1)
+			return end_of_stream(conn, result);
+		continues = reply.continues;
+		if (reply.error[0])
+			status = conn_report(method, &reply);
+		else
+			take(ctx, reply.parameters);
+		reply_free(&reply);
+		if (!status)
+			status = cli_flush();
+	}
+	if (endless && !continues && !status)
+		return end_of_stream(conn, 0);
+	return status;
+}

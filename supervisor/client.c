@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One connection of the control socket: bytes in, calls run, bytes out.
+ *
+ * Theory of operation: the peer may send anything, at any pace, and may read
+ * nothing. So all it can make grow is two buffers with limits and one parsed
+ * call; it gets a bounded share of each turn of the loop; and a deadline runs
+ * whenever it owes something. Whatever goes wrong ends this connection and
+ * nothing else.
+ *
+ * Methods call in here (call_reply() and so on) while this file may be on the
+ * stack below them. Therefore those functions only ever write into the buffer
+ * and mark the client: what follows from it is done by client_work(), later,
+ * from the loop. That also keeps a thousand pipelined calls from becoming a
+ * thousand nested ones.
+ *
+ * Descriptors sent beside a message are closed by the kernel, because recv()
+ * offers no room for them.
+ */
+#include "supervisor/client.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "ipc/fd.h"
+#include "supervisor/service.h"
+#include "supervisor/varlink.h"
+
+/* One client's share of a turn. */
+#define CALLS_PER_TURN 8
+#define READ_BYTES     4096
+/* With more than this unsent, the next call waits until it is read: a client
+ * that pipelines is slowed down, not cut off. */
+#define AHEAD_BYTES (64UL * 1024)
+/* A client that has been stuck this long makes room for another. */
+#define STUCK_MS 500
+
+struct pending_call {
+	struct call call;
+	struct varlink_call message;
+};
+
+/* ---- ends of a connection */
+
+/* While its method runs, client_work() is on the stack and sees to it. */
+static void queue(struct control_client *client)
+{
+	if (!client->running)
+		control_queue(client->control, client);
+}
+
+/* Nothing more from it, nothing more to it. */
+static void doom(struct control_client *client)
+{
+	client->state = CLIENT_DOOMED;
+	buffer_clear(&client->in);
+	buffer_clear(&client->out);
+	queue(client);
+}
+
+static void cut_off(struct control_client *client, const char *why)
+{
+	if (client->state == CLIENT_DOOMED)
+		return;
+	/* one that drains was counted when it began to */
+	if (client->state != CLIENT_DRAINING)
+		control_note(client->control, CLIENT_MISBEHAVED, client->uid,
+			     client->pid, why);
+	doom(client);
+}
+
+int client_put_failure(const struct control_config *config, struct buffer *out,
+		       const char *what, const char *why)
+{
+	char error[VARLINK_MAX_NAME + 1], message[160];
+
+	snprintf(error, sizeof(error), "%s.Failed", config->interface);
+	snprintf(message, sizeof(message), "%s: %s", what, why);
+	return varlink_put_error(out, error,
+				 json_pack("{s:s}", "message", message));
+}
+
+/* Cuts off as well, but says why first. */
+static void fail(struct control_client *client, const char *why)
+{
+	char what[128];
+
+	snprintf(what, sizeof(what), "its message %s", why);
+	control_note(client->control, CLIENT_MISBEHAVED, client->uid,
+		     client->pid, what);
+	client->state = CLIENT_DRAINING;
+	client->since_ns = loop_now_ns();
+	buffer_clear(&client->in);
+	if (client_put_failure(client->control->config, &client->out,
+			       "the connection is closed, because a message",
+			       why) < 0)
+		doom(client);
+}
+
+/* ---- out */
+
+static void touch(struct control_client *client)
+{
+	struct client_list *clients = &client->control->clients;
+
+	client->active_ns = loop_now_ns();
+	TAILQ_REMOVE(clients, client, by_age);
+	TAILQ_INSERT_TAIL(clients, client, by_age);
+}
+
+/* Whoever hung up may still have sent calls that are to be run. */
+static void grow_deaf(struct control_client *client)
+{
+	client->deaf = true;
+	buffer_clear(&client->out);
+}
+
+void client_flush(struct control_client *client)
+{
+	size_t length = buffer_length(&client->out);
+	ssize_t sent;
+
+	if (length == 0 || client->blocked)
+		return;
+	sent = send(client->fd, buffer_head(&client->out), length,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+		grow_deaf(client);
+		return;
+	}
+	client->blocked = sent < (ssize_t)length;
+	if (sent > 0) {
+		buffer_consume(&client->out, (size_t)sent);
+		touch(client);
+	}
+}
+
+static bool hears(const struct control_client *client)
+{
+	return client->state == CLIENT_SERVED && !client->deaf;
+}
+
+/* After a message was added to out, or wasn't. */
+static void after_put(struct control_client *client, int error)
+{
+	if (error == -ENOBUFS)
+		cut_off(client, "it doesn't read what is sent to it");
+	else if (error)
+		cut_off(client, "a reply can't be written");
+	else if (buffer_length(&client->out) > AHEAD_BYTES)
+		client_flush(client);
+	queue(client);
+}
+
+/* ---- calls, answered */
+
+static void end_call(struct control_client *client)
+{
+	struct pending_call *pending = client->pending;
+
+	client->pending = NULL;
+	varlink_call_uninit(&pending->message);
+	free(pending);
+	touch(client);
+	queue(client);
+}
+
+void call_reply(struct call *call, json_t *parameters)
+{
+	struct control_client *client = call->client;
+
+	if (call->oneway || !hears(client))
+		json_decref(parameters);
+	else
+		after_put(client,
+			  varlink_put_reply(&client->out, parameters, false));
+	end_call(client);
+}
+
+void call_more(struct call *call, json_t *parameters)
+{
+	struct control_client *client = call->client;
+
+	if (!call->more || !hears(client))
+		json_decref(parameters);
+	else
+		after_put(client,
+			  varlink_put_reply(&client->out, parameters, true));
+}
+
+void call_error(struct call *call, const char *error, json_t *parameters)
+{
+	struct control_client *client = call->client;
+
+	if (call->oneway || !hears(client))
+		json_decref(parameters);
+	else
+		after_put(client,
+			  varlink_put_error(&client->out, error, parameters));
+	end_call(client);
+}
+
+void call_invalid_parameter(struct call *call, const char *parameter)
+{
+	call_error(call, VARLINK_SERVICE ".InvalidParameter",
+		   varlink_quote("parameter", parameter));
+}
+
+bool call_has_room(const struct call *call)
+{
+	const struct control_client *client = call->client;
+
+	return hears(client) &&
+	       buffer_length(&client->out) < CONTROL_MAX_OUTPUT_BYTES / 2;
+}
+
+/* ---- in */
+
+/* True and the message's length if all of one is there. */
+static bool whole_message(struct control_client *client, size_t *length)
+{
+	const char *head = buffer_head(&client->in);
+	size_t held = buffer_length(&client->in);
+	const char *nul = NULL;
+
+	if (held > client->scanned)
+		nul = memchr(head + client->scanned, '\0',
+			     held - client->scanned);
+	client->scanned = nul ? (size_t)(nul - head) : held;
+	*length = client->scanned;
+	return nul;
+}
+
+static bool wants_input(const struct control_client *client)
+{
+	return client->state == CLIENT_SERVED && !client->ended &&
+	       buffer_length(&client->in) < CONTROL_MAX_REQUEST_BYTES;
+}
+
+static void receive(struct control_client *client)
+{
+	struct buffer *in = &client->in;
+	size_t room = CONTROL_MAX_REQUEST_BYTES - buffer_length(in);
+	ssize_t got;
+
+	if (buffer_reserve(in, room < READ_BYTES ? room : READ_BYTES) < 0) {
+		cut_off(client, "no memory is left for its message");
+		return;
+	}
+	if (room > in->capacity - in->end)
+		room = in->capacity - in->end;
+	got = recv(client->fd, in->data + in->end, room, MSG_DONTWAIT);
+	if (got > 0) {
+		in->end += (size_t)got;
+		touch(client);
+		return;
+	}
+	if (got == 0 || (errno != EAGAIN && errno != EINTR))
+		client->ended = true;
+	if (buffer_length(in) == 0)
+		buffer_clear(in);
+}
+
+/* ---- calls, started */
+
+static void start_call(struct control_client *client,
+		       struct pending_call *pending)
+{
+	struct call *call = &pending->call;
+
+	*call = (struct call){
+		.client = client,
+		.method = pending->message.method,
+		.parameters = pending->message.parameters,
+		.more = pending->message.more,
+		.oneway = pending->message.oneway,
+		.peer_uid = client->uid,
+		.peer_pid = client->pid,
+	};
+	client->pending = pending;
+	if (pending->message.upgrade)
+		service_not_implemented(call);
+	else
+		service_route(client->control->config, call);
+}
+
+/* The first length bytes of in are a message, and a NUL follows. */
+static void run_message(struct control_client *client, size_t length)
+{
+	struct pending_call *pending = calloc(1, sizeof(*pending));
+	const char *why = "doesn't fit into memory";
+	int error = -ENOMEM;
+
+	if (pending)
+		error = varlink_parse(buffer_head(&client->in), length,
+				      &pending->message, &why);
+	buffer_consume(&client->in, length + 1);
+	client->scanned = 0;
+	client->since_ns = 0;
+	if (error) {
+		free(pending);
+		fail(client, why);
+	} else {
+		start_call(client, pending);
+	}
+}
+
+static bool may_run(const struct control_client *client)
+{
+	return client->state == CLIENT_SERVED && !client->pending &&
+	       buffer_length(&client->out) <= AHEAD_BYTES;
+}
+
+static void run_messages(struct control_client *client)
+{
+	size_t length;
+
+	client->running = true;
+	for (int i = 0; i < CALLS_PER_TURN && may_run(client) &&
+			whole_message(client, &length);
+	     i++)
+		run_message(client, length);
+	client->running = false;
+	if (may_run(client) && !whole_message(client, &length) &&
+	    length >= CONTROL_MAX_REQUEST_BYTES)
+		fail(client, "is too long");
+}
+
+/* ---- turns */
+
+static bool is_over(struct control_client *client)
+{
+	size_t length;
+
+	if (client->state == CLIENT_DOOMED)
+		return true;
+	if (client->deaf &&
+	    (client->pending || client->state == CLIENT_DRAINING))
+		return true;
+	if (client->pending || buffer_length(&client->out) > 0)
+		return false;
+	if (client->state == CLIENT_DRAINING)
+		return true;
+	return client->ended && !whole_message(client, &length);
+}
+
+/* When the client will have been silent for too long; 0: never. */
+static uint64_t deadline_ns(const struct control_client *client)
+{
+	if (client->pending)
+		return 0;
+	if (client->since_ns)
+		return client->since_ns + CONTROL_HALF_MS * NSEC_PER_MSEC;
+	return client->active_ns + CONTROL_IDLE_MS * NSEC_PER_MSEC;
+}
+
+/* Watches and waits for what the client's state calls for. */
+static void settle(struct control_client *client)
+{
+	struct loop *loop = client->control->loop;
+	uint32_t events = (wants_input(client) ? EPOLLIN : 0) |
+			  (buffer_length(&client->out) > 0 ? EPOLLOUT : 0);
+	uint64_t due_ns;
+	size_t length;
+
+	if (events != client->events) {
+		if (loop_modify(loop, &client->source, events) < 0) {
+			cut_off(client, "it can't be watched");
+			return;
+		}
+		client->events = events;
+	}
+	if (may_run(client)) {
+		if (whole_message(client, &length)) {
+			client->since_ns = 0;
+			control_queue(client->control, client);
+		} else if (length == 0) {
+			client->since_ns = 0;
+		} else if (client->since_ns == 0) {
+			client->since_ns = loop_now_ns();
+		}
+	}
+	/* A timer that is early looks again: cheaper than moving it each time. */
+	due_ns = deadline_ns(client);
+	if (due_ns && (!client->timer.armed || client->timer.due_ns > due_ns))
+		loop_timer_at(loop, &client->timer, due_ns);
+}
+
+void client_work(struct control_client *client)
+{
+	run_messages(client);
+	client_flush(client);
+	if (is_over(client))
+		client_free(client);
+	else
+		settle(client);
+}
+
+static void client_ready(struct source *source, uint32_t events)
+{
+	struct control_client *client = source->ctx;
+
+	if (events & (EPOLLHUP | EPOLLERR))
+		grow_deaf(client);
+	if (events & EPOLLOUT)
+		client->blocked = false;
+	if (wants_input(client) && (events & ~(uint32_t)EPOLLOUT))
+		receive(client);
+	client_work(client);
+}
+
+static void client_timer(struct timer *timer)
+{
+	struct control_client *client = timer->ctx;
+	uint64_t due_ns = deadline_ns(client);
+
+	if (due_ns == 0)
+		return;
+	if (due_ns > loop_now_ns()) {
+		loop_timer_at(client->control->loop, timer, due_ns);
+		return;
+	}
+	if (client->state == CLIENT_SERVED && client->since_ns)
+		cut_off(client, "it left a message unfinished");
+	else if (client->state == CLIENT_SERVED)
+		control_note(client->control, CLIENT_IDLE, client->uid,
+			     client->pid, "it was silent");
+	client_free(client);
+}
+
+/* ---- for control.c */
+
+bool client_is_idle(const struct control_client *client)
+{
+	char byte;
+
+	return !client->running && !client->pending &&
+	       client->state == CLIENT_SERVED &&
+	       buffer_length(&client->in) == 0 &&
+	       buffer_length(&client->out) == 0 &&
+	       recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+bool client_is_stuck(const struct control_client *client, uint64_t now_ns)
+{
+	uint64_t since_ns = client->since_ns;
+
+	if (client->running || client->pending)
+		return false;
+	if (since_ns == 0 && buffer_length(&client->out) > 0)
+		since_ns = client->active_ns;
+	return since_ns && now_ns - since_ns >= STUCK_MS * NSEC_PER_MSEC;
+}
+
+struct control_client *client_new(struct control *control, int fd, uid_t uid,
+				  pid_t pid, int *error)
+{
+	struct control_client *client = calloc(1, sizeof(*client));
+
+	if (!client) {
+		*error = -ENOMEM;
+		return NULL;
+	}
+	*client = (struct control_client){
+		.control = control,
+		.timer = { .fire = client_timer, .ctx = client },
+		.fd = fd,
+		.uid = uid,
+		.pid = pid,
+		.in.limit = CONTROL_MAX_REQUEST_BYTES,
+		.out.limit = CONTROL_MAX_OUTPUT_BYTES,
+		.events = EPOLLIN,
+		.active_ns = loop_now_ns(),
+	};
+	*error = loop_add(control->loop, &client->source, fd, client->events,
+			  client_ready, client);
+	if (*error) {
+		free(client);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&control->clients, client, by_age);
+	control->counts.clients++;
+	settle(client);
+	return client;
+}
+
+void client_free(struct control_client *client)
+{
+	struct control *control = client->control;
+	struct pending_call *pending = client->pending;
+
+	if (pending && pending->call.gone)
+		pending->call.gone(&pending->call);
+	if (pending) {
+		varlink_call_uninit(&pending->message);
+		free(pending);
+	}
+	control_unqueue(control, client);
+	TAILQ_REMOVE(&control->clients, client, by_age);
+	control->counts.clients--;
+	loop_timer_cancel(control->loop, &client->timer);
+	loop_remove(control->loop, &client->source);
+	fd_close(&client->fd);
+	buffer_clear(&client->in);
+	buffer_clear(&client->out);
+	free(client);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+/* One connection of the control socket, and what control.c shares with it. */
+#ifndef VMSUP_SUPERVISOR_CLIENT_H
+#define VMSUP_SUPERVISOR_CLIENT_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "supervisor/buffer.h"
+#include "supervisor/control.h"
+
+/* What happens to clients and is logged at most once in a while. */
+enum client_note {
+	CLIENT_REFUSED, /* never became a client */
+	CLIENT_EVICTED, /* made room for another */
+	CLIENT_IDLE, /* was silent for too long */
+	CLIENT_MISBEHAVED, /* broke a rule */
+	CLIENT_NOTES
+};
+
+struct note_limit {
+	uint64_t next_ns; /* the next line may be written from then on */
+	unsigned long long unsaid; /* since the last line */
+};
+
+struct pending_call;
+
+/* A client is freed only from the loop (its source, its timer, the control's
+ * work timer), by an eviction, or by control_free(): never while its own method
+ * runs, and never from within a call_*() function. */
+struct control_client {
+	struct control *control;
+	TAILQ_ENTRY(control_client) by_age, by_work;
+	struct source source;
+	struct timer timer;
+	int fd;
+	uid_t uid;
+	pid_t pid;
+	enum {
+		CLIENT_SERVED,
+		CLIENT_DRAINING, /* what is in out, then it is over */
+		CLIENT_DOOMED, /* over, as soon as the loop gets to it */
+	} state;
+	struct buffer in, out;
+	size_t scanned; /* bytes of in known to hold no NUL */
+	struct pending_call *pending; /* the call under way, or NULL */
+	uint32_t events; /* watched for */
+	uint64_t active_ns; /* last sign of life */
+	uint64_t since_ns; /* half a message, or draining, since; or 0 */
+	bool running; /* its method is on the stack */
+	bool queued; /* is in the control's work list */
+	bool blocked; /* the socket took less than it was given */
+	bool ended; /* nothing more will come */
+	bool deaf; /* nobody receives what is sent any more */
+};
+
+TAILQ_HEAD(client_list, control_client);
+
+struct control {
+	struct loop *loop;
+	const struct control_config *config;
+	struct client_list clients; /* the longest silent first */
+	struct client_list work; /* those that need a turn from the loop */
+	unsigned int work_count;
+	struct timer work_timer, accept_timer;
+	struct source listener;
+	int listen_fd;
+	int reserve_fd; /* given up for an accept() when there are no more */
+	struct control_counts counts;
+	struct note_limit notes[CLIENT_NOTES];
+	struct note_limit pauses; /* of accepting */
+};
+
+/* Takes over fd. NULL: -errno in *error, and fd is still the caller's. */
+struct control_client *client_new(struct control *control, int fd, uid_t uid,
+				  pid_t pid, int *error);
+/* Ends the connection and frees it; a call under way is told by gone(). */
+void client_free(struct control_client *client);
+/* Runs calls, sends, and ends the connection if it is over. For those in the
+ * work list. */
+void client_work(struct control_client *client);
+/* Sends what the socket takes now. */
+void client_flush(struct control_client *client);
+
+/* Nothing under way in either direction, not even unread in the socket. */
+bool client_is_idle(const struct control_client *client);
+/* Hinders others: has kept half a message or unread output for a while. */
+bool client_is_stuck(const struct control_client *client, uint64_t now_ns);
+
+/* Writes the error that refuses a connection or cuts it off. 0 or -errno. */
+int client_put_failure(const struct control_config *config, struct buffer *out,
+		       const char *what, const char *why);
+
+/* Counts, and logs unless that was done lately. (In control.c.) */
+void control_note(struct control *control, enum client_note note, uid_t uid,
+		  pid_t pid, const char *why);
+/* Has client_work() called from the loop. (In control.c.) */
+void control_queue(struct control *control, struct control_client *client);
+/* Takes it out of the work list, if it is in there. (In control.c.) */
+void control_unqueue(struct control *control, struct control_client *client);
+
+#endif

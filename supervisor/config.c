@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/* A configuration and its VMs: defaults, lifetime, additions. */
+#include "supervisor/config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/config_check.h"
+#include "supervisor/config_value.h"
+
+#define FIRST_ROOM 16 /* a power of two */
+
+static const struct vm_config default_vm = {
+	.guest = GUEST_BUILTIN,
+	.autostart = true,
+	.restart = {
+		.enabled = true,
+		.steady_ms = 1000,
+		.delay_min_ms = 100,
+		.delay_max_ms = 30 * 1000,
+		.jitter_percent = 20,
+		.forget_ms = 60 * 1000,
+		.crash_deaths = 5,
+		.crash_window_ms = 60 * 1000,
+	},
+	.timeouts = {
+		.start_ms = 10 * 1000,
+		.heartbeat_ms = 1000,
+		.watchdog_ms = 10 * 1000,
+		.abort_ms = 2 * 1000,
+		.stop_guest_ms = 30 * 1000,
+		.stop_process_ms = 5 * 1000,
+	},
+};
+
+void config_init(struct config *config)
+{
+	memset(config, 0, sizeof(*config));
+	strcpy(config->bridge, "vmsup0");
+	config->bridge_ipv4.s_addr = htonl(0x0a4d0001); /* 10.77.0.1 */
+	config->bridge_ipv4_prefix = 16;
+	config->mtu = 1500;
+	strcpy(config->tap_prefix, "vmtap");
+	config->uid_first = 1900000000;
+	config->uid_count = 65536;
+	config->log_level = LOG_LEVEL_INFO;
+	config->defaults = default_vm;
+}
+
+void config_uninit(struct config *config)
+{
+	free(config->vms);
+	config->vms = NULL;
+	config->vm_count = 0;
+}
+
+/* What is allocated for count VMs; it follows from their number alone. */
+static size_t room_for(size_t count)
+{
+	size_t room = FIRST_ROOM;
+
+	if (!count)
+		return 0;
+	while (room < count)
+		room *= 2;
+	return room;
+}
+
+/* Makes room for count more. 0, -E2BIG, -ENOMEM. */
+static int reserve(struct config *config, size_t count, struct problem *problem)
+{
+	struct vm_config *vms;
+	size_t total;
+
+	if (__builtin_add_overflow(config->vm_count, count, &total) ||
+	    total > CONFIG_MAX_VMS)
+		return problem_set(problem, -E2BIG,
+				   "too many VMs: a Linux bridge has 1,023 "
+				   "ports (start at most %d, or another "
+				   "instance with --run-dir)",
+				   CONFIG_MAX_VMS);
+	if (room_for(total) <= room_for(config->vm_count))
+		return 0;
+	vms = reallocarray(config->vms, room_for(total), sizeof(*vms));
+	if (!vms)
+		return problem_set(problem, -ENOMEM, "out of memory");
+	config->vms = vms;
+	return 0;
+}
+
+/* There is room for it, and name is a VM name. */
+static struct vm_config *append(struct config *config, const char *name)
+{
+	struct vm_config *vm = &config->vms[config->vm_count++];
+
+	*vm = config->defaults;
+	memset(vm->name, 0, sizeof(vm->name));
+	memcpy(vm->name, name, strlen(name));
+	return vm;
+}
+
+/* N of a VM named vmN as config_add_vms() writes it, below CONFIG_MAX_VMS;
+ * else that. */
+static size_t name_number(const char *name)
+{
+	size_t number = 0, digits = 0;
+
+	if (strncmp(name, "vm", 2) != 0)
+		return CONFIG_MAX_VMS;
+	for (name += 2; *name >= '0' && *name <= '9'; name++, digits++) {
+		if (digits > 0 && number == 0)
+			return CONFIG_MAX_VMS;
+		number = 10 * number + (size_t)(*name - '0');
+		if (number >= CONFIG_MAX_VMS)
+			return CONFIG_MAX_VMS;
+	}
+	return *name || !digits ? CONFIG_MAX_VMS : number;
+}
+
+int config_add_vms(struct config *config, size_t count, struct problem *problem)
+{
+	bool used[CONFIG_MAX_VMS + 1] = { false };
+	size_t number = 0;
+	int error;
+
+	error = reserve(config, count, problem);
+	if (error)
+		return error;
+	for (size_t i = 0; i < config->vm_count; i++)
+		used[name_number(config->vms[i].name)] = true;
+	for (; count > 0; count--, number++) {
+		char name[VM_NAME_MAX + 1];
+
+		while (used[number])
+			number++;
+		snprintf(name, sizeof(name), "vm%zu", number);
+		append(config, name);
+	}
+	return 0;
+}
+
+struct vm_config *config_add_unnamed(struct config *config,
+				     struct problem *problem)
+{
+	if (reserve(config, 1, problem))
+		return NULL;
+	return append(config, "");
+}
+
+struct vm_config *config_add_vm(struct config *config, const char *name,
+				struct problem *problem)
+{
+	if (!vm_name_valid(name)) {
+		problem_set(problem, -EINVAL,
+			    "\"%.64s\" can't name a VM (use 1 to %d of a-z, "
+			    "0-9 and -, the first not -)",
+			    name, VM_NAME_MAX);
+		return NULL;
+	}
+	for (size_t i = 0; i < config->vm_count; i++) {
+		if (strcmp(config->vms[i].name, name) != 0)
+			continue;
+		problem_set(problem, -EEXIST,
+			    "there is a VM named %s already (choose another "
+			    "name)",
+			    name);
+		return NULL;
+	}
+	if (reserve(config, 1, problem))
+		return NULL;
+	return append(config, name);
+}
+
+int config_set_mac(struct vm_config *vm, const char *text,
+		   struct problem *problem)
+{
+	uint8_t mac[6];
+	int error;
+
+	if (config_value_mac(text, mac))
+		return problem_set(problem, -EINVAL,
+				   "\"%.64s\" isn't a MAC address (write six "
+				   "bytes, as in 02:00:00:00:00:01)",
+				   text);
+	error = config_check_mac(mac, problem);
+	if (error)
+		return error;
+	memcpy(vm->mac, mac, sizeof(mac));
+	vm->has_mac = true;
+	return 0;
+}
+
+int config_set_ipv4(const struct config *config, struct vm_config *vm,
+		    const char *text, struct problem *problem)
+{
+	struct vm_config changed = *vm;
+	int error;
+
+	if (inet_pton(AF_INET, text, &changed.ipv4) != 1)
+		return problem_set(problem, -EINVAL,
+				   "\"%.64s\" isn't an IPv4 address (write one "
+				   "without prefix length, as in 10.77.0.9)",
+				   text);
+	changed.has_ipv4 = true;
+	error = config_check_vm_ipv4(config, &changed, problem);
+	if (error)
+		return error;
+	*vm = changed;
+	return 0;
+}
+
+int config_set_ipv6(struct vm_config *vm, const char *text,
+		    struct problem *problem)
+{
+	struct in6_addr address;
+	uint32_t prefix;
+	int error;
+
+	if (config_value_ipv6_prefix(text, &address, &prefix))
+		return problem_set(problem, -EINVAL,
+				   "\"%.64s\" isn't an IPv6 address with "
+				   "prefix length (write one as in "
+				   "fd77::9/64)",
+				   text);
+	error = config_check_ipv6(&address, prefix, problem);
+	if (error)
+		return error;
+	vm->ipv6 = address;
+	vm->ipv6_prefix = prefix;
+	vm->has_ipv6 = true;
+	return 0;
+}

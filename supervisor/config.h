@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+/* What the user asked for: the configuration file, read and checked whole. */
+#ifndef VMSUP_SUPERVISOR_CONFIG_H
+#define VMSUP_SUPERVISOR_CONFIG_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "ipc/proto.h"
+#include "supervisor/problem.h"
+
+#define CONFIG_DEFAULT_FILE "/etc/vmsup/vmsup.conf"
+/* A Linux bridge takes this many ports (BR_MAX_PORTS less the zeroth). */
+#define CONFIG_MAX_VMS 1023
+
+struct restart_policy {
+	bool enabled; /* restart deaths that nobody asked for */
+	uint32_t steady_ms; /* RUNNING this long: restart without delay */
+	uint32_t delay_min_ms, delay_max_ms; /* else this, doubling, to that */
+	uint32_t jitter_percent;
+	uint32_t forget_ms; /* RUNNING this long: the delay starts over */
+	uint32_t crash_deaths; /* this many deaths (0: no limit) ... */
+	uint32_t crash_window_ms; /* ... in this time: FAILED */
+};
+
+struct vm_timeouts {
+	uint32_t start_ms; /* spawn to READY */
+	uint32_t heartbeat_ms; /* between two STATS? */
+	uint32_t watchdog_ms; /* without an answer: SIGABRT */
+	uint32_t abort_ms; /* SIGABRT to SIGKILL */
+	uint32_t stop_guest_ms; /* STOP to SIGTERM */
+	uint32_t stop_process_ms; /* SIGTERM to SIGKILL */
+};
+
+/* Applied through cgroup v2 where its controllers are there; 0: no limit. */
+struct vm_limits {
+	uint64_t memory_bytes; /* memory.max */
+	uint32_t cpu_percent; /* cpu.max, of one CPU */
+};
+
+struct vm_config {
+	char name[VM_NAME_MAX + 1];
+	enum guest_kind guest;
+	bool autostart;
+	bool has_mac, has_ipv4, has_ipv6;
+	uint8_t mac[6];
+	struct in_addr ipv4;
+	struct in6_addr ipv6;
+	uint32_t ipv6_prefix;
+	char tap[IFNAMSIZ]; /* empty: <tap_prefix>N */
+	struct restart_policy restart;
+	struct vm_timeouts timeouts;
+	struct vm_limits limits;
+};
+
+struct config {
+	char bridge[IFNAMSIZ];
+	struct in_addr bridge_ipv4;
+	uint32_t bridge_ipv4_prefix; /* 8 to 30 */
+	bool has_bridge_ipv6;
+	struct in6_addr bridge_ipv6;
+	uint32_t bridge_ipv6_prefix;
+	uint16_t mtu;
+	char tap_prefix[IFNAMSIZ]; /* at most 11 characters */
+	uint32_t uid_first, uid_count; /* one for each VM */
+	uint32_t log_level; /* enum log_level */
+	struct vm_config defaults; /* what a VM has that says nothing */
+	struct vm_config *vms; /* owned; each complete, defaults applied */
+	size_t vm_count;
+};
+
+/* libconfig exports functions called config_init() and config_read() and calls
+ * its own by name: as symbols, ours are called otherwise, or the linker would
+ * give it these. */
+#define CONFIG_SYMBOL(name) __asm__("vmsup_" #name)
+
+/* Fills in the defaults of DESIGN section 5 and 8; no VM. */
+void config_init(struct config *config) CONFIG_SYMBOL(config_init);
+void config_uninit(struct config *config);
+
+/*
+ * Reads a configuration from file, whose name is for messages. Everything in
+ * it is checked: syntax, unknown settings, types, ranges, names and addresses
+ * used twice, addresses outside the bridge's subnet. Writes every error found
+ * to errors, one "FILE:LINE: what (remedy)" each. Returns 0 or -EINVAL; config
+ * is to be uninited either way.
+ */
+int config_read(struct config *config, FILE *file, const char *name,
+		FILE *errors) CONFIG_SYMBOL(config_read);
+
+/* Appends count VMs with the defaults, named vm0, vm1, ...: the lowest numbers
+ * that are free. 0; -E2BIG over CONFIG_MAX_VMS; -ENOMEM. */
+int config_add_vms(struct config *config, size_t count,
+		   struct problem *problem);
+
+/* Appends one VM with the defaults and that name, for the caller to fill in;
+ * NULL with problem set if the name isn't valid or taken, or there are too
+ * many. The pointer is good until the next addition. */
+struct vm_config *config_add_vm(struct config *config, const char *name,
+				struct problem *problem);
+
+/* Appends one VM with the defaults and no name yet, for the caller to give it
+ * one that is valid; else like config_add_vm(). */
+struct vm_config *config_add_unnamed(struct config *config,
+				     struct problem *problem);
+
+/*
+ * Gives every VM the TAP name, MAC and IPv4 address that it doesn't have yet:
+ * TAPs <tap_prefix>N by VM index; IPv4 the lowest free host address of the
+ * bridge's subnet; MAC derived from machine_id, instance and VM name
+ * (locally administered, unicast; no two alike). Then refuses what can't be:
+ * duplicates, more VMs than uids or addresses. 0, -EINVAL, -E2BIG.
+ */
+int config_assign(struct config *config, const char *machine_id,
+		  const char *instance, struct problem *problem);
+
+/* For options of the command line, same rules as in the file: parse "02:.." ,
+ * "10.77.0.9", "fd77::9/64" into vm. 0 or -EINVAL with problem set. */
+int config_set_mac(struct vm_config *vm, const char *text,
+		   struct problem *problem);
+int config_set_ipv4(const struct config *config, struct vm_config *vm,
+		    const char *text, struct problem *problem);
+int config_set_ipv6(struct vm_config *vm, const char *text,
+		    struct problem *problem);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/* Every setting of the configuration file, in one table per group. */
+#ifndef VMSUP_SUPERVISOR_CONFIG_SETTINGS_H
+#define VMSUP_SUPERVISOR_CONFIG_SETTINGS_H
+
+#include "supervisor/config.h"
+
+enum setting_kind {
+	SETTING_GROUP, /* of other settings, in the same object */
+	SETTING_VMS, /* the list of VMs */
+	SETTING_BOOL, /* bool */
+	SETTING_UINT16, /* uint16_t, min to max */
+	SETTING_UINT32, /* uint32_t, min to max */
+	SETTING_DURATION, /* uint32_t milliseconds, min to max */
+	SETTING_SIZE, /* uint64_t bytes, 0 or min to max */
+	SETTING_CHOICE, /* uint32_t index into choices */
+	SETTING_LINK_NAME, /* char[IFNAMSIZ], at most max characters */
+	SETTING_VM_NAME, /* char[VM_NAME_MAX + 1] */
+	SETTING_BRIDGE_IPV4, /* these go with neighbouring fields, */
+	SETTING_BRIDGE_IPV6, /* so that they need the whole object */
+	SETTING_VM_MAC,
+	SETTING_VM_IPV4,
+	SETTING_VM_IPV6,
+	SETTING_KINDS
+};
+
+struct setting_group;
+
+struct setting {
+	const char *name;
+	enum setting_kind kind;
+	size_t offset; /* in the object that the group describes */
+	uint64_t min, max;
+	const char *const *choices; /* ended by NULL */
+	const struct setting_group *group;
+};
+
+struct setting_group {
+	const struct setting *settings; /* read in this order */
+	size_t count;
+};
+
+extern const struct setting_group config_settings_root; /* struct config */
+extern const struct setting_group config_settings_vm; /* struct vm_config */
+
+/* What to write for setting, as in "a whole number from 0 to 100". */
+void config_settings_expected(const struct setting *setting, char *text,
+			      size_t size);
+
+/* The names that group knows, as in "name, address". */
+void config_settings_names(const struct setting_group *group, char *text,
+			   size_t size);
+
+#endif

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The control socket: who may connect, how many, and what happens when there
+ * are too many.
+ *
+ * Theory of operation: everybody who gets here passed the socket's mode, and is
+ * still not trusted with the supervisor's time, memory or descriptors. There is
+ * room for a fixed number of clients. When it is used up, a newcomer takes the
+ * place of the one that has been silent the longest, so a crowd that connects
+ * and says nothing keeps nobody out; when all of them are busy, the newcomer is
+ * told so and sent away. Some places are root's, so that members of the group
+ * can't keep root from stopping what they do.
+ *
+ * Nobody can make a connection fail in a way that is felt elsewhere: accept()
+ * without descriptors or memory neither spins nor stops the listener for good,
+ * and a flood of refusals becomes one line in the log and a number.
+ */
+#include "supervisor/control.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/client.h"
+
+/* So that a flood of connections leaves each turn time for the others. */
+#define ACCEPTS_PER_TURN 16
+/* After an accept() that failed for want of something. */
+#define ACCEPT_PAUSE_MS 200
+/* One line per kind of event in this time. */
+#define NOTE_NS (10 * NSEC_PER_SEC)
+
+/* Linux 6.16; the libc's headers don't have it yet. */
+#if !defined(SO_PASSRIGHTS) && (defined(__x86_64__) || defined(__aarch64__))
+#define SO_PASSRIGHTS 83
+#endif
+
+/* ---- counts and log */
+
+static const struct {
+	enum log_level level;
+	const char *what;
+} note_texts[] = {
+	[CLIENT_REFUSED] = { LOG_LEVEL_WARN, "refused a connection" },
+	[CLIENT_EVICTED] = { LOG_LEVEL_WARN, "closed a connection" },
+	[CLIENT_IDLE] = { LOG_LEVEL_INFO, "closed a connection" },
+	[CLIENT_MISBEHAVED] = { LOG_LEVEL_WARN, "cut off a client" },
+};
+static_assert(ARRAY_SIZE(note_texts) == CLIENT_NOTES, "a text per note");
+
+/* True if a line may be written now; if not, it is counted as unsaid. */
+static bool may_log(struct note_limit *limit)
+{
+	uint64_t now_ns = loop_now_ns();
+
+	if (now_ns < limit->next_ns) {
+		limit->unsaid++;
+		return false;
+	}
+	limit->next_ns = now_ns + NOTE_NS;
+	return true;
+}
+
+void control_note(struct control *control, enum client_note note, uid_t uid,
+		  pid_t pid, const char *why)
+{
+	struct note_limit *limit = &control->notes[note];
+
+	if (note == CLIENT_REFUSED)
+		control->counts.refused++;
+	else
+		control->counts.cut_off++;
+	if (!may_log(limit))
+		return;
+	log_line(note_texts[note].level,
+		 "control socket: %s (uid %u, pid %d): %s; %llu earlier ones "
+		 "not logged",
+		 note_texts[note].what, (unsigned int)uid, (int)pid, why,
+		 limit->unsaid);
+	limit->unsaid = 0;
+}
+
+void control_counts(const struct control *control,
+		    struct control_counts *counts)
+{
+	*counts = control->counts;
+}
+
+/* ---- work: what must not be done from within a method */
+
+void control_queue(struct control *control, struct control_client *client)
+{
+	if (client->queued)
+		return;
+	client->queued = true;
+	TAILQ_INSERT_TAIL(&control->work, client, by_work);
+	control->work_count++;
+	if (!control->work_timer.armed)
+		loop_timer_in(control->loop, &control->work_timer, 0);
+}
+
+void control_unqueue(struct control *control, struct control_client *client)
+{
+	if (!client->queued)
+		return;
+	client->queued = false;
+	TAILQ_REMOVE(&control->work, client, by_work);
+	control->work_count--;
+}
+
+/* Those that are queued now; who is queued meanwhile has the next turn. */
+static void do_work(struct timer *timer)
+{
+	struct control *control = timer->ctx;
+	struct control_client *client;
+
+	for (unsigned int left = control->work_count; left > 0; left--) {
+		client = TAILQ_FIRST(&control->work);
+		if (!client)
+			break;
+		control_unqueue(control, client);
+		client_work(client);
+	}
+	if (control->work_count > 0 && !timer->armed)
+		loop_timer_in(control->loop, timer, 0);
+}
+
+/* ---- room for newcomers */
+
+/* Whose place a newcomer may have: the longest silent of those that are idle,
+ * else of those that are stuck. */
+static struct control_client *find_victim(const struct control *control)
+{
+	struct control_client *client, *stuck = NULL;
+	uint64_t now_ns = loop_now_ns();
+
+	for (client = TAILQ_FIRST(&control->clients); client;
+	     client = TAILQ_NEXT(client, by_age)) {
+		if (client_is_idle(client))
+			return client;
+		if (!stuck && client_is_stuck(client, now_ns))
+			stuck = client;
+	}
+	return stuck;
+}
+
+static bool make_room(struct control *control, uid_t uid)
+{
+	unsigned int most = CONTROL_MAX_CLIENTS;
+	struct control_client *victim;
+
+	if (uid != 0)
+		most -= CONTROL_ROOT_RESERVE;
+	if (control->counts.clients < most)
+		return true;
+	victim = find_victim(control);
+	if (!victim)
+		return false;
+	control_note(control, CLIENT_EVICTED, victim->uid, victim->pid,
+		     "it was idle or stuck, and its place was needed");
+	client_free(victim);
+	return true;
+}
+
+/* Says why, if the socket takes that much at once, and closes it. */
+static void refuse(struct control *control, int fd, const struct ucred *peer,
+		   const char *why)
+{
+	struct buffer out = { .limit = 4096 };
+
+	control_note(control, CLIENT_REFUSED, peer->uid, peer->pid, why);
+	if (client_put_failure(control->config, &out,
+			       "the connection is refused", why) == 0)
+		send(fd, buffer_head(&out), buffer_length(&out),
+		     MSG_DONTWAIT | MSG_NOSIGNAL);
+	buffer_clear(&out);
+	fd_close(&fd);
+}
+
+/* No method takes descriptors. Where the kernel can, the sender is told so:
+ * closing a stranger's last descriptor may take as long as he likes (a TCP
+ * socket that lingers). Elsewhere recv() has the kernel close them. */
+static void refuse_descriptors(int fd)
+{
+#ifdef SO_PASSRIGHTS
+	int off = 0;
+
+	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+#else
+	(void)fd;
+#endif
+}
+
+int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)
+{
+	int error;
+
+	if (!make_room(control, uid)) {
+		control_note(control, CLIENT_REFUSED, uid, pid,
+			     "too many are connected and busy");
+		return -EBUSY;
+	}
+	refuse_descriptors(fd);
+	client_new(control, fd, uid, pid, &error);
+	return error;
+}
+
+/* ---- the listener */
+
+static void admit(struct control *control, int fd, bool last_descriptor)
+{
+	struct ucred peer = { .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	socklen_t length = sizeof(peer);
+	int error;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
+		refuse(control, fd, &peer, "its identity is unknown");
+	} else if (last_descriptor) {
+		refuse(control, fd, &peer,
+		       "the supervisor has no file descriptor left (raise "
+		       "LimitNOFILE or ulimit -n)");
+	} else if (!make_room(control, peer.uid)) {
+		refuse(control, fd, &peer,
+		       "too many are connected and busy; try again");
+	} else {
+		refuse_descriptors(fd);
+		if (!client_new(control, fd, peer.uid, peer.pid, &error))
+			refuse(control, fd, &peer, "no memory is left for it");
+	}
+}
+
+static int accept_one(const struct control *control)
+{
+	int fd = accept4(control->listen_fd, NULL, NULL,
+			 SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Any descriptor would do: it holds a place in the table, for this one. */
+static void reserve_descriptor(struct control *control)
+{
+	if (control->reserve_fd < 0)
+		control->reserve_fd =
+			fcntl(control->listen_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* accept() found no free descriptor: uses the reserve to tell the newcomer. 0
+ * or -errno. */
+static int accept_with_reserve(struct control *control)
+{
+	int fd;
+
+	if (control->reserve_fd < 0)
+		return -EMFILE;
+	fd_close(&control->reserve_fd);
+	fd = accept_one(control);
+	if (fd >= 0)
+		admit(control, fd, true);
+	reserve_descriptor(control);
+	return fd < 0 ? fd : 0;
+}
+
+/* Leaves the listener alone for a while: the queue is still there then. */
+static void pause_accepting(struct control *control, int error)
+{
+	if (may_log(&control->pauses))
+		log_warn("control socket: cannot accept a connection: %s "
+			 "(trying again)",
+			 strerror(-error));
+	loop_modify(control->loop, &control->listener, 0);
+	loop_timer_in(control->loop, &control->accept_timer, ACCEPT_PAUSE_MS);
+}
+
+static void accept_again(struct timer *timer)
+{
+	struct control *control = timer->ctx;
+
+	reserve_descriptor(control);
+	loop_modify(control->loop, &control->listener, EPOLLIN);
+}
+
+static void listener_ready(struct source *source, uint32_t events)
+{
+	struct control *control = source->ctx;
+
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int fd = accept_one(control);
+
+		if (fd >= 0) {
+			admit(control, fd, false);
+			continue;
+		}
+		if (fd == -EMFILE)
+			fd = accept_with_reserve(control);
+		if (fd == -EAGAIN)
+			return;
+		if (fd < 0 && fd != -EINTR && fd != -ECONNABORTED) {
+			pause_accepting(control, fd);
+			return;
+		}
+	}
+}
+
+int control_serve(struct control *control, int listen_fd)
+{
+	int flags = fcntl(listen_fd, F_GETFL), error;
+
+	if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	error = loop_add(control->loop, &control->listener, listen_fd, EPOLLIN,
+			 listener_ready, control);
+	if (error)
+		return error;
+	/* accepted sockets inherit it: no time in which one has it not */
+	refuse_descriptors(listen_fd);
+	control->listen_fd = listen_fd;
+	reserve_descriptor(control);
+	return 0;
+}
+
+struct control *control_new(struct loop *loop, int listen_fd,
+			    const struct control_config *config)
+{
+	struct control *control = calloc(1, sizeof(*control));
+	int error;
+
+	if (!control)
+		return NULL;
+	*control = (struct control){
+		.loop = loop,
+		.config = config,
+		.work_timer = { .fire = do_work, .ctx = control },
+		.accept_timer = { .fire = accept_again, .ctx = control },
+		.listener.fd = -1,
+		.listen_fd = -1,
+		.reserve_fd = -1,
+	};
+	TAILQ_INIT(&control->clients);
+	TAILQ_INIT(&control->work);
+	/* Now, while /dev/urandom can still be opened: the keys of a message
+	 * must not be made to collide. */
+	json_object_seed(0);
+	error = listen_fd < 0 ? 0 : control_serve(control, listen_fd);
+	if (error) {
+		free(control);
+		errno = -error;
+		return NULL;
+	}
+	return control;
+}
+
+void control_free(struct control *control)
+{
+	struct control_client *client;
+
+	if (!control)
+		return;
+	loop_remove(control->loop, &control->listener);
+	while ((client = TAILQ_FIRST(&control->clients))) {
+		client_flush(client);
+		client_free(client);
+	}
+	loop_timer_cancel(control->loop, &control->work_timer);
+	loop_timer_cancel(control->loop, &control->accept_timer);
+	fd_close(&control->listen_fd);
+	fd_close(&control->reserve_fd);
+	free(control);
+}
+
+/* ---- the socket */
+
+static int remove_stale(const char *path, struct problem *problem)
+{
+	struct stat info;
+
+	if (lstat(path, &info) < 0)
+		return 0; /* bind() says what is wrong, if anything is */
+	if (!S_ISSOCK(info.st_mode))
+		return problem_set(problem, -EEXIST,
+				   "cannot create the control socket %s: "
+				   "something that is no socket is there "
+				   "(move it away, or choose another run "
+				   "directory)",
+				   path);
+	if (unlink(path) < 0)
+		return problem_set(problem, -errno,
+				   "cannot remove the stale control socket %s: "
+				   "%s (remove it)",
+				   path, strerror(errno));
+	return 0;
+}
+
+/* Nobody can connect before listen(), so the mode may come after bind(). */
+static int make_socket(int fd, const struct sockaddr_un *address, gid_t group)
+{
+	bool has_group = group != (gid_t)-1;
+
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+		return -errno;
+	if ((has_group && lchown(address->sun_path, (uid_t)-1, group) < 0) ||
+	    chmod(address->sun_path, has_group ? 0660 : 0600) < 0 ||
+	    listen(fd, SOMAXCONN) < 0) {
+		int error = -errno;
+
+		unlink(address->sun_path);
+		return error;
+	}
+	return 0;
+}
+
+int control_listen(const char *path, gid_t group, struct problem *problem)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	cleanup_fd int fd = -1;
+	int error;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return problem_set(problem, -ENAMETOOLONG,
+				   "cannot create the control socket %s: the "
+				   "path is longer than %zu characters (choose "
+				   "a shorter run directory)",
+				   path, sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, path, strlen(path));
+	error = remove_stale(path, problem);
+	if (error)
+		return error;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	error = fd < 0 ? -errno : make_socket(fd, &address, group);
+	if (error)
+		return problem_set(problem, error,
+				   "cannot create the control socket %s: %s "
+				   "(run as root, or choose a run directory "
+				   "that you may write to)",
+				   path, strerror(-error));
+	return steal_fd(&fd);
+}

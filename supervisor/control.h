@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The control socket: connections, their limits, and varlink calls on them
+ * (varlink.org: JSON objects, each ended by a NUL byte). Calls are handed to a
+ * table of methods; org.varlink.service is answered here.
+ */
+#ifndef VMSUP_SUPERVISOR_CONTROL_H
+#define VMSUP_SUPERVISOR_CONTROL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "ipc/loop.h"
+#include "supervisor/problem.h"
+
+#define CONTROL_MAX_CLIENTS       128
+#define CONTROL_MAX_REQUEST_BYTES (64UL * 1024)
+/* A client that lets this much pile up unread is cut off. */
+#define CONTROL_MAX_OUTPUT_BYTES (8UL * 1024 * 1024)
+/* A connection with no call under way may stay silent this long. */
+#define CONTROL_IDLE_MS 30000
+/* A message may stay incomplete this long, counted from its first byte. */
+#define CONTROL_HALF_MS 5000
+/* Of CONTROL_MAX_CLIENTS, what only root's connections may use. */
+#define CONTROL_ROOT_RESERVE 8
+
+struct control;
+struct control_client;
+
+/*
+ * One call. A method answers it once with call_reply() or call_error(), at once
+ * or later; before that, any number of times with call_more() if the caller
+ * asked for more. If the client goes away first, gone() is called (if set) and
+ * the call is no more: always from the loop or control_free(), never from
+ * within call_more(). Calls that a client sends meanwhile wait their turn.
+ */
+struct call {
+	struct control_client *client;
+	const char *method; /* full name */
+	json_t *parameters; /* an object, never NULL; borrowed */
+	bool more, oneway;
+	uid_t peer_uid;
+	pid_t peer_pid;
+	void (*gone)(struct call *call); /* the method's to set */
+	void *ctx; /* the method's */
+};
+
+struct control_method {
+	const char *name; /* without the interface: "Status" */
+	void (*handle)(void *ctx, struct call *call);
+	/* Only root may call it: everything that changes something. */
+	bool root_only;
+	/* Only with more: others get ExpectedMore. */
+	bool more_only;
+};
+
+/* All three take over parameters (NULL: empty object). After call_reply() and
+ * call_error() the call is no more. call_more() does nothing if the caller
+ * didn't ask for more; what goes over CONTROL_MAX_OUTPUT_BYTES costs the client
+ * its connection. */
+void call_reply(struct call *call, json_t *parameters);
+void call_more(struct call *call, json_t *parameters);
+/* error: full name, "io.vmsup.NoSuchVm". */
+void call_error(struct call *call, const char *error, json_t *parameters);
+/* org.varlink.service.InvalidParameter with that parameter's name (of which
+ * no more than 255 characters are sent back). */
+void call_invalid_parameter(struct call *call, const char *parameter);
+/* True while less than half of CONTROL_MAX_OUTPUT_BYTES waits to be sent. */
+bool call_has_room(const struct call *call);
+
+struct control_config {
+	/* "io.vmsup"; has an error Failed (message: string), which tells a
+	 * client why it is refused or cut off. */
+	const char *interface;
+	const char *description; /* its varlink text */
+	const char *vendor, *product, *version, *url;
+	const struct control_method *methods;
+	size_t method_count;
+	void *ctx; /* for the methods */
+	gid_t group; /* members may connect; (gid_t)-1: root only */
+};
+
+/* Takes over listen_fd, a bound and listening AF_UNIX stream socket (-1: none
+ * yet). config must outlive it. NULL with errno set: listen_fd is then still
+ * the caller's. */
+struct control *control_new(struct loop *loop, int listen_fd,
+			    const struct control_config *config);
+/* Takes over listen_fd after a control_new() without one. 0 or -errno (it is
+ * then still the caller's). */
+int control_serve(struct control *control, int listen_fd);
+/* Adopts a connected socket as one more client, with the given identity. 0 or
+ * -errno (fd is then still the caller's). */
+int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid);
+/* Closes every connection, sending first what fits in the socket without
+ * waiting; gone() is called for calls under way. Not from within a method. */
+void control_free(struct control *control);
+
+/* Counts for status: connections now, refused so far, cut off so far. */
+struct control_counts {
+	unsigned int clients;
+	unsigned long long refused, cut_off;
+};
+void control_counts(const struct control *control,
+		    struct control_counts *counts);
+
+/* Binds path (unlinking a stale socket first; the caller holds the run
+ * directory's lock), mode 0660 and that group ((gid_t)-1: mode 0600), and
+ * listens. The descriptor or -errno with problem set. */
+int control_listen(const char *path, gid_t group, struct problem *problem);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/* How VM processes ended. */
+#include "supervisor/death.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/fd.h"
+#include "ipc/loop.h"
+#include "ipc/proto.h"
+
+static const char *const reasons[] = {
+	[DEATH_NONE] = "none",
+	[DEATH_SIGNAL] = "signal",
+	[DEATH_EXIT] = "exit",
+	[DEATH_SECCOMP] = "seccomp",
+	[DEATH_WATCHDOG] = "watchdog",
+	[DEATH_PROTOCOL] = "protocol",
+	[DEATH_START_TIMEOUT] = "start-timeout",
+};
+static_assert(ARRAY_SIZE(reasons) == DEATH_REASONS, "a name per reason");
+
+void deaths_uninit(struct deaths *deaths)
+{
+	free(deaths->ring);
+	memset(deaths, 0, sizeof(*deaths));
+}
+
+/* Most VMs never die: the ring starts empty and doubles. */
+static void grow(struct deaths *deaths)
+{
+	uint32_t capacity = deaths->capacity ? deaths->capacity * 2 : 4;
+	struct death *ring;
+
+	if (capacity > DEATHS_KEPT)
+		capacity = DEATHS_KEPT;
+	ring = realloc(deaths->ring, capacity * sizeof(*ring));
+	if (!ring)
+		return;
+	deaths->ring = ring;
+	deaths->capacity = capacity;
+}
+
+void deaths_add(struct deaths *deaths, const struct death *death)
+{
+	/* before the first wrap, entry i is death i: growing moves nothing */
+	if (deaths->count >= deaths->capacity &&
+	    deaths->capacity < DEATHS_KEPT)
+		grow(deaths);
+	if (deaths->capacity == 0)
+		return;
+	deaths->ring[deaths->count++ % deaths->capacity] = *death;
+}
+
+const struct death *deaths_last(const struct deaths *deaths)
+{
+	if (deaths->count == 0)
+		return NULL;
+	return &deaths->ring[(deaths->count - 1) % deaths->capacity];
+}
+
+void death_explain(struct death *death, const siginfo_t *info)
+{
+	const char *name;
+
+	if (death->reason != DEATH_NONE)
+		return;
+	if (info->si_code == CLD_EXITED) {
+		death->reason = DEATH_EXIT;
+		name = vmproc_exit_name(info->si_status);
+		snprintf(death->detail, sizeof(death->detail), "exit %d%s%s",
+			 info->si_status, name ? ": " : "", name ? name : "");
+		return;
+	}
+	death->reason = DEATH_SIGNAL;
+	name = sigabbrev_np(info->si_status);
+	if (name)
+		snprintf(death->detail, sizeof(death->detail), "SIG%s", name);
+	else
+		snprintf(death->detail, sizeof(death->detail), "signal %d",
+			 info->si_status);
+}
+
+void time_format(char text[32], const struct timespec *time)
+{
+	struct tm utc;
+	size_t length;
+
+	gmtime_r(&time->tv_sec, &utc);
+	length = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text + length, 32 - length, ".%03ldZ",
+		 time->tv_nsec / 1000000);
+}
+
+json_t *death_json(const struct death *death)
+{
+	char time[32];
+
+	time_format(time, &death->time);
+	return json_pack("{s:s, s:s, s:I, s:f, s:s, s:b}", "reason",
+			 reasons[death->reason], "detail", death->detail,
+			 "generation", (json_int_t)death->generation,
+			 "uptime_s",
+			 (double)death->uptime_ns / (double)NSEC_PER_SEC,
+			 "time", time, "asked", (int)death->asked);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/* How VM processes ended: the record of each death, the last hundred per VM. */
+#ifndef VMSUP_SUPERVISOR_DEATH_H
+#define VMSUP_SUPERVISOR_DEATH_H
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#define DEATHS_KEPT 100
+
+enum death_reason {
+	DEATH_NONE, /* no reason known before the process ended */
+	DEATH_SIGNAL,
+	DEATH_EXIT,
+	DEATH_SECCOMP,
+	DEATH_WATCHDOG,
+	DEATH_PROTOCOL,
+	DEATH_START_TIMEOUT,
+	DEATH_REASONS
+};
+
+struct death {
+	enum death_reason reason;
+	bool asked; /* by stop or restart */
+	char detail[80]; /* "SIGKILL", "SIGSYS openat", "exit 78: ..." */
+	uint64_t generation;
+	uint64_t uptime_ns; /* since the process was made */
+	struct timespec time; /* CLOCK_REALTIME */
+};
+
+/* A VM's deaths, oldest forgotten first. Grows with need. */
+struct deaths {
+	struct death *ring; /* owned; capacity entries */
+	uint32_t capacity;
+	uint64_t count; /* ever recorded */
+};
+
+void deaths_uninit(struct deaths *deaths);
+/* Without memory for one more, the last one is overwritten. */
+void deaths_add(struct deaths *deaths, const struct death *death);
+/* NULL if there was none. */
+const struct death *deaths_last(const struct deaths *deaths);
+
+/* Fills in reason and detail from what waitid(2) said, unless a reason is
+ * there already. */
+void death_explain(struct death *death, const siginfo_t *info);
+
+/* An io.vmsup Exit. */
+json_t *death_json(const struct death *death);
+
+/* RFC 3339 in UTC with milliseconds; text has room for 32 bytes. */
+void time_format(char text[32], const struct timespec *time);
+
+#endif

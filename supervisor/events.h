@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/* The changes of VMs: the last ones kept, and sent to who listens. */
+#ifndef VMSUP_SUPERVISOR_EVENTS_H
+#define VMSUP_SUPERVISOR_EVENTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "supervisor/control.h"
+#include "supervisor/vm.h"
+
+#define EVENTS_KEPT 1024
+
+struct event {
+	struct timespec time; /* CLOCK_REALTIME */
+	char vm[VM_NAME_MAX + 1];
+	const char *name; /* a literal */
+	enum vm_state state;
+	uint64_t generation;
+	pid_t pid; /* 0: none */
+	char detail[96];
+};
+
+struct listener {
+	struct listener *next;
+	struct call *call;
+	char vm[VM_NAME_MAX + 1]; /* for logs: whose */
+	uint64_t lost; /* not sent: the client reads too slowly */
+};
+
+struct events {
+	struct event ring[EVENTS_KEPT];
+	uint64_t count; /* ever */
+	struct listener *listeners; /* to events */
+	struct listener *followers; /* to the logs of one VM each */
+};
+
+/* Records an event of vm and tells who listens. name: a literal. detail may be
+ * NULL. */
+void events_add(struct events *events, const struct vm *vm, const char *name,
+		const char *detail);
+
+/* Answers a call of Events: those of the past, then each to come. Takes over
+ * the call. */
+void events_listen(struct events *events, struct call *call, bool past);
+/* The same for Logs with follow. */
+void events_follow(struct events *events, struct call *call, const char *vm);
+/* Sends a line to those who follow that VM's log. */
+void events_log(struct events *events, const char *vm,
+		const struct vmlog_line *line);
+/* An io.vmsup Event array of what is kept. */
+json_t *events_past(const struct events *events);
+
+/* Ends every subscription: the streams get their final reply. */
+void events_end(struct events *events);
+
+#endif

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a VM: one table, state by event. A hole in it is refused: for a
+ * command with the remedy, for news by ending the process that sent it.
+ *
+ * The intent (vm->wanted) is set by commands alone; the state follows it and
+ * what happens to the process. Every death comes here as VM_DIED, after the
+ * process has been reaped.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "ipc/log.h"
+#include "supervisor/core.h"
+
+static void change(struct vm *vm, enum vm_state state, const char *event,
+		   const char *detail)
+{
+	vm->state = state;
+	events_add(&vm->supervisor->events, vm, event, detail);
+	supervisor_vm_changed(vm->supervisor);
+}
+
+static void retry_in(struct vm *vm, uint32_t delay_ms)
+{
+	char detail[48];
+
+	loop_timer_in(&vm->supervisor->loop, &vm->timer, delay_ms);
+	snprintf(detail, sizeof(detail), "next try in %.1f s",
+		 delay_ms / 1000.0);
+	change(vm, VM_BACKOFF, "backoff", detail);
+}
+
+static void fail(struct vm *vm, const char *why)
+{
+	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	vm_log(vm, LOG_LEVEL_ERROR, "failed: %s (vmsup reset %s starts it anew)",
+	       why, vm->config.name);
+	change(vm, VM_FAILED, "failed", why);
+}
+
+static struct backoff_verdict judge(struct vm *vm, uint64_t ran_ms)
+{
+	uint32_t random = 0;
+
+	/* without entropy there is no jitter, which is no reason to fail */
+	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	return backoff_death(&vm->backoff, &vm->config.restart, loop_now_ns(),
+			     ran_ms, random);
+}
+
+static void give_up(struct vm *vm)
+{
+	char why[160];
+	const struct death *last = deaths_last(&vm->deaths);
+
+	snprintf(why, sizeof(why), "%u deaths in %u s, the last: %s",
+		 vm->config.restart.crash_deaths,
+		 vm->config.restart.crash_window_ms / 1000,
+		 last ? last->detail : "unknown");
+	fail(vm, why);
+}
+
+static void spawn(struct vm *vm)
+{
+	struct problem problem;
+	struct backoff_verdict verdict;
+	struct death death = { .reason = DEATH_EXIT };
+
+	if (vm_spawn(vm, &problem) == 0) {
+		loop_timer_in(&vm->supervisor->loop, &vm->timer,
+			      vm->config.timeouts.start_ms);
+		change(vm, VM_STARTING, "starting", NULL);
+		return;
+	}
+	/* what the host refuses now it may grant later: as if it had died */
+	vm_log(vm, LOG_LEVEL_ERROR, "%s", problem.text);
+	snprintf(death.detail, sizeof(death.detail), "%.79s",
+		 problem.text);
+	death.generation = vm->generation;
+	clock_gettime(CLOCK_REALTIME, &death.time);
+	deaths_add(&vm->deaths, &death);
+	verdict = judge(vm, 0);
+	if (verdict.give_up || !vm->config.restart.enabled)
+		give_up(vm);
+	else
+		retry_in(vm, verdict.delay_ms);
+}
+
+/* ---- what the events do */
+
+static void start(struct vm *vm)
+{
+	vm->wanted = true;
+	spawn(vm);
+}
+
+/* A start that somebody asks for starts with a clean record. */
+static void start_anew(struct vm *vm)
+{
+	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	backoff_reset(&vm->backoff);
+	start(vm);
+}
+
+static void want(struct vm *vm)
+{
+	vm->wanted = true;
+}
+
+static void nothing(struct vm *vm)
+{
+	(void)vm;
+}
+
+static void stop_quietly(struct vm *vm)
+{
+	vm->wanted = false;
+	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	change(vm, VM_STOPPED, "stopped", NULL);
+}
+
+static void kill_now(struct vm *vm)
+{
+	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	vm->stop_step = STOP_KILLED;
+	vm_signal(vm, SIGKILL);
+}
+
+/* One rung down: the guest is asked, then its process, then neither. */
+static void stop_harder(struct vm *vm)
+{
+	struct loop *loop = &vm->supervisor->loop;
+
+	if (vm->stop_step >= STOP_TERMINATED) {
+		kill_now(vm);
+		return;
+	}
+	vm->stop_step = STOP_TERMINATED;
+	loop_timer_in(loop, &vm->timer, vm->config.timeouts.stop_process_ms);
+	vm_signal(vm, SIGTERM);
+	vm_signal(vm, SIGCONT); /* a stopped process takes no SIGTERM */
+}
+
+static void stop_guest(struct vm *vm)
+{
+	bool was_up = vm->state != VM_STARTING;
+
+	change(vm, VM_STOPPING, "stopping", NULL);
+	vm->stop_step = STOP_ASKED;
+	loop_timer_in(&vm->supervisor->loop, &vm->timer,
+		      vm->config.timeouts.stop_guest_ms);
+	if (!was_up)
+		kill_now(vm); /* no guest yet: nothing to lose */
+	else if (vm_send(vm, MSG_STOP) < 0)
+		stop_harder(vm);
+}
+
+static void stop(struct vm *vm)
+{
+	vm->wanted = false;
+	stop_guest(vm);
+}
+
+static void restart(struct vm *vm)
+{
+	vm->wanted = true;
+	stop_guest(vm);
+}
+
+static void unwant(struct vm *vm)
+{
+	vm->wanted = false;
+}
+
+static void reset(struct vm *vm)
+{
+	backoff_reset(&vm->backoff);
+	events_add(&vm->supervisor->events, vm, "reset", NULL);
+}
+
+static void reset_and_start(struct vm *vm)
+{
+	reset(vm);
+	start_anew(vm);
+}
+
+static void ready(struct vm *vm)
+{
+	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	vm->running_ns = vm->answered_ns = loop_now_ns();
+	vm_heartbeat_start(vm);
+	vm_log(vm, LOG_LEVEL_INFO, "generation %llu runs: pid %d, uid %u",
+	       (unsigned long long)vm->generation, vm->pid, vm->uid);
+	change(vm, VM_RUNNING, "running", NULL);
+}
+
+static void start_timeout(struct vm *vm)
+{
+	vm_doom(vm, DEATH_START_TIMEOUT, "not READY within %.1f s",
+		vm->config.timeouts.start_ms / 1000.0);
+}
+
+/* Each is sent once, and the two in the order asked for: the VM process takes
+ * neither in a state that it is in already. */
+static void ask_pause(struct vm *vm)
+{
+	if (!vm->pause_pending)
+		vm->pause_pending = vm_send(vm, MSG_PAUSE) == 0;
+}
+
+static void ask_resume(struct vm *vm)
+{
+	if (!vm->resume_pending)
+		vm->resume_pending = vm_send(vm, MSG_RESUME) == 0;
+}
+
+static void pause_again(struct vm *vm)
+{
+	if (vm->resume_pending)
+		ask_pause(vm);
+}
+
+static void resume_again(struct vm *vm)
+{
+	if (vm->pause_pending)
+		ask_resume(vm);
+}
+
+static void paused(struct vm *vm)
+{
+	change(vm, VM_PAUSED, "paused", NULL);
+}
+
+static void resumed(struct vm *vm)
+{
+	change(vm, VM_RUNNING, "resumed", NULL);
+}
+
+/* A death that nobody asked for. */
+static void died(struct vm *vm)
+{
+	const struct death *death = deaths_last(&vm->deaths);
+	uint64_t ran_ms = vm->running_ns ? (loop_now_ns() - vm->running_ns) /
+						   NSEC_PER_MSEC :
+					   0;
+	struct backoff_verdict verdict = judge(vm, ran_ms);
+	char bad[24];
+
+	snprintf(bad, sizeof(bad), "exit %d:", VMPROC_EXIT_CONFIG);
+	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	if (death && death->reason == DEATH_EXIT &&
+	    strncmp(death->detail, bad, strlen(bad)) == 0) {
+		fail(vm, death->detail); /* it would only say so again */
+	} else if (!vm->config.restart.enabled) {
+		vm->wanted = false;
+		change(vm, VM_STOPPED, "stopped", "its policy is not to "
+						  "restart");
+	} else if (verdict.give_up) {
+		give_up(vm);
+	} else if (verdict.delay_ms) {
+		vm->restarts++;
+		retry_in(vm, verdict.delay_ms);
+	} else {
+		vm->restarts++;
+		spawn(vm);
+	}
+}
+
+/* The end of STOPPING. */
+static void gone(struct vm *vm)
+{
+	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	if (vm->wanted)
+		spawn(vm);
+	else
+		change(vm, VM_STOPPED, "stopped", NULL);
+}
+
+typedef void action(struct vm *vm);
+
+static action *const table[VM_STATES][VM_EVENTS] = {
+	[VM_STOPPED] = {
+		[VM_START] = start_anew,
+		[VM_STOP] = nothing,
+		[VM_RESTART] = start_anew,
+		[VM_RESET] = reset,
+	},
+	[VM_STARTING] = {
+		[VM_START] = want,
+		[VM_STOP] = stop,
+		[VM_RESTART] = restart,
+		[VM_RESET] = reset,
+		[VM_READY] = ready,
+		[VM_DIED] = died,
+		[VM_TIMEOUT] = start_timeout,
+	},
+	[VM_RUNNING] = {
+		[VM_START] = want,
+		[VM_STOP] = stop,
+		[VM_RESTART] = restart,
+		[VM_RESET] = reset,
+		[VM_PAUSE] = ask_pause,
+		[VM_RESUME] = resume_again,
+		[VM_WAS_PAUSED] = paused,
+		[VM_DIED] = died,
+	},
+	[VM_PAUSED] = {
+		[VM_STOP] = stop,
+		[VM_RESTART] = restart,
+		[VM_RESET] = reset,
+		[VM_PAUSE] = pause_again,
+		[VM_RESUME] = ask_resume,
+		[VM_WAS_RESUMED] = resumed,
+		[VM_DIED] = died,
+	},
+	[VM_BACKOFF] = {
+		[VM_START] = start,
+		[VM_STOP] = stop_quietly,
+		[VM_RESTART] = start,
+		[VM_RESET] = reset_and_start,
+		[VM_TIMEOUT] = start,
+	},
+	[VM_FAILED] = {
+		[VM_START] = start_anew,
+		[VM_STOP] = stop_quietly,
+		[VM_RESTART] = start_anew,
+		[VM_RESET] = reset_and_start,
+	},
+	[VM_STOPPING] = {
+		[VM_START] = want,
+		[VM_STOP] = unwant,
+		[VM_RESTART] = want,
+		[VM_RESET] = reset,
+		[VM_READY] = nothing, /* sent before the stop was known */
+		[VM_WAS_PAUSED] = nothing,
+		[VM_WAS_RESUMED] = nothing,
+		[VM_DIED] = gone,
+		[VM_TIMEOUT] = stop_harder,
+	},
+};
+
+bool vm_takes(const struct vm *vm, enum vm_event event)
+{
+	return table[vm->state][event] != NULL;
+}
+
+int vm_event(struct vm *vm, enum vm_event event)
+{
+	action *act = table[vm->state][event];
+
+	if (!act)
+		return -EINVAL;
+	act(vm);
+	return 0;
+}
+
+const char *vm_remedy(enum vm_state state)
+{
+	static const char *const remedies[] = {
+		[VM_STOPPED] = "vmsup start it first",
+		[VM_STARTING] = "wait until it runs",
+		[VM_RUNNING] = "it runs already",
+		[VM_PAUSED] = "vmsup resume it first",
+		[VM_BACKOFF] = "vmsup start starts it now",
+		[VM_FAILED] = "vmsup reset clears it",
+		[VM_STOPPING] = "wait until it has stopped",
+	};
+	static_assert(sizeof(remedies) / sizeof(remedies[0]) == VM_STATES,
+		      "a remedy per state");
+
+	return remedies[state];
+}

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: ISC */
+/* The methods of io.vmsup: what clients of the control socket can ask. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/fd.h"
+#include "supervisor/core.h"
+
+/* How long a Status waits for counters of VMs that don't answer. */
+#define STATUS_WAIT_MS 50
+#define PING_TIMEOUT_MS 10000
+#define PING_TIMEOUT_MAX_MS 3600000
+#define PING_PAYLOAD_BYTES 56
+
+static void no_such_vm(struct call *call, const char *name)
+{
+	call_error(call, "io.vmsup.NoSuchVm", json_pack("{s:s}", "name", name));
+}
+
+static void failed(struct call *call, const char *message)
+{
+	call_error(call, "io.vmsup.Failed",
+		   json_pack("{s:s}", "message", message));
+}
+
+static void wrong_state(struct call *call, const struct vm *vm,
+			const char *remedy)
+{
+	call_error(call, "io.vmsup.WrongState",
+		   json_pack("{s:s, s:s, s:s}", "name", vm->config.name,
+			     "state", vm_state_name(vm->state), "remedy",
+			     remedy));
+}
+
+/* The VM that the call names; NULL with the call answered. */
+static struct vm *named_vm(struct supervisor *supervisor, struct call *call)
+{
+	json_t *name = json_object_get(call->parameters, "name");
+	struct vm *vm;
+
+	if (!json_is_string(name)) {
+		call_invalid_parameter(call, "name");
+		return NULL;
+	}
+	vm = supervisor_find(supervisor, json_string_value(name));
+	if (!vm)
+		no_such_vm(call, json_string_value(name));
+	return vm;
+}
+
+/* Checks that names is an array of VM names (or absent, if optional). False
+ * with the call answered. */
+static bool names_valid(struct supervisor *supervisor, struct call *call,
+			bool optional)
+{
+	json_t *names = json_object_get(call->parameters, "names"), *name;
+	size_t i;
+
+	if (optional && (!names || json_is_null(names)))
+		return true;
+	if (!json_is_array(names) || (!optional && !json_array_size(names))) {
+		call_invalid_parameter(call, "names");
+		return false;
+	}
+	json_array_foreach(names, i, name) {
+		if (!json_is_string(name)) {
+			call_invalid_parameter(call, "names");
+			return false;
+		}
+		if (!supervisor_find(supervisor, json_string_value(name))) {
+			no_such_vm(call, json_string_value(name));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- Status: answered when the counters are fresh */
+
+struct status_wait {
+	struct status_wait *next;
+	struct supervisor *supervisor;
+	struct call *call;
+	struct timer timer;
+};
+
+static void unlink_wait(struct status_wait *gone)
+{
+	struct status_wait **at = &gone->supervisor->status_waits;
+
+	while (*at != gone)
+		at = &(*at)->next;
+	*at = gone->next;
+	loop_timer_cancel(&gone->supervisor->loop, &gone->timer);
+}
+
+static void wait_gone(struct call *call)
+{
+	struct status_wait *wait = call->ctx;
+
+	unlink_wait(wait);
+	free(wait);
+}
+
+static void answer_status(const struct supervisor *supervisor,
+			  struct call *call)
+{
+	json_t *names = json_object_get(call->parameters, "names"), *name;
+	json_t *vms = json_array();
+	size_t i;
+
+	if (json_array_size(names))
+		json_array_foreach(names, i, name)
+			json_array_append_new(
+				vms, vm_json(supervisor_find(
+					     supervisor,
+					     json_string_value(name))));
+	else
+		for (i = 0; i < supervisor->vm_count; i++)
+			json_array_append_new(vms, vm_json(supervisor->vms[i]));
+	call_reply(call, json_pack("{s:o, s:o}", "supervisor",
+				   supervisor_json(supervisor), "vms", vms));
+}
+
+static void answer_wait(struct status_wait *wait)
+{
+	struct call *call = wait->call;
+	struct supervisor *supervisor = wait->supervisor;
+
+	unlink_wait(wait);
+	free(wait);
+	call->gone = NULL;
+	answer_status(supervisor, call);
+}
+
+static void wait_over(struct timer *timer)
+{
+	answer_wait(timer->ctx);
+}
+
+static bool stats_due(const struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		if (supervisor->vms[i]->awaiting_stats &&
+		    supervisor->vms[i]->pid_fd >= 0)
+			return true;
+	return false;
+}
+
+static void status(void *ctx, struct call *call)
+{
+	struct supervisor *supervisor = ctx;
+	struct status_wait *wait;
+	bool due = false;
+
+	if (!names_valid(supervisor, call, true))
+		return;
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		due |= vm_ask_stats(supervisor->vms[i]);
+	wait = due ? calloc(1, sizeof(*wait)) : NULL;
+	if (!wait) {
+		answer_status(supervisor, call);
+		return;
+	}
+	wait->supervisor = supervisor;
+	wait->call = call;
+	wait->timer = (struct timer){ .fire = wait_over, .ctx = wait };
+	wait->next = supervisor->status_waits;
+	supervisor->status_waits = wait;
+	call->ctx = wait;
+	call->gone = wait_gone;
+	loop_timer_in(&supervisor->loop, &wait->timer, STATUS_WAIT_MS);
+}
+
+void methods_stats_arrived(struct supervisor *supervisor)
+{
+	if (!supervisor->status_waits || stats_due(supervisor))
+		return;
+	while (supervisor->status_waits)
+		answer_wait(supervisor->status_waits);
+}
+
+/* ---- commands */
+
+/* Does event to every VM named, all or (if one's state forbids it) none. */
+static void command(struct supervisor *supervisor, struct call *call,
+		    enum vm_event event)
+{
+	json_t *names = json_object_get(call->parameters, "names"), *name;
+	size_t i;
+
+	if (!names_valid(supervisor, call, false))
+		return;
+	json_array_foreach(names, i, name) {
+		struct vm *vm = supervisor_find(supervisor,
+						json_string_value(name));
+
+		if (!vm_takes(vm, event)) {
+			wrong_state(call, vm, vm_remedy(vm->state));
+			return;
+		}
+	}
+	json_array_foreach(names, i, name)
+		vm_event(supervisor_find(supervisor, json_string_value(name)),
+			 event);
+	call_reply(call, NULL);
+}
+
+static void start(void *ctx, struct call *call)
+{
+	command(ctx, call, VM_START);
+}
+
+static void stop(void *ctx, struct call *call)
+{
+	command(ctx, call, VM_STOP);
+}
+
+static void restart(void *ctx, struct call *call)
+{
+	command(ctx, call, VM_RESTART);
+}
+
+static void reset(void *ctx, struct call *call)
+{
+	command(ctx, call, VM_RESET);
+}
+
+static void pause_vms(void *ctx, struct call *call)
+{
+	command(ctx, call, VM_PAUSE);
+}
+
+static void resume(void *ctx, struct call *call)
+{
+	command(ctx, call, VM_RESUME);
+}
+
+/* The number of a signal by its name without SIG; 0: none. */
+static int signal_number(const char *name)
+{
+	for (int number = 1; number < NSIG; number++) {
+		const char *abbreviation = sigabbrev_np(number);
+
+		if (abbreviation && strcmp(abbreviation, name) == 0)
+			return number;
+	}
+	return 0;
+}
+
+static void kill_vms(void *ctx, struct call *call)
+{
+	struct supervisor *supervisor = ctx;
+	json_t *names = json_object_get(call->parameters, "names"), *name;
+	json_t *given = json_object_get(call->parameters, "signal");
+	const char *signal = "KILL";
+	size_t i;
+
+	if (given && !json_is_null(given) && !json_is_string(given)) {
+		call_invalid_parameter(call, "signal");
+		return;
+	}
+	if (json_is_string(given))
+		signal = json_string_value(given);
+	if (signal_number(signal) == 0) {
+		call_error(call, "io.vmsup.NoSuchSignal",
+			   json_pack("{s:s}", "signal", signal));
+		return;
+	}
+	if (!names_valid(supervisor, call, false))
+		return;
+	json_array_foreach(names, i, name) {
+		struct vm *vm = supervisor_find(supervisor,
+						json_string_value(name));
+
+		if (vm->pid_fd < 0) {
+			wrong_state(call, vm, "it has no process to kill");
+			return;
+		}
+	}
+	json_array_foreach(names, i, name)
+		vm_signal(supervisor_find(supervisor, json_string_value(name)),
+			  signal_number(signal));
+	call_reply(call, NULL);
+}
+
+/* An optional string of the call; false (with the call answered) if it is
+ * something else. */
+static bool optional_string(struct call *call, const char *name,
+			    const char **text)
+{
+	json_t *value = json_object_get(call->parameters, name);
+
+	*text = json_string_value(value);
+	if (!value || json_is_null(value) || *text)
+		return true;
+	call_invalid_parameter(call, name);
+	return false;
+}
+
+static void define(void *ctx, struct call *call)
+{
+	struct supervisor *supervisor = ctx;
+	const char *name, *mac, *ipv4, *ipv6;
+	struct problem problem = { 0 };
+
+	if (!optional_string(call, "name", &name) ||
+	    !optional_string(call, "mac", &mac) ||
+	    !optional_string(call, "ipv4", &ipv4) ||
+	    !optional_string(call, "ipv6", &ipv6))
+		return;
+	if (!name)
+		call_invalid_parameter(call, "name");
+	else if (supervisor_define(supervisor, name, mac, ipv4, ipv6,
+				   &problem) < 0)
+		failed(call, problem.text);
+	else
+		call_reply(call, NULL);
+}
+
+static void shutdown_all(void *ctx, struct call *call)
+{
+	struct supervisor *supervisor = ctx;
+
+	for (size_t i = 0; i < SHUTDOWN_CALLS; i++)
+		if (!supervisor->shutdown_calls[i]) {
+			supervisor->shutdown_calls[i] = call;
+			call->ctx = &supervisor->shutdown_calls[i];
+			call->gone = supervisor_call_gone;
+			supervisor_end(supervisor, 0);
+			return;
+		}
+	failed(call, "it is stopping already");
+}
+
+void supervisor_call_gone(struct call *call)
+{
+	*(struct call **)call->ctx = NULL;
+}
+
+void methods_answer_shutdown(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < SHUTDOWN_CALLS; i++)
+		if (supervisor->shutdown_calls[i]) {
+			supervisor->shutdown_calls[i]->gone = NULL;
+			call_reply(supervisor->shutdown_calls[i], NULL);
+			supervisor->shutdown_calls[i] = NULL;
+		}
+}
+
+/* ---- streams */
+
+static void events(void *ctx, struct call *call)
+{
+	struct supervisor *supervisor = ctx;
+	bool past = json_is_true(json_object_get(call->parameters, "past"));
+
+	if (call->more)
+		events_listen(&supervisor->events, call, past);
+	else
+		call_reply(call, json_pack("{s:o}", "events",
+					   events_past(&supervisor->events)));
+}
+
+static void logs(void *ctx, struct call *call)
+{
+	struct supervisor *supervisor = ctx;
+	struct vm *vm = named_vm(supervisor, call);
+	bool previous, follow;
+	json_t *reply;
+
+	if (!vm)
+		return;
+	previous = json_is_true(json_object_get(call->parameters, "previous"));
+	follow = json_is_true(json_object_get(call->parameters, "follow"));
+	reply = json_pack("{s:o, s:I}", "lines",
+			  vmlog_json(previous ? &vm->log.previous :
+						&vm->log.current),
+			  "dropped", (json_int_t)vm->log_dropped);
+	if (follow && call->more) {
+		call_more(call, reply);
+		events_follow(&supervisor->events, call, vm->config.name);
+	} else {
+		call_reply(call, reply);
+	}
+}
+
+/* ---- Ping */
+
+static void ping_gone(struct call *call)
+{
+	struct vm_ping *ping = call->ctx;
+
+	ping->call = NULL; /* the VM still reports on it */
+}
+
+/* An optional whole number between min and max; false with the call answered
+ * if it is something else. */
+static bool optional_number(struct call *call, const char *name, long min,
+			    long max, long preset, long *number)
+{
+	json_t *value = json_object_get(call->parameters, name);
+
+	*number = preset;
+	if (!value || json_is_null(value))
+		return true;
+	if (json_is_integer(value) && json_integer_value(value) >= min &&
+	    json_integer_value(value) <= max) {
+		*number = (long)json_integer_value(value);
+		return true;
+	}
+	call_invalid_parameter(call, name);
+	return false;
+}
+
+/* What to ask of the VM; false with the call answered. */
+static bool ping_request(struct call *call, struct msg_ping *request)
+{
+	json_t *address = json_object_get(call->parameters, "address");
+	const char *text = json_string_value(address);
+	long payload_bytes, timeout_ms, sequence;
+
+	if (!text || (inet_pton(AF_INET, text, &request->target.ipv4) != 1 &&
+		      inet_pton(AF_INET6, text, &request->target.ipv6) != 1)) {
+		call_invalid_parameter(call, "address");
+		return false;
+	}
+	if (!optional_number(call, "payload_bytes", 0, PING_PAYLOAD_MAX,
+			     PING_PAYLOAD_BYTES, &payload_bytes) ||
+	    !optional_number(call, "timeout_ms", 1, PING_TIMEOUT_MAX_MS,
+			     PING_TIMEOUT_MS, &timeout_ms) ||
+	    !optional_number(call, "sequence", 0, UINT16_MAX, 0, &sequence))
+		return false;
+	request->family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	request->payload_bytes = (uint16_t)payload_bytes;
+	request->timeout_ms = (uint32_t)timeout_ms;
+	request->sequence = (uint16_t)sequence;
+	return true;
+}
+
+static void ping(void *ctx, struct call *call)
+{
+	struct supervisor *supervisor = ctx;
+	struct vm *vm = named_vm(supervisor, call);
+	struct msg_ping request = { 0 };
+	int error;
+
+	if (!vm || !ping_request(call, &request))
+		return;
+	if (vm->state != VM_RUNNING) {
+		wrong_state(call, vm, vm_remedy(vm->state));
+		return;
+	}
+	request.id = ++supervisor->ping_id;
+	error = vm_ping(vm, &request, call);
+	if (error) {
+		failed(call, error == -EBUSY ?
+				     "too many pings are under way from this "
+				     "VM (wait for their results)" :
+				     "the VM process doesn't listen");
+		return;
+	}
+	call->ctx = vm->pings;
+	call->gone = ping_gone;
+}
+
+/* ---- Sandbox */
+
+static json_t *namespaces_json(const struct room *room)
+{
+	json_t *namespaces = json_object();
+
+	for (int i = 0; i < ROOM_NAMESPACES; i++)
+		json_object_set_new(namespaces, room_namespace_name(i),
+				    json_integer((json_int_t)room_inode(room,
+									i)));
+	return namespaces;
+}
+
+/* The manifest, as /proc/PID/fd shows it. */
+static json_t *manifest_json(const struct vm *vm)
+{
+	return json_pack("[{s:s, s:s, s:i, s:n}, {s:s, s:s, s:i, s:s}, "
+			 "{s:s, s:s, s:i, s:n}]",
+			 "role", "channel", "kind", "socket", "count", 1,
+			 "link", "role", "tap", "kind", "tun", "count", 1,
+			 "link", vm->config.tap, "role", "loop", "kind",
+			 "eventpoll", "count", 1, "link");
+}
+
+static void sandbox(void *ctx, struct call *call)
+{
+	struct supervisor *supervisor = ctx;
+	struct vm *vm = named_vm(supervisor, call);
+	json_t *syscalls, *cgroup;
+	const char *name;
+
+	if (!vm)
+		return;
+	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED) {
+		wrong_state(call, vm, vm_remedy(vm->state));
+		return;
+	}
+	syscalls = json_array();
+	for (size_t i = 0; (name = filter_syscall(FILTER_BUILTIN, i)); i++)
+		json_array_append_new(syscalls, json_string(name));
+	cgroup = supervisor->cgroup.dir_fd < 0 ?
+			 json_null() :
+			 json_sprintf("%s/%s", supervisor->cgroup.path,
+				      vm->config.name);
+	call_reply(call,
+		   json_pack("{s:{s:s, s:i, s:I, s:i, s:i, s:o, s:o, s:o, "
+			     "s:o}}",
+			     "cage", "name", vm->config.name, "pid",
+			     (int)vm->pid, "generation",
+			     (json_int_t)vm->generation, "uid", (int)vm->uid,
+			     "channel_fd", PROTO_CHANNEL_FD, "descriptors",
+			     manifest_json(vm), "syscalls", syscalls,
+			     "namespaces", namespaces_json(&supervisor->room),
+			     "cgroup", cgroup));
+}
+
+const struct control_method methods[] = {
+	{ .name = "Status", .handle = status },
+	{ .name = "Start", .handle = start, .root_only = true },
+	{ .name = "Stop", .handle = stop, .root_only = true },
+	{ .name = "Restart", .handle = restart, .root_only = true },
+	{ .name = "Reset", .handle = reset, .root_only = true },
+	{ .name = "Pause", .handle = pause_vms, .root_only = true },
+	{ .name = "Resume", .handle = resume, .root_only = true },
+	{ .name = "Kill", .handle = kill_vms, .root_only = true },
+	{ .name = "Define", .handle = define, .root_only = true },
+	{ .name = "Shutdown", .handle = shutdown_all, .root_only = true },
+	{ .name = "Events", .handle = events },
+	{ .name = "Logs", .handle = logs },
+	{ .name = "Ping", .handle = ping },
+	{ .name = "Sandbox", .handle = sandbox },
+};
+const size_t method_count = ARRAY_SIZE(methods);

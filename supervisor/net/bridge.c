@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The bridge that the TAPs are ports of, and its addresses.
+ *
+ * Spanning tree is off and ports forward at once: VMs make no loops here.
+ *
+ * Multicast snooping is off: IPv6 neighbour discovery between VMs is multicast,
+ * and with snooping it reaches those only who report their groups. A guest that
+ * is too small to speak MLD would vanish as soon as somebody attaches a port
+ * with a querier behind it. Without a querier, snooping floods anyway, and only
+ * costs timers for each group and port.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/net/explain.h"
+#include "supervisor/net/internal.h"
+#include "supervisor/net/netlink.h"
+
+/* Above the groups that people number by hand; the index makes it unique. */
+#define GROUP_BASE 0x40000000U
+
+static const char adding_ipv6[] = "giving it its IPv6 address";
+
+static uint64_t hash(uint64_t state, const char *text, size_t bytes)
+{
+	/* FNV-1a: spreads names, keeps no secret */
+	for (size_t i = 0; i < bytes; i++)
+		state = (state ^ (uint8_t)text[i]) * 0x100000001b3U;
+	return state;
+}
+
+/*
+ * A MAC of our own choice stays as it is while ports come and go, and the same
+ * from one start to the next. Machine and run directory go into it, as bridges
+ * of several machines may meet on one Ethernet.
+ */
+static void derive_mac(const struct net *net, const char *name, uint8_t mac[6])
+{
+	uint64_t state = 0xcbf29ce484222325U;
+	char machine[64];
+	ssize_t got = 0;
+	cleanup_fd int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		got = read(fd, machine, sizeof(machine));
+	if (got > 0)
+		state = hash(state, machine, (size_t)got);
+	state = hash(state, net->alias, strlen(net->alias) + 1);
+	state = hash(state, name, strlen(name) + 1);
+	memcpy(mac, &state, 6);
+	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02); /* local, unicast */
+}
+
+static int create(struct net *net, const struct net_bridge *bridge,
+		  const uint8_t mac[6], struct problem *problem)
+{
+	static const struct ifinfomsg new = { .ifi_family = AF_UNSPEC };
+	struct netlink_batch batch = { 0 };
+	struct nlattr *info, *data;
+	int error;
+
+	netlink_add(&batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "making it",
+		    &new, sizeof(new));
+	netlink_put_text(&batch, IFLA_IFNAME, bridge->name);
+	netlink_put_u32(&batch, IFLA_MTU, bridge->mtu);
+	netlink_put(&batch, IFLA_ADDRESS, mac, 6);
+	info = netlink_nest(&batch, IFLA_LINKINFO);
+	netlink_put_text(&batch, IFLA_INFO_KIND, "bridge");
+	data = netlink_nest(&batch, IFLA_INFO_DATA);
+	netlink_put_u32(&batch, IFLA_BR_STP_STATE, 0);
+	netlink_put_u32(&batch, IFLA_BR_FORWARD_DELAY, 0);
+	netlink_put_u8(&batch, IFLA_BR_MCAST_SNOOPING, 0);
+	netlink_nest_end(&batch, data);
+	netlink_nest_end(&batch, info);
+	error = netlink_send(net->sock, &batch);
+	if (error)
+		return explain(problem, error, &batch,
+			       "cannot create bridge %s", bridge->name);
+	return 0;
+}
+
+/*
+ * VMs are not to be trusted, so no router advertisement of theirs may become
+ * the host's default route. There is no netlink request for this.
+ */
+static void ignore_routers(const struct net_bridge *bridge)
+{
+	char path[64];
+	cleanup_fd int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra",
+		 bridge->name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return; /* no IPv6 here */
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		log_warn("cannot turn off %s: %s (VMs could announce "
+			 "themselves as the host's IPv6 router; turn it off "
+			 "with sysctl)",
+			 path, strerror(errno));
+}
+
+static void put_link(struct netlink_batch *batch, const struct net *net)
+{
+	struct ifinfomsg info = { .ifi_index = net->bridge_ifindex };
+	struct nlattr *families, *inet6;
+
+	netlink_add(batch, RTM_SETLINK, 0, "marking it as ours", &info,
+		    sizeof(info));
+	netlink_put_text(batch, IFLA_IFALIAS, net->alias);
+	netlink_put_u32(batch, IFLA_GROUP, net->group);
+	netlink_add(batch, RTM_SETLINK, 0, NULL, &info, sizeof(info));
+	families = netlink_nest(batch, IFLA_AF_SPEC);
+	inet6 = netlink_nest(batch, AF_INET6);
+	netlink_put_u8(batch, IFLA_INET6_ADDR_GEN_MODE,
+		       IN6_ADDR_GEN_MODE_EUI64);
+	netlink_nest_end(batch, inet6);
+	netlink_nest_end(batch, families);
+	info.ifi_flags = info.ifi_change = IFF_UP;
+	netlink_add(batch, RTM_SETLINK, 0, "setting it up", &info,
+		    sizeof(info));
+}
+
+static void put_ipv4(struct netlink_batch *batch, const struct net *net,
+		     const struct net_bridge *bridge)
+{
+	struct ifaddrmsg info = {
+		.ifa_family = AF_INET,
+		.ifa_prefixlen = (uint8_t)bridge->ipv4_prefix,
+		.ifa_index = (uint32_t)net->bridge_ifindex,
+	};
+	uint32_t hosts =
+		(uint32_t)(UINT64_C(0xffffffff) >> (bridge->ipv4_prefix & 31));
+	struct in_addr broadcast = { bridge->ipv4.s_addr | htonl(hosts) };
+
+	netlink_add(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
+		    "giving it its IPv4 address", &info, sizeof(info));
+	netlink_put(batch, IFA_LOCAL, &bridge->ipv4, sizeof(bridge->ipv4));
+	netlink_put(batch, IFA_ADDRESS, &bridge->ipv4, sizeof(bridge->ipv4));
+	if (bridge->ipv4_prefix < 31)
+		netlink_put(batch, IFA_BROADCAST, &broadcast,
+			    sizeof(broadcast));
+}
+
+/* Without duplicate address detection: it would make the address wait for the
+ * first port, and then a second more. */
+static void put_ipv6(struct netlink_batch *batch, const struct net *net,
+		     const struct in6_addr *address, uint32_t prefix,
+		     const char *doing)
+{
+	struct ifaddrmsg info = {
+		.ifa_family = AF_INET6,
+		.ifa_prefixlen = (uint8_t)prefix,
+		.ifa_flags = IFA_F_NODAD,
+		.ifa_index = (uint32_t)net->bridge_ifindex,
+	};
+
+	netlink_add(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, doing, &info,
+		    sizeof(info));
+	netlink_put(batch, IFA_LOCAL, address, sizeof(*address));
+}
+
+static int refuse(int error, const struct netlink_batch *batch,
+		  const struct net_bridge *bridge, struct problem *problem)
+{
+	if (batch->failed == adding_ipv6 && error != -EPERM)
+		return problem_set(problem, error,
+				   "cannot create bridge %s: %s: %s (is IPv6 "
+				   "off here? sysctl net.ipv6.conf.all."
+				   "disable_ipv6=0, or configure no IPv6 "
+				   "address)",
+				   bridge->name, adding_ipv6, strerror(-error));
+	return explain(problem, error, batch, "cannot create bridge %s",
+		       bridge->name);
+}
+
+static int set_up(struct net *net, const struct net_bridge *bridge,
+		  const uint8_t mac[6], struct problem *problem)
+{
+	struct in6_addr link_local = net_link_local(mac);
+	struct netlink_batch batch = { 0 };
+	int error;
+
+	ignore_routers(bridge);
+	put_link(&batch, net);
+	put_ipv4(&batch, net, bridge);
+	if (bridge->has_ipv6)
+		put_ipv6(&batch, net, &bridge->ipv6, bridge->ipv6_prefix,
+			 adding_ipv6);
+	/* nice to have: the host may have no IPv6 at all */
+	put_ipv6(&batch, net, &link_local, 64, NULL);
+	error = netlink_send(net->sock, &batch);
+	if (error)
+		return refuse(error, &batch, bridge, problem);
+	return 0;
+}
+
+int net_bridge_create(struct net *net, const struct net_bridge *bridge,
+		      struct problem *problem)
+{
+	uint8_t mac[6];
+	int error;
+
+	if (!net_valid_name(bridge->name))
+		return explain(problem, -EINVAL, NULL,
+			       "cannot create bridge \"%.15s\"", bridge->name);
+	derive_mac(net, bridge->name, mac);
+	error = create(net, bridge, mac, problem);
+	if (error)
+		return error;
+	error = net_index_of(net, bridge->name);
+	if (error < 0)
+		return explain(problem, error, NULL,
+			       "cannot find bridge %s again", bridge->name);
+	net->bridge_ifindex = error;
+	net->group = GROUP_BASE | (uint32_t)error;
+	error = set_up(net, bridge, mac, problem);
+	if (error) {
+		(void)net_delete(net, net->bridge_ifindex);
+		net->bridge_ifindex = 0;
+		net->group = 0;
+	}
+	return error;
+}

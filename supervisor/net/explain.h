@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+/* What went wrong with a link, in a user's words, with the remedy. */
+#ifndef VMSUP_SUPERVISOR_NET_EXPLAIN_H
+#define VMSUP_SUPERVISOR_NET_EXPLAIN_H
+
+#include "supervisor/net/netlink.h"
+#include "supervisor/problem.h"
+
+/* Writes "WHAT: DOING: error: kernel's words (remedy)"; doing and the kernel's
+ * words are those of batch, which may be NULL. Returns error. */
+int explain(struct problem *problem, int error,
+	    const struct netlink_batch *batch, const char *what, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of this folder share, beside net.h. */
+#ifndef VMSUP_SUPERVISOR_NET_INTERNAL_H
+#define VMSUP_SUPERVISOR_NET_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "supervisor/net/net.h"
+
+#define NET_ALIAS_PREFIX "vmsup:"
+
+/* True for a name that the kernel takes as it is, without filling in a number
+ * for "%d". */
+bool net_valid_name(const char *name);
+
+/* The index of a link, or -errno. */
+int net_index_of(const struct net *net, const char *name);
+
+/* True with name filled in if there is a link of that index. */
+bool net_name_of(const struct net *net, int ifindex, char name[IFNAMSIZ]);
+
+/* Deletes one link. 0, also if it is gone already, or -errno. */
+int net_delete(struct net *net, int ifindex);
+
+/* /dev/net/tun, opened: *fd is the caller's. 0 or -errno with problem set. */
+int net_open_tun(int *fd, struct problem *problem);
+
+/* The link-local address that a MAC makes (RFC 4291, appendix A). */
+struct in6_addr net_link_local(const uint8_t mac[6]);
+
+#endif

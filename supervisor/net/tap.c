@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * TAPs: made, put on the bridge, counted, deleted.
+ *
+ * Theory of operation: what is behind a TAP is hostile. Its port therefore
+ * learns nothing from the frames it sends: one forwarding entry, made here and
+ * pinned, says which MAC lives there, and on kernels that can (5.18), frames
+ * from any other are dropped. So no VM can draw another's traffic to itself,
+ * and no unicast frame needs to be flooded to a thousand ports to find its VM.
+ * For the same two reasons the host is told each VM's addresses: it never asks.
+ * Permanent neighbours don't count against gc_thresh3.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "ipc/fd.h"
+#include "supervisor/net/explain.h"
+#include "supervisor/net/internal.h"
+#include "supervisor/net/netlink.h"
+
+/* IFLA_BRPORT_LOCKED, which headers before 5.18 lack and kernels ignore. */
+#define PORT_LOCKED 39
+
+static const char joining[] = "putting it on the bridge";
+
+/* ---- the device */
+
+int net_open_tun(int *fd, struct problem *problem)
+{
+	int error;
+
+	*fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (*fd >= 0)
+		return 0;
+	error = -errno;
+	if (error == -ENOENT || error == -ENXIO || error == -ENODEV)
+		return problem_set(problem, error,
+				   "cannot open /dev/net/tun: %s (modprobe "
+				   "tun; in a container, hand the device in)",
+				   strerror(-error));
+	return explain(problem, error, NULL, "cannot open /dev/net/tun");
+}
+
+static int attach(const struct net_tap *tap, int *tap_fd,
+		  struct problem *problem)
+{
+	struct ifreq request = {
+		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL,
+	};
+	cleanup_fd int fd = -1;
+	int error;
+
+	if (!net_valid_name(tap->name))
+		return explain(problem, -EINVAL, NULL,
+			       "cannot create TAP \"%.15s\"", tap->name);
+	error = net_open_tun(&fd, problem);
+	if (error)
+		return error;
+	memcpy(request.ifr_name, tap->name, IFNAMSIZ);
+	if (ioctl(fd, TUNSETIFF, &request) < 0 ||
+	    ioctl(fd, TUNSETOFFLOAD, 0UL) < 0)
+		return explain(problem, -errno, NULL, "cannot create TAP %s",
+			       tap->name);
+	*tap_fd = steal_fd(&fd);
+	return 0;
+}
+
+bool net_tap_alive(int tap_fd)
+{
+	struct ifreq request = { 0 };
+
+	return ioctl(tap_fd, TUNGETIFF, &request) == 0;
+}
+
+/* ---- its place on the bridge */
+
+static void put_port(struct netlink_batch *batch, int ifindex)
+{
+	struct ifinfomsg info = {
+		.ifi_family = AF_BRIDGE,
+		.ifi_index = ifindex,
+	};
+	struct nlattr *port;
+
+	netlink_add(batch, RTM_SETLINK, 0, "restricting its port", &info,
+		    sizeof(info));
+	port = netlink_nest(batch, IFLA_PROTINFO);
+	netlink_put_u8(batch, IFLA_BRPORT_LEARNING, 0);
+	netlink_put_u8(batch, IFLA_BRPORT_UNICAST_FLOOD, 0);
+	netlink_put_u8(batch, PORT_LOCKED, 1);
+	netlink_nest_end(batch, port);
+}
+
+/* NUD_NOARP makes the entry static. Not NUD_PERMANENT: that would make the MAC
+ * the host's own. Sticky, as a port that somebody else adds does learn. */
+static void put_forwarding(struct netlink_batch *batch,
+			   const struct net_tap *tap, int ifindex)
+{
+	struct ndmsg entry = {
+		.ndm_family = AF_BRIDGE,
+		.ndm_ifindex = ifindex,
+		.ndm_state = NUD_NOARP,
+		.ndm_flags = NTF_MASTER | NTF_STICKY,
+	};
+
+	netlink_add(batch, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL,
+		    "telling the bridge its guest's MAC", &entry,
+		    sizeof(entry));
+	netlink_put(batch, NDA_LLADDR, tap->guest_mac, sizeof(tap->guest_mac));
+}
+
+/*
+ * In this order: the host's side needs no IPv6 address, which would be
+ * announced to all as soon as it is up; the bridge takes its MTU from its
+ * ports, so that is set before it is one; and a port is restricted before it
+ * is up.
+ */
+static int join(struct net *net, const struct net_tap *tap, int ifindex,
+		struct problem *problem)
+{
+	struct ifinfomsg info = { .ifi_index = ifindex };
+	struct netlink_batch batch = { 0 };
+	struct nlattr *families, *inet6;
+	char bridge[IFNAMSIZ];
+	int error;
+
+	netlink_add(&batch, RTM_SETLINK, 0, NULL, &info, sizeof(info));
+	families = netlink_nest(&batch, IFLA_AF_SPEC);
+	inet6 = netlink_nest(&batch, AF_INET6);
+	netlink_put_u8(&batch, IFLA_INET6_ADDR_GEN_MODE,
+		       IN6_ADDR_GEN_MODE_NONE);
+	netlink_nest_end(&batch, inet6);
+	netlink_nest_end(&batch, families);
+
+	netlink_add(&batch, RTM_SETLINK, 0, "setting its MTU, alias and group",
+		    &info, sizeof(info));
+	netlink_put_u32(&batch, IFLA_MTU, tap->mtu);
+	netlink_put_u32(&batch, IFLA_GROUP, net->group);
+	netlink_put_text(&batch, IFLA_IFALIAS, net->alias);
+
+	netlink_add(&batch, RTM_SETLINK, 0, joining, &info, sizeof(info));
+	netlink_put_u32(&batch, IFLA_MASTER, (uint32_t)net->bridge_ifindex);
+	put_port(&batch, ifindex);
+	put_forwarding(&batch, tap, ifindex);
+
+	info.ifi_flags = info.ifi_change = IFF_UP;
+	netlink_add(&batch, RTM_SETLINK, 0, "setting it up", &info,
+		    sizeof(info));
+	error = netlink_send(net->sock, &batch);
+	if (!error)
+		return 0;
+	/* the kernel calls a bridge that isn't there an invalid argument */
+	if (batch.failed == joining &&
+	    !net_name_of(net, net->bridge_ifindex, bridge)) {
+		error = -ENODEV;
+		batch.reason[0] = '\0';
+	}
+	return explain(problem, error, &batch, "cannot create TAP %s",
+		       tap->name);
+}
+
+/* ---- what the host knows about the VM */
+
+static void put_neighbour(struct netlink_batch *batch, int type,
+			  const struct net *net, const struct net_tap *tap,
+			  int family, const void *address)
+{
+	struct ndmsg entry = {
+		.ndm_family = (uint8_t)family,
+		.ndm_ifindex = net->bridge_ifindex,
+		.ndm_state = NUD_PERMANENT,
+	};
+	bool needed = type == RTM_NEWNEIGH && family == AF_INET;
+	int flags = type == RTM_NEWNEIGH ? NLM_F_CREATE | NLM_F_REPLACE : 0;
+
+	/* the host may have no IPv6: then it needs no IPv6 neighbours */
+	netlink_add(batch, type, flags,
+		    needed ? "telling the host its guest's address" : NULL,
+		    &entry, sizeof(entry));
+	netlink_put(batch, NDA_DST, address,
+		    family == AF_INET ? sizeof(struct in_addr)
+				      : sizeof(struct in6_addr));
+	netlink_put(batch, NDA_LLADDR, tap->guest_mac, sizeof(tap->guest_mac));
+}
+
+/* Adds (RTM_NEWNEIGH) or removes (RTM_DELNEIGH) them. */
+static void put_neighbours(struct netlink_batch *batch, int type,
+			   const struct net *net, const struct net_tap *tap)
+{
+	struct in6_addr link_local = net_link_local(tap->guest_mac);
+
+	if (tap->guest_ipv4.s_addr)
+		put_neighbour(batch, type, net, tap, AF_INET, &tap->guest_ipv4);
+	if (!IN6_IS_ADDR_UNSPECIFIED(&tap->guest_ipv6))
+		put_neighbour(batch, type, net, tap, AF_INET6,
+			      &tap->guest_ipv6);
+	put_neighbour(batch, type, net, tap, AF_INET6, &link_local);
+}
+
+static int introduce(struct net *net, const struct net_tap *tap,
+		     struct problem *problem)
+{
+	struct netlink_batch batch = { 0 }, undo = { 0 };
+	int error;
+
+	put_neighbours(&batch, RTM_NEWNEIGH, net, tap);
+	error = netlink_send(net->sock, &batch);
+	if (!error)
+		return 0;
+	put_neighbours(&undo, RTM_DELNEIGH, net, tap);
+	(void)netlink_send(net->sock, &undo);
+	return explain(problem, error, &batch, "cannot create TAP %s",
+		       tap->name);
+}
+
+/* ---- one TAP */
+
+int net_tap_create(struct net *net, const struct net_tap *tap, int *tap_fd,
+		   int *ifindex, struct problem *problem)
+{
+	/* closing it is all the undoing: a TAP lives as long as it is held */
+	cleanup_fd int fd = -1;
+	int index, error;
+
+	if (net->bridge_ifindex <= 0)
+		return explain(problem, -ENODEV, NULL,
+			       "cannot create TAP %s: no bridge", tap->name);
+	error = attach(tap, &fd, problem);
+	if (error)
+		return error;
+	index = net_index_of(net, tap->name);
+	if (index < 0)
+		return explain(problem, index, NULL, "cannot create TAP %s",
+			       tap->name);
+	error = join(net, tap, index, problem);
+	if (!error)
+		error = introduce(net, tap, problem);
+	if (error)
+		return error;
+	*tap_fd = steal_fd(&fd);
+	*ifindex = index;
+	return 0;
+}
+
+int net_tap_destroy(struct net *net, int ifindex, const struct net_tap *tap)
+{
+	struct netlink_batch batch = { 0 };
+
+	if (net->bridge_ifindex > 0) {
+		put_neighbours(&batch, RTM_DELNEIGH, net, tap);
+		(void)netlink_send(net->sock, &batch);
+	}
+	return net_delete(net, ifindex);
+}
+
+/* ---- counters */
+
+struct counting {
+	struct net_counters *counters;
+	bool found;
+};
+
+static int take_counters(void *ctx, struct nlmsghdr *row)
+{
+	struct counting *counting = ctx;
+	struct rtnl_link_stats64 stats;
+	const struct nlattr *attribute;
+
+	if (row->nlmsg_type != RTM_NEWSTATS)
+		return 0;
+	attribute = nlmsg_find_attr(row, sizeof(struct if_stats_msg),
+				    IFLA_STATS_LINK_64);
+	if (!attribute)
+		return 0;
+	memset(&stats, 0, sizeof(stats));
+	nla_memcpy(&stats, attribute, sizeof(stats));
+	/* what the host sends into the TAP, the VM receives */
+	*counting->counters = (struct net_counters){
+		.rx_frames = stats.tx_packets,
+		.rx_bytes = stats.tx_bytes,
+		.rx_dropped = stats.tx_dropped,
+		.tx_frames = stats.rx_packets,
+		.tx_bytes = stats.rx_bytes,
+		.tx_dropped = stats.rx_dropped + stats.rx_errors,
+	};
+	counting->found = true;
+	return 0;
+}
+
+int net_tap_counters(struct net *net, int ifindex,
+		     struct net_counters *counters)
+{
+	struct counting counting = { .counters = counters };
+	struct if_stats_msg which = {
+		.ifindex = (uint32_t)ifindex,
+		.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64),
+	};
+	struct netlink_batch batch = { .row = take_counters, .ctx = &counting };
+	int error;
+
+	/* a tenth of what RTM_GETLINK would answer */
+	netlink_add(&batch, RTM_GETSTATS, 0, "reading", &which, sizeof(which));
+	error = netlink_send(net->sock, &batch);
+	if (!error && !counting.found)
+		error = -ENODEV;
+	return error;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+/* One line for a person: what went wrong, why, and the remedy. */
+#include "supervisor/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int problem_set(struct problem *problem, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(problem->text, sizeof(problem->text), format, args);
+	va_end(args);
+	return error;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+/* The run directory of an instance: lock, log, control socket. */
+#include "supervisor/rundir.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "ipc/fd.h"
+#include "supervisor/death.h"
+
+/* FNV-1a, 64 bits: a short name for a path, no secret. */
+static uint64_t hash(const char *text)
+{
+	uint64_t value = 0xcbf29ce484222325;
+
+	for (; *text; text++)
+		value = (value ^ (uint8_t)*text) * 0x100000001b3;
+	return value;
+}
+
+bool rundir_file(const struct rundir *rundir, const char *name, char *path,
+		 size_t bytes)
+{
+	int length = snprintf(path, bytes, "%s/%s", rundir->path, name);
+
+	return length > 0 && (size_t)length < bytes;
+}
+
+static int open_dir(struct rundir *rundir, gid_t group, struct problem *problem)
+{
+	struct stat st;
+
+	rundir->made = mkdir(rundir->path, 0750) == 0;
+	if (!rundir->made && errno != EEXIST)
+		return problem_set(problem, -errno,
+				   "cannot make the run directory %s: %s (is "
+				   "its parent there and writable?)",
+				   rundir->path, strerror(errno));
+	rundir->dir_fd = open(rundir->path,
+			      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (rundir->dir_fd < 0 || fstat(rundir->dir_fd, &st) < 0)
+		return problem_set(problem, -errno,
+				   "cannot open the run directory %s: %s",
+				   rundir->path, strerror(errno));
+	if (st.st_uid != geteuid() || st.st_mode & 022)
+		return problem_set(problem, -EPERM,
+				   "the run directory %s can be written by "
+				   "others than root (chown root, chmod 750)",
+				   rundir->path);
+	if (rundir->made && group != (gid_t)-1 &&
+	    fchown(rundir->dir_fd, (uid_t)-1, group) < 0)
+		return problem_set(problem, -errno,
+				   "cannot give %s to its group: %s",
+				   rundir->path, strerror(errno));
+	return 0;
+}
+
+static int take_lock(struct rundir *rundir, struct problem *problem)
+{
+	rundir->lock_fd = openat(rundir->dir_fd, RUNDIR_LOCK,
+				 O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+				 0600);
+	if (rundir->lock_fd < 0)
+		return problem_set(problem, -errno, "cannot open %s/%s: %s",
+				   rundir->path, RUNDIR_LOCK, strerror(errno));
+	if (flock(rundir->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return problem_set(problem, -EBUSY,
+				   "a supervisor runs in %s already (vmsup "
+				   "stop, or another --run-dir)",
+				   rundir->path);
+	return 0;
+}
+
+static int open_log(struct rundir *rundir)
+{
+	rundir->log_fd = openat(rundir->dir_fd, RUNDIR_LOG,
+				O_WRONLY | O_CREAT | O_TRUNC | O_APPEND |
+					O_CLOEXEC | O_NOFOLLOW,
+				0640);
+	rundir->log_bytes = 0;
+	return rundir->log_fd < 0 ? -errno : 0;
+}
+
+int rundir_init(struct rundir *rundir, const char *path, gid_t group,
+		struct problem *problem)
+{
+	int error;
+
+	*rundir = (struct rundir){ .dir_fd = -1, .lock_fd = -1, .log_fd = -1 };
+	if (snprintf(rundir->path, sizeof(rundir->path), "%s", path) >= 90)
+		return problem_set(problem, -ENAMETOOLONG,
+				   "the run directory's path is over 90 bytes: "
+				   "a socket in it can't be named (choose a "
+				   "shorter --run-dir)");
+	snprintf(rundir->instance, sizeof(rundir->instance), "%016llx",
+		 (unsigned long long)hash(path));
+	error = open_dir(rundir, group, problem);
+	if (!error)
+		error = take_lock(rundir, problem);
+	if (!error && open_log(rundir) < 0)
+		error = problem_set(problem, -errno, "cannot open %s/%s: %s",
+				    path, RUNDIR_LOG, strerror(errno));
+	return error;
+}
+
+void rundir_uninit(struct rundir *rundir)
+{
+	static const char *const files[] = {
+		RUNDIR_SOCKET, RUNDIR_LOG, RUNDIR_LOG ".1", RUNDIR_LOCK,
+	};
+	bool owner = rundir->log_fd >= 0; /* opened once the lock was ours */
+
+	for (size_t i = 0; owner && i < ARRAY_SIZE(files); i++)
+		unlinkat(rundir->dir_fd, files[i], 0);
+	if (owner)
+		rmdir(rundir->path); /* not empty: somebody else's files */
+	else if (rundir->made)
+		rmdir(rundir->path);
+	fd_close(&rundir->log_fd);
+	fd_close(&rundir->lock_fd);
+	fd_close(&rundir->dir_fd);
+}
+
+static void turn_log(struct rundir *rundir)
+{
+	fd_close(&rundir->log_fd);
+	renameat(rundir->dir_fd, RUNDIR_LOG, rundir->dir_fd, RUNDIR_LOG ".1");
+	open_log(rundir);
+}
+
+void rundir_log(struct rundir *rundir, const char *level, const char *line)
+{
+	struct timespec now;
+	char time[32], lost[48] = "";
+	int length;
+
+	if (rundir->log_bytes > RUNDIR_LOG_BYTES)
+		turn_log(rundir);
+	clock_gettime(CLOCK_REALTIME, &now);
+	time_format(time, &now);
+	if (rundir->log_lost)
+		snprintf(lost, sizeof(lost), "(%llu lines lost) ",
+			 rundir->log_lost);
+	length = dprintf(rundir->log_fd, "%s %s: %s%s\n", time, level, lost,
+			 line);
+	/* a full disk costs lines, which are counted, and nothing else */
+	if (length < 0) {
+		rundir->log_lost++;
+	} else {
+		rundir->log_lost = 0;
+		rundir->log_bytes += length;
+	}
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+/* A VM's process: made in the cage, signalled, and its end taken in. */
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "sandbox/stage1.h"
+#include "supervisor/core.h"
+
+void vm_signal(struct vm *vm, int signal)
+{
+	if (vm->pid_fd >= 0)
+		syscall(SYS_pidfd_send_signal, vm->pid_fd, signal, NULL, 0);
+}
+
+void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
+{
+	va_list args;
+
+	if (vm->pid_fd < 0)
+		return;
+	if (vm->doom.reason == DEATH_NONE) {
+		vm->doom.reason = reason;
+		va_start(args, format);
+		vsnprintf(vm->doom.detail, sizeof(vm->doom.detail), format,
+			  args);
+		va_end(args);
+	}
+	vm_signal(vm, SIGKILL);
+	/* nothing it says counts any more */
+	loop_remove(&vm->supervisor->loop, &vm->channel_source);
+}
+
+/* Adds what this generation did to the totals. The TAP's own counters know
+ * what the process did after it was last asked, and can't be lied to. */
+static void settle_stats(struct vm *vm)
+{
+	struct net_counters now;
+
+	if (net_tap_alive(vm->tap_fd) &&
+	    net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, &now) ==
+		    0) {
+		vm->stats[STAT_RX_FRAMES] =
+			now.rx_frames - vm->tap_base.rx_frames;
+		vm->stats[STAT_RX_BYTES] = now.rx_bytes - vm->tap_base.rx_bytes;
+		vm->stats[STAT_TX_FRAMES] =
+			now.tx_frames - vm->tap_base.tx_frames;
+		vm->stats[STAT_TX_BYTES] = now.tx_bytes - vm->tap_base.tx_bytes;
+	}
+	for (int i = 0; i < STATS; i++)
+		vm->settled[i] += vm->stats[i];
+	memset(vm->stats, 0, sizeof(vm->stats));
+}
+
+/* Echo requests that nobody will report on any more. */
+static void abandon_pings(struct vm *vm)
+{
+	while (vm->pings) {
+		struct vm_ping *ping = vm->pings;
+
+		vm->pings = ping->next;
+		if (ping->call) {
+			ping->call->gone = NULL;
+			call_error(ping->call, "io.vmsup.Failed",
+				   json_pack("{s:s}", "message",
+					     "the VM process died"));
+		}
+		free(ping);
+	}
+	vm->ping_count = 0;
+}
+
+/* The process has ended and is reaped: nothing of it stays. */
+static void let_go(struct vm *vm)
+{
+	struct loop *loop = &vm->supervisor->loop;
+
+	loop_remove(loop, &vm->pid_source);
+	loop_remove(loop, &vm->channel_source);
+	loop_remove(loop, &vm->listener_source);
+	loop_timer_cancel(loop, &vm->heartbeat);
+	fd_close(&vm->pid_fd);
+	fd_close(&vm->channel.fd);
+	fd_close(&vm->listener_fd);
+	abandon_pings(vm);
+}
+
+static void process_ended(struct source *source, uint32_t events)
+{
+	struct vm *vm = source->ctx;
+	struct death death;
+	siginfo_t info = { 0 };
+
+	(void)events;
+	/* its last words first, while its pid is still its own */
+	vm_channel_drain(vm);
+	if (waitid(P_PIDFD, (id_t)vm->pid_fd, &info, WEXITED | WNOHANG) < 0 ||
+	    info.si_pid == 0)
+		return;
+	death = vm->doom;
+	death_explain(&death, &info);
+	death.asked = vm->state == VM_STOPPING &&
+		      vm->doom.reason == DEATH_NONE;
+	death.generation = vm->generation;
+	death.uptime_ns = loop_now_ns() - vm->spawned_ns;
+	clock_gettime(CLOCK_REALTIME, &death.time);
+	let_go(vm);
+	settle_stats(vm);
+	deaths_add(&vm->deaths, &death);
+	vm_log(vm, death.asked ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+	       "generation %llu ended%s: %s",
+	       (unsigned long long)vm->generation, death.asked ? "" : " unasked",
+	       death.detail);
+	events_add(&vm->supervisor->events, vm, "died", death.detail);
+	vm_event(vm, VM_DIED);
+}
+
+/* Forks with a pidfd, straight into the cgroup. Returns as fork(2) does. */
+static pid_t clone_into(int cgroup_fd, int *pid_fd)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)pid_fd,
+		.exit_signal = SIGCHLD,
+	};
+
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_fd;
+	}
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* Makes the process; on success the channel and the pidfd are there. */
+static int make_process(struct vm *vm, struct problem *problem)
+{
+	struct supervisor *supervisor = vm->supervisor;
+	cleanup_fd int cgroup_fd = -1;
+	int ends[2];
+	int error;
+
+	error = cgroup_open(&supervisor->cgroup, vm->config.name,
+			    vm->config.limits.memory_bytes,
+			    vm->config.limits.cpu_percent, &cgroup_fd);
+	if (error)
+		return problem_set(problem, error,
+				   "cannot make the cgroup of %s: %s%s",
+				   vm->config.name, strerror(-error),
+				   error == -EOPNOTSUPP ?
+					   " (its limits need cgroup v2 with "
+					   "the memory and cpu controllers)" :
+					   "");
+	error = channel_pair(ends);
+	if (error)
+		return problem_set(problem, error,
+				   "cannot make a channel for %s: %s",
+				   vm->config.name, strerror(-error));
+	vm->pid = clone_into(cgroup_fd, &vm->pid_fd);
+	if (vm->pid == 0)
+		stage1_exec(&(struct stage1){
+			.room = &supervisor->room,
+			.uid = vm->uid,
+			.channel_fd = ends[1],
+			.program_fd = supervisor->vmproc_fd,
+			.name = vm->config.name,
+			.generation = vm->generation,
+		});
+	error = vm->pid < 0 ? -errno : 0;
+	close(ends[1]);
+	if (error) {
+		close(ends[0]);
+		vm->pid_fd = -1;
+		return problem_set(problem, error,
+				   "cannot make a process for %s: %s (too many "
+				   "processes or too little memory)",
+				   vm->config.name, strerror(-error));
+	}
+	vm->channel.fd = ends[0];
+	vm->channel.generation = vm->generation;
+	return 0;
+}
+
+static int send_fd(struct vm *vm, enum fd_role role, int fd)
+{
+	union msg message = { 0 };
+
+	message.fd.role = role;
+	return channel_send(&vm->channel, MSG_FD, &message, fd);
+}
+
+/* Tells the process who it is and hands it the manifest: CONFIG, FILTER, TAP,
+ * START. All of it fits in an empty channel. */
+static int introduce(struct vm *vm)
+{
+	const struct vm_config *config = &vm->config;
+	const struct config *common = vm->supervisor->config;
+	union msg message = { 0 };
+	int error;
+
+	message.config.version = PROTO_VERSION;
+	message.config.guest = config->guest;
+	memcpy(message.config.name, config->name, sizeof(config->name));
+	memcpy(message.config.mac, config->mac, sizeof(config->mac));
+	message.config.mtu = vm->tap_mtu > UINT16_MAX ? UINT16_MAX :
+							(uint16_t)vm->tap_mtu;
+	message.config.ipv4 = config->ipv4;
+	message.config.ipv4_prefix = common->bridge_ipv4_prefix;
+	if (config->has_ipv6) {
+		message.config.ipv6 = config->ipv6;
+		message.config.ipv6_prefix = config->ipv6_prefix;
+	}
+	error = channel_send(&vm->channel, MSG_CONFIG, &message, -1);
+	if (!error)
+		error = send_fd(vm, FD_ROLE_FILTER,
+				vm->supervisor->filter_fd[config->guest]);
+	if (!error)
+		error = send_fd(vm, FD_ROLE_TAP, vm->tap_fd);
+	return error ? error : vm_send(vm, MSG_START);
+}
+
+/* What an earlier generation left in the fields of the process. */
+static void forget_process(struct vm *vm)
+{
+	memset(&vm->doom, 0, sizeof(vm->doom));
+	vm->running_ns = vm->answered_ns = 0;
+	vm->awaiting_stats = vm->aborting = vm->channel_ended = false;
+	vm->pause_pending = vm->resume_pending = false;
+}
+
+int vm_spawn(struct vm *vm, struct problem *problem)
+{
+	struct loop *loop = &vm->supervisor->loop;
+	int error;
+
+	forget_process(vm);
+	vm->generation++;
+	vmlog_turn(&vm->log);
+	vm->spawned_ns = loop_now_ns();
+	error = vm_renew_tap(vm, problem);
+	if (error)
+		return error;
+	if (net_tap_counters(&vm->supervisor->net, vm->tap_ifindex,
+			     &vm->tap_base) < 0)
+		memset(&vm->tap_base, 0, sizeof(vm->tap_base));
+	error = make_process(vm, problem);
+	if (error)
+		return error;
+	error = loop_add(loop, &vm->pid_source, vm->pid_fd, EPOLLIN,
+			 process_ended, vm);
+	if (!error)
+		error = loop_add(loop, &vm->channel_source, vm->channel.fd,
+				 EPOLLIN, vm_channel_ready, vm);
+	if (error) {
+		/* a process that can't be watched: ended and reaped here */
+		vm_signal(vm, SIGKILL);
+		waitid(P_PIDFD, (id_t)vm->pid_fd, NULL, WEXITED);
+		let_go(vm);
+		return problem_set(problem, error, "cannot watch %s: %s",
+				   vm->config.name, strerror(-error));
+	}
+	error = introduce(vm);
+	if (error && error != -EPIPE) /* a dead one is heard of anyway */
+		vm_doom(vm, DEATH_EXIT, "cannot be told its configuration: %s",
+			strerror(-error));
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/* The privileged side: one process that makes, starts, watches and ends VMs. */
+#ifndef VMSUP_SUPERVISOR_H
+#define VMSUP_SUPERVISOR_H
+
+#include <stdbool.h>
+
+#include "supervisor/config.h"
+
+#define SUPERVISOR_DEFAULT_RUN_DIR "/run/vmsup"
+
+struct supervisor_options {
+	const char *run_dir; /* absolute */
+	bool foreground; /* log to stderr, end on SIGINT */
+	/* One end of a stream socket pair: the command that started this
+	 * supervisor, served like a control client. If it hangs up before every
+	 * VM is running or failed, the start is undone. -1: none. */
+	int starter_fd;
+	int vmproc_fd; /* the program of the VM processes (execveat) */
+};
+
+/*
+ * Is the supervisor until it ends: makes the run directory, the links and the
+ * VMs, serves, takes everything down. Errors of the start go to stderr as one
+ * line "vmsup: what: why (remedy)". Takes over the descriptors; config grows
+ * by the VMs that are defined later. Returns the
+ * process's exit status.
+ */
+int supervisor_main(struct config *config,
+		    const struct supervisor_options *options);
+
+#endif

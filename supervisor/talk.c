@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a VM process says, and what is said to it.
+ *
+ * Theory of operation: the VM process is hostile. channel_receive() has checked
+ * type, size, descriptors and generation; the table here says in which states
+ * of the VM a type may come, and its handler whether it was asked for at all:
+ * counters without a request, a result without a ping, an event that nobody
+ * waits for are violations, so that there is nothing to flood the supervisor
+ * with but log lines, and those have an allowance. A violation costs the
+ * process its life, with the reason recorded.
+ */
+#include <assert.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/core.h"
+
+/* Messages of one VM served before others get their turn. */
+#define MESSAGE_BUDGET 32
+#define PINGS_PER_VM 64
+/* Log lines: so many a second, and at once. Over that they are dropped and
+ * counted; far over that the process is not logging but flooding. */
+#define LOG_RATE 10
+#define LOG_BURST 50
+#define FLOOD_RATE 100
+#define FLOOD_BURST 1000
+/* Heartbeats fall on this grid, so that VMs share the supervisor's wake-ups. */
+#define HEARTBEAT_GRID_NS (50 * NSEC_PER_MSEC)
+
+static bool allow(struct allowance *allowance, uint32_t rate, uint32_t burst)
+{
+	uint64_t now = loop_now_ns();
+	uint64_t add = (now - allowance->refilled_ns) * rate / NSEC_PER_SEC;
+
+	if (allowance->refilled_ns == 0 || add > burst) {
+		allowance->left = burst;
+		allowance->refilled_ns = now;
+	} else if (add > 0) {
+		allowance->left += (uint32_t)add;
+		if (allowance->left > burst)
+			allowance->left = burst;
+		allowance->refilled_ns = now;
+	}
+	if (allowance->left == 0)
+		return false;
+	allowance->left--;
+	return true;
+}
+
+int vm_send(struct vm *vm, enum msg_type type)
+{
+	union msg message = { 0 };
+
+	return channel_send(&vm->channel, type, &message, -1);
+}
+
+/* ---- from the VM process */
+
+static void on_ready(struct vm *vm, const union msg *message, int *fd)
+{
+	struct problem problem;
+	int error;
+
+	(void)message;
+	if (vm->listener_fd >= 0) {
+		vm_doom(vm, DEATH_PROTOCOL, "READY twice");
+		return;
+	}
+	vm->listener_fd = steal_fd(fd);
+	error = loop_add(&vm->supervisor->loop, &vm->listener_source,
+			 vm->listener_fd, EPOLLIN, vm_listener_ready, vm);
+	if (error) {
+		/* -EPERM: a descriptor that can't even be polled */
+		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
+		return;
+	}
+	if (vm_verify(vm, vm->supervisor->proc_fd, &problem) < 0) {
+		vm_doom(vm, DEATH_PROTOCOL, "%s", problem.text);
+		return;
+	}
+	vm_event(vm, VM_READY);
+}
+
+static void on_stats(struct vm *vm, const union msg *message, int *fd)
+{
+	(void)fd;
+	if (!vm->awaiting_stats) {
+		vm_doom(vm, DEATH_PROTOCOL, "STATS without a request");
+		return;
+	}
+	vm->awaiting_stats = false;
+	vm->answered_ns = loop_now_ns();
+	memcpy(vm->stats, message->stats.counters, sizeof(vm->stats));
+	methods_stats_arrived(vm->supervisor);
+}
+
+static json_t *ping_json(const struct msg_ping_result *result)
+{
+	static const char *const names[] = {
+		[PING_REPLY] = "reply",
+		[PING_TIMEOUT] = "timeout",
+		[PING_UNREACHABLE] = "unreachable",
+		[PING_BUSY] = "busy",
+	};
+	static_assert(ARRAY_SIZE(names) == PING_STATUSES, "all of them");
+
+	if (result->status != PING_REPLY)
+		return json_pack("{s:s, s:n, s:n, s:n}", "status",
+				 names[result->status], "rtt_ms", "ttl",
+				 "payload_bytes");
+	return json_pack("{s:s, s:f, s:i, s:i}", "status", names[PING_REPLY],
+			 "rtt_ms",
+			 (double)result->rtt_ns / (double)NSEC_PER_MSEC, "ttl",
+			 (int)(result->ttl & 255), "payload_bytes",
+			 (int)(result->payload_bytes & 65535));
+}
+
+static void on_ping_result(struct vm *vm, const union msg *message, int *fd)
+{
+	const struct msg_ping_result *result = &message->ping_result;
+	struct vm_ping **at = &vm->pings, *ping;
+
+	(void)fd;
+	while (*at && (*at)->id != result->id)
+		at = &(*at)->next;
+	ping = *at;
+	if (!ping || result->status >= PING_STATUSES) {
+		vm_doom(vm, DEATH_PROTOCOL, "PING-RESULT without a PING");
+		return;
+	}
+	*at = ping->next;
+	vm->ping_count--;
+	if (ping->call) {
+		ping->call->gone = NULL;
+		call_reply(ping->call, ping_json(result));
+	}
+	free(ping);
+}
+
+static void on_event(struct vm *vm, const union msg *message, int *fd)
+{
+	uint32_t event = message->event.event;
+	struct {
+		bool *pending;
+		enum vm_event event;
+	} events[] = {
+		[GUEST_PAUSED] = { &vm->pause_pending, VM_WAS_PAUSED },
+		[GUEST_RESUMED] = { &vm->resume_pending, VM_WAS_RESUMED },
+	};
+	static_assert(ARRAY_SIZE(events) == GUEST_EVENTS, "all of them");
+
+	(void)fd;
+	if (event >= GUEST_EVENTS || !*events[event].pending) {
+		vm_doom(vm, DEATH_PROTOCOL, "EVENT %u unasked", event);
+		return;
+	}
+	*events[event].pending = false;
+	vm_event(vm, events[event].event);
+}
+
+static void on_log(struct vm *vm, const union msg *message, int *fd)
+{
+	const struct msg_log *log = &message->log;
+	char text[MSG_LOG_TEXT];
+
+	(void)fd;
+	if (log->level >= LOG_LEVELS || log->length >= MSG_LOG_TEXT) {
+		vm_doom(vm, DEATH_PROTOCOL, "LOG of level %u, length %u",
+			log->level, log->length);
+		return;
+	}
+	if (!allow(&vm->log_flood, FLOOD_RATE, FLOOD_BURST)) {
+		vm_doom(vm, DEATH_PROTOCOL, "flood of LOG messages");
+		return;
+	}
+	if (!allow(&vm->log_lines, LOG_RATE, LOG_BURST)) {
+		vm->log_dropped++;
+		return;
+	}
+	memcpy(text, log->text, log->length);
+	text[log->length] = '\0';
+	if (vm->log_dropped)
+		vm_log(vm, LOG_LEVEL_WARN, "%llu lines dropped",
+		       (unsigned long long)vm->log_dropped);
+	vm->log_dropped = 0;
+	vm_log(vm, (enum log_level)log->level, "%s", text);
+}
+
+#define IN(state) (1U << VM_##state)
+#define ALIVE (IN(RUNNING) | IN(PAUSED) | IN(STOPPING))
+
+static const struct {
+	unsigned int states; /* of the VM, in which it may come */
+	/* *fd, if the type has one: closed afterwards unless taken */
+	void (*handle)(struct vm *vm, const union msg *message, int *fd);
+} handlers[MSG_TYPES] = {
+	/* STOPPING: it was on its way when the stop was asked for */
+	[MSG_READY] = { IN(STARTING) | IN(STOPPING), on_ready },
+	[MSG_STATS] = { ALIVE, on_stats },
+	[MSG_PING_RESULT] = { ALIVE, on_ping_result },
+	[MSG_EVENT] = { ALIVE, on_event },
+	[MSG_LOG] = { IN(STARTING) | ALIVE, on_log },
+};
+
+/* One message. False when there is no more to read now. */
+static bool serve(struct vm *vm)
+{
+	struct channel_fault fault = { 0 };
+	union msg message;
+	unsigned int type;
+	int fd;
+	int result = channel_receive(&vm->channel, &message, &fd, &fault);
+
+	if (result == -EAGAIN)
+		return false;
+	if (result == -EPROTO) {
+		vm_doom(vm, DEATH_PROTOCOL, "%s", fault.text);
+		return false;
+	}
+	if (result <= 0) {
+		/* a process that ends closes it too: the heartbeat tells */
+		loop_remove(&vm->supervisor->loop, &vm->channel_source);
+		vm->channel_ended = true;
+		vm_heartbeat_start(vm);
+		return false;
+	}
+	type = message.header.type;
+	if (handlers[type].states & 1U << vm->state)
+		handlers[type].handle(vm, &message, &fd);
+	else
+		vm_doom(vm, DEATH_PROTOCOL, "%s while %s",
+			msg_specs[type].name, vm_state_name(vm->state));
+	fd_close(&fd);
+	return vm->doom.reason == DEATH_NONE && vm->channel.fd >= 0;
+}
+
+void vm_channel_ready(struct source *source, uint32_t events)
+{
+	struct vm *vm = source->ctx;
+
+	(void)events;
+	for (int i = 0; i < MESSAGE_BUDGET && serve(vm); i++)
+		;
+}
+
+void vm_channel_drain(struct vm *vm)
+{
+	/* the channel holds no more than its buffer: this ends */
+	while (vm->doom.reason == DEATH_NONE && !vm->channel_ended && serve(vm))
+		;
+}
+
+/* ---- blocked system calls */
+
+void vm_listener_ready(struct source *source, uint32_t events)
+{
+	struct vm *vm = source->ctx;
+	struct seccomp_notif call = { 0 };
+	char name[32];
+
+	if (!(events & EPOLLIN)) {
+		/* hung up: the process has ended, or is about to */
+		loop_remove(&vm->supervisor->loop, source);
+		return;
+	}
+	if (ioctl(vm->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) {
+		if (errno == ENOENT || errno == EINTR)
+			return; /* killed meanwhile */
+		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
+		loop_remove(&vm->supervisor->loop, source);
+		return;
+	}
+	filter_syscall_name(call.data.nr, name, sizeof(name));
+	vm_log(vm, LOG_LEVEL_ERROR,
+	       "blocked: %s(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx)", name,
+	       call.data.args[0], call.data.args[1], call.data.args[2],
+	       call.data.args[3], call.data.args[4], call.data.args[5]);
+	vm_doom(vm, DEATH_SECCOMP, "SIGSYS %s", name);
+	loop_remove(&vm->supervisor->loop, source);
+}
+
+/* ---- to the VM process */
+
+bool vm_ask_stats(struct vm *vm)
+{
+	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED &&
+	    vm->state != VM_STOPPING)
+		return false;
+	if (!vm->running_ns || vm->channel_ended ||
+	    vm->doom.reason != DEATH_NONE)
+		return false;
+	/* one at a time: a process that doesn't read is never piled upon */
+	if (!vm->awaiting_stats)
+		vm->awaiting_stats = vm_send(vm, MSG_STATS_REQUEST) == 0;
+	return vm->awaiting_stats;
+}
+
+int vm_ping(struct vm *vm, const struct msg_ping *request, struct call *call)
+{
+	union msg message = { .ping = *request };
+	struct vm_ping *ping;
+	int error;
+
+	if (vm->ping_count >= PINGS_PER_VM)
+		return -EBUSY;
+	ping = calloc(1, sizeof(*ping));
+	if (!ping)
+		return -ENOMEM;
+	error = channel_send(&vm->channel, MSG_PING, &message, -1);
+	if (error) {
+		free(ping);
+		return error;
+	}
+	ping->id = request->id;
+	ping->call = call;
+	ping->next = vm->pings;
+	vm->pings = ping;
+	vm->ping_count++;
+	return 0;
+}
+
+static void arm_heartbeat(struct vm *vm)
+{
+	uint64_t due = loop_now_ns() +
+		       vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC;
+
+	due -= due % HEARTBEAT_GRID_NS;
+	loop_timer_at(&vm->supervisor->loop, &vm->heartbeat, due);
+}
+
+/* No answer for too long: SIGABRT, and SIGCONT to let it be delivered. */
+static void abort_vm(struct vm *vm)
+{
+	vm->doom.reason = DEATH_WATCHDOG;
+	snprintf(vm->doom.detail, sizeof(vm->doom.detail),
+		 "no heartbeat for %.1f s",
+		 vm->config.timeouts.watchdog_ms / 1000.0);
+	vm_log(vm, LOG_LEVEL_ERROR, "%s: SIGABRT", vm->doom.detail);
+	vm->aborting = true;
+	loop_remove(&vm->supervisor->loop, &vm->channel_source);
+	vm_signal(vm, SIGABRT);
+	vm_signal(vm, SIGCONT);
+	loop_timer_in(&vm->supervisor->loop, &vm->heartbeat,
+		      vm->config.timeouts.abort_ms);
+}
+
+static void beat(struct timer *timer)
+{
+	struct vm *vm = timer->ctx;
+	uint64_t silent_ns = loop_now_ns() - vm->answered_ns;
+
+	if (vm->aborting) {
+		vm_signal(vm, SIGKILL);
+		return;
+	}
+	if (vm->channel_ended) {
+		vm_doom(vm, DEATH_PROTOCOL, "closed its channel");
+		return;
+	}
+	if (silent_ns >= vm->config.timeouts.watchdog_ms * NSEC_PER_MSEC) {
+		abort_vm(vm);
+		return;
+	}
+	vm_ask_stats(vm);
+	arm_heartbeat(vm);
+}
+
+void vm_heartbeat_start(struct vm *vm)
+{
+	vm->heartbeat.fire = beat;
+	vm->heartbeat.ctx = vm;
+	arm_heartbeat(vm);
+}

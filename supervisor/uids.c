@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * User ids for VM processes.
+ *
+ * Theory of operation: two VM processes with one uid could signal and trace
+ * each other. All instances on a host therefore lock the uids that they use,
+ * as bytes of one file, with OFD locks: they belong to the open descriptor, so
+ * that they are gone when the supervisor is, however it ended.
+ */
+#include "supervisor/uids.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "ipc/fd.h"
+
+int uids_init(struct uids *uids, uid_t first, uint32_t count,
+	      struct problem *problem)
+{
+	uids->first = uids->next = first;
+	uids->end = first + count;
+	uids->lock_fd = open(UIDS_LOCK_FILE,
+			     O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (uids->lock_fd < 0)
+		return problem_set(problem, -errno,
+				   "cannot open %s: %s (run as root, with /run "
+				   "mounted and writable)",
+				   UIDS_LOCK_FILE, strerror(errno));
+	return 0;
+}
+
+void uids_uninit(struct uids *uids)
+{
+	fd_close(&uids->lock_fd);
+}
+
+int uids_take(struct uids *uids, uid_t *uid, struct problem *problem)
+{
+	while (uids->next < uids->end) {
+		struct flock lock = {
+			.l_type = F_WRLCK,
+			.l_whence = SEEK_SET,
+			.l_start = uids->next,
+			.l_len = 1,
+		};
+
+		if (fcntl(uids->lock_fd, F_OFD_SETLK, &lock) == 0) {
+			*uid = uids->next++;
+			return 0;
+		}
+		if (errno != EAGAIN && errno != EACCES)
+			return problem_set(problem, -errno,
+					   "cannot lock uid %u in %s: %s",
+					   uids->next, UIDS_LOCK_FILE,
+					   strerror(errno));
+		/* another instance's: go past the range that it holds */
+		if (fcntl(uids->lock_fd, F_OFD_GETLK, &lock) < 0 ||
+		    lock.l_type == F_UNLCK || lock.l_len <= 0)
+			uids->next++;
+		else
+			uids->next = (uid_t)(lock.l_start + lock.l_len);
+	}
+	return problem_set(problem, -EUSERS,
+			   "no uid left between %u and %u (raise uids.count, "
+			   "or stop another instance)",
+			   uids->first, uids->end - 1);
+}

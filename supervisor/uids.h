@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* User ids for VM processes: each in use once on this host, at most. */
+#ifndef VMSUP_SUPERVISOR_UIDS_H
+#define VMSUP_SUPERVISOR_UIDS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "supervisor/problem.h"
+
+/* Byte UID of this file is locked by the supervisor that uses UID. It stays:
+ * removing a lock file races with its next user. */
+#define UIDS_LOCK_FILE "/run/vmsup.uids"
+
+struct uids {
+	int lock_fd; /* owned; -1: none */
+	uid_t first, next, end;
+};
+
+/* Opens the lock file. 0 or -errno with problem set. */
+int uids_init(struct uids *uids, uid_t first, uint32_t count,
+	      struct problem *problem);
+/* Gives every uid back. */
+void uids_uninit(struct uids *uids);
+
+/* Takes the lowest uid of the range that no instance uses. 0 with *uid, or
+ * -errno with problem set. */
+int uids_take(struct uids *uids, uid_t *uid, struct problem *problem);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+/* One VM, as the supervisor knows it: made, named, logged, freed. */
+#include "supervisor/vm.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/core.h"
+
+static const char *const state_names[] = {
+	[VM_STOPPED] = "stopped",   [VM_STARTING] = "starting",
+	[VM_RUNNING] = "running",   [VM_PAUSED] = "paused",
+	[VM_BACKOFF] = "backoff",   [VM_FAILED] = "failed",
+	[VM_STOPPING] = "stopping",
+};
+static_assert(ARRAY_SIZE(state_names) == VM_STATES, "a name per state");
+
+const char *vm_state_name(enum vm_state state)
+{
+	return state_names[state];
+}
+
+static void timeout(struct timer *timer)
+{
+	vm_event(timer->ctx, VM_TIMEOUT);
+}
+
+/* Makes the TAP that the VM will keep. */
+static int make_tap(struct vm *vm, struct problem *problem)
+{
+	struct net_tap tap = {
+		.mtu = vm->supervisor->config->mtu,
+		.guest_ipv4 = vm->config.ipv4,
+	};
+	int error;
+
+	memcpy(tap.name, vm->config.tap, sizeof(tap.name));
+	memcpy(tap.guest_mac, vm->config.mac, sizeof(tap.guest_mac));
+	if (vm->config.has_ipv6)
+		tap.guest_ipv6 = vm->config.ipv6;
+	error = net_tap_create(&vm->supervisor->net, &tap, &vm->tap_fd,
+			       &vm->tap_ifindex, problem);
+	vm->tap_mtu = tap.mtu;
+	return error;
+}
+
+struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
+		  struct problem *problem)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+
+	if (!vm) {
+		problem_set(problem, -ENOMEM,
+			    "cannot make VM %s: out of memory", config->name);
+		return NULL;
+	}
+	vm->supervisor = supervisor;
+	vm->config = *config;
+	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
+	vm->channel.side = CHANNEL_SUPERVISOR;
+	vm->timer = (struct timer){ .fire = timeout, .ctx = vm };
+	if (uids_take(&supervisor->uids, &vm->uid, problem) < 0 ||
+	    make_tap(vm, problem) < 0) {
+		free(vm);
+		return NULL;
+	}
+	return vm;
+}
+
+void vm_free(struct vm *vm)
+{
+	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	loop_timer_cancel(&vm->supervisor->loop, &vm->heartbeat);
+	deaths_uninit(&vm->deaths);
+	vmlog_uninit(&vm->log);
+	fd_close(&vm->tap_fd);
+	free(vm);
+}
+
+int vm_renew_tap(struct vm *vm, struct problem *problem)
+{
+	int error;
+
+	if (net_tap_alive(vm->tap_fd))
+		return 0;
+	fd_close(&vm->tap_fd);
+	error = make_tap(vm, problem);
+	if (error)
+		return error;
+	vm_log(vm, LOG_LEVEL_WARN, "%s was deleted from outside: made anew",
+	       vm->config.tap);
+	events_add(&vm->supervisor->events, vm, "tap-recreated",
+		   vm->config.tap);
+	return 0;
+}
+
+void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
+{
+	char text[LOG_LINE_BYTES];
+	const struct vmlog_line *line;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_clean(text);
+	log_line(level, "%s: %s", vm->config.name, text);
+	line = vmlog_add(&vm->log, level, vm->generation, text);
+	if (line)
+		events_log(&vm->supervisor->events, vm->config.name, line);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/* One VM, as the supervisor knows it. */
+#ifndef VMSUP_SUPERVISOR_VM_H
+#define VMSUP_SUPERVISOR_VM_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ipc/channel.h"
+#include "ipc/loop.h"
+#include "supervisor/backoff.h"
+#include "supervisor/config.h"
+#include "supervisor/control.h"
+#include "supervisor/death.h"
+#include "supervisor/net/net.h"
+#include "supervisor/vmlog.h"
+
+struct supervisor;
+
+enum vm_state {
+	VM_STOPPED,
+	VM_STARTING,
+	VM_RUNNING,
+	VM_PAUSED,
+	VM_BACKOFF,
+	VM_FAILED,
+	VM_STOPPING,
+	VM_STATES
+};
+
+/* Where the way to a stopped VM stands (state STOPPING). */
+enum stop_step {
+	STOP_ASKED, /* STOP was sent to the guest */
+	STOP_TERMINATED, /* SIGTERM was sent to the process */
+	STOP_KILLED, /* SIGKILL was */
+};
+
+/* A tally that refills with time: n events a second, burst at once. */
+struct allowance {
+	uint64_t refilled_ns;
+	uint32_t left;
+};
+
+/* An echo request that a VM was asked for and hasn't reported on. */
+struct vm_ping {
+	struct vm_ping *next;
+	uint32_t id;
+	struct call *call; /* NULL: its client went away */
+};
+
+struct vm {
+	struct supervisor *supervisor;
+	struct vm_config config;
+	uid_t uid;
+
+	enum vm_state state;
+	bool wanted; /* the intent: up */
+	struct timer timer; /* the state's deadline or retry */
+	enum stop_step stop_step;
+	struct backoff backoff;
+	struct deaths deaths;
+	uint64_t generation; /* 0: never started */
+	uint64_t restarts; /* by itself, after deaths nobody asked for */
+
+	/* the TAP: the supervisor's, the same over all generations */
+	int tap_fd; /* owned */
+	int tap_ifindex;
+	uint32_t tap_mtu;
+	struct net_counters tap_base; /* when this generation started */
+
+	/* the process, if there is one: pid_fd >= 0 */
+	pid_t pid; /* to be shown; signals go through pid_fd */
+	int pid_fd; /* owned */
+	struct source pid_source;
+	struct channel channel; /* fd owned */
+	struct source channel_source;
+	int listener_fd; /* owned; of its filter, from READY on */
+	struct source listener_source;
+	uint64_t spawned_ns, running_ns; /* 0: not yet RUNNING */
+	struct death doom; /* known before the process ended */
+
+	/* heartbeat */
+	struct timer heartbeat;
+	uint64_t answered_ns;
+	bool awaiting_stats; /* a STATS? is under way */
+	bool aborting; /* SIGABRT was sent, SIGKILL is next */
+	bool pause_pending, resume_pending;
+	bool channel_ended; /* by the VM process */
+
+	uint64_t stats[STATS]; /* of this generation, as last heard */
+	uint64_t settled[STATS]; /* of all earlier ones */
+
+	struct vm_ping *pings;
+	uint32_t ping_count;
+	struct vmlog log;
+	struct allowance log_lines, log_flood;
+	uint64_t log_dropped; /* lines over the allowance */
+};
+
+/* Makes a VM: uid, TAP. NULL with problem set, and nothing left behind. */
+struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
+		  struct problem *problem);
+/* Frees a VM without a process; its TAP stays until its link is deleted. */
+void vm_free(struct vm *vm);
+
+/* "running" and so on. */
+const char *vm_state_name(enum vm_state state);
+
+/* Adds a line to the VM's log and to the supervisor's. */
+void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- spawn.c: the process comes and goes */
+
+/* Starts the next generation. 0 or -errno with problem set. */
+int vm_spawn(struct vm *vm, struct problem *problem);
+/* Sends a signal through the pidfd; a process that just ended is no error. */
+void vm_signal(struct vm *vm, int signal);
+/* Records why the process must end (the first reason counts) and kills it. */
+void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Makes the TAP anew if it was deleted. 0 or -errno with problem set. */
+int vm_renew_tap(struct vm *vm, struct problem *problem);
+
+/* ---- talk.c: what the process says, and what is said to it */
+
+/* Serves the channel; ctx of the source is the vm. */
+void vm_channel_ready(struct source *source, uint32_t events);
+/* The last words of a process that has ended. */
+void vm_channel_drain(struct vm *vm);
+/* A blocked system call; ctx of the source is the vm. */
+void vm_listener_ready(struct source *source, uint32_t events);
+/* Starts and serves the heartbeat; ctx of the timer is the vm. */
+void vm_heartbeat_start(struct vm *vm);
+/* Asks for counters unless an answer is due already. True if one is due. */
+bool vm_ask_stats(struct vm *vm);
+/* Asks for an echo; the call is answered when the VM reports. 0 or -errno:
+ * -EBUSY too many under way, -EAGAIN the VM doesn't read. */
+int vm_ping(struct vm *vm, const struct msg_ping *request, struct call *call);
+/* Sends a message without descriptor or body of its own. 0 or -errno. */
+int vm_send(struct vm *vm, enum msg_type type);
+
+/* ---- life.c: states and events */
+
+enum vm_event {
+	/* commands */
+	VM_START,
+	VM_STOP,
+	VM_RESTART,
+	VM_RESET,
+	VM_PAUSE,
+	VM_RESUME,
+	/* news */
+	VM_READY,
+	VM_WAS_PAUSED,
+	VM_WAS_RESUMED,
+	VM_DIED,
+	VM_TIMEOUT,
+	VM_EVENTS
+};
+
+/* The one way a VM changes. 0, or -EINVAL if the state has no place for the
+ * event. */
+int vm_event(struct vm *vm, enum vm_event event);
+/* True if the VM's state has a place for the event. */
+bool vm_takes(const struct vm *vm, enum vm_event event);
+/* What to do about a VM in that state, for a refusal: "vmsup resume it". */
+const char *vm_remedy(enum vm_state state);
+
+/* ---- verify.c */
+
+/* Reads from /proc what the process really is: filter, no new privileges, no
+ * capability, its uid. 0, or -EPERM with what doesn't hold in problem. */
+int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem);
+
+/* ---- status.c */
+
+/* An io.vmsup Vm. */
+json_t *vm_json(const struct vm *vm);
+
+#endif

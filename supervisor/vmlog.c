@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/* A VM's last lines: of this generation and of the one before it. */
+#include "supervisor/vmlog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "supervisor/death.h"
+
+static void part_uninit(struct vmlog_part *part)
+{
+	for (size_t i = 0; part->lines && i < VMLOG_LINES; i++)
+		free(part->lines[i]);
+	free(part->lines);
+	memset(part, 0, sizeof(*part));
+}
+
+void vmlog_uninit(struct vmlog *log)
+{
+	part_uninit(&log->current);
+	part_uninit(&log->previous);
+}
+
+void vmlog_turn(struct vmlog *log)
+{
+	part_uninit(&log->previous);
+	log->previous = log->current;
+	memset(&log->current, 0, sizeof(log->current));
+}
+
+const struct vmlog_line *vmlog_add(struct vmlog *log, enum log_level level,
+				   uint64_t generation, const char *text)
+{
+	struct vmlog_part *part = &log->current;
+	size_t length = strlen(text) + 1;
+	struct vmlog_line *line = malloc(sizeof(*line) + length);
+	struct vmlog_line **slot;
+
+	if (line && !part->lines)
+		part->lines = calloc(VMLOG_LINES, sizeof(struct vmlog_line *));
+	if (!line || !part->lines) {
+		free(line);
+		part->count++; /* lost, but counted */
+		return NULL;
+	}
+	clock_gettime(CLOCK_REALTIME, &line->time);
+	line->generation = generation;
+	line->level = level;
+	memcpy(line->text, text, length);
+	slot = &part->lines[part->count++ % VMLOG_LINES];
+	free(*slot);
+	*slot = line;
+	return line;
+}
+
+json_t *vmlog_line_json(const struct vmlog_line *line)
+{
+	char time[32];
+
+	time_format(time, &line->time);
+	return json_pack("{s:s, s:I, s:s, s:s}", "time", time, "generation",
+			 (json_int_t)line->generation, "level",
+			 log_level_name(line->level), "text", line->text);
+}
+
+json_t *vmlog_json(const struct vmlog_part *part)
+{
+	json_t *lines = json_array();
+
+	for (size_t i = 0; part->lines && i < VMLOG_LINES; i++) {
+		size_t at = (part->count + i) % VMLOG_LINES;
+
+		if (part->lines[at])
+			json_array_append_new(lines,
+					      vmlog_line_json(part->lines[at]));
+	}
+	return lines;
+}
