@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: ISC
+# Builds vmsup and vmproc, installs them, runs every test. See README.md.
+
+VERSION := 0.1.0
+BUILD ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/vmsup
+MANDIR ?= $(PREFIX)/share/man
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+PKG_CONFIG ?= pkg-config
+WERROR ?=
+EXTRA ?=
+
+WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wcast-qual -Wformat=2 \
+	-Wstrict-prototypes -Wmissing-prototypes -Wimplicit-fallthrough -Wundef
+HARDENING ?= -O2 -fstack-protector-strong -fstack-clash-protection \
+	-D_FORTIFY_SOURCE=3
+CPPFLAGS += -I. -D_GNU_SOURCE -DVMSUP_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=gnu17 -g $(WARNINGS) $(WERROR) $(HARDENING) -fPIE -MMD -MP \
+	$(EXTRA) $(CFLAGS)
+ALL_LDFLAGS = -Wl,-z,relro,-z,now,-z,noexecstack $(EXTRA) $(LDFLAGS)
+
+SUPERVISOR_PACKAGES := libseccomp libcap-ng libnl-3.0 libnl-route-3.0 jansson \
+	libconfig smartcols
+SUPERVISOR_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(SUPERVISOR_PACKAGES))
+SUPERVISOR_LIBS := $(shell $(PKG_CONFIG) --libs $(SUPERVISOR_PACKAGES))
+
+# A room is a folder; what each program is made of is a list of rooms.
+ipc_SRC := $(wildcard ipc/*.c)
+# The half of sandbox/ that a VM process runs; the rest is the supervisor's.
+sandbox_vmproc_SRC := sandbox/stage2.c
+sandbox_SRC := $(filter-out $(sandbox_vmproc_SRC),$(wildcard sandbox/*.c))
+supervisor_SRC := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c \
+	supervisor/net/*.c supervisor/cli/*.c))
+vmproc_SRC := $(filter-out vmproc/main.c,$(wildcard vmproc/*.c \
+	vmproc/builtin/*.c))
+
+# Objects are kept apart: there is a room and a program called vmproc.
+OBJ := $(BUILD)/obj
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
+SUPERVISOR_OBJ := $(call objects,$(supervisor_SRC) $(sandbox_SRC) $(ipc_SRC))
+VMPROC_OBJ := $(call objects,$(vmproc_SRC) $(sandbox_vmproc_SRC) $(ipc_SRC))
+
+.PHONY: all
+all: $(BUILD)/vmsup $(BUILD)/vmproc
+
+$(BUILD)/vmsup: $(OBJ)/supervisor/main.o $(SUPERVISOR_OBJ)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(SUPERVISOR_LIBS)
+
+# Static, so that it starts in an empty room; links nothing but libc.
+$(BUILD)/vmproc: $(OBJ)/vmproc/main.o $(VMPROC_OBJ)
+	$(CC) $(ALL_CFLAGS) -static-pie $(ALL_LDFLAGS) -o $@ $^
+
+# The interface text is part of the program: org.varlink.service gives it out.
+$(OBJ)/supervisor/interface.inc: supervisor/io.vmsup.varlink
+	@mkdir -p $(@D)
+	sed -e 's/[\\"]/\\&/g' -e 's/^.*$$/"&\\n"/' $< >$@
+$(OBJ)/supervisor/%.o: CPPFLAGS += -I$(OBJ)
+$(OBJ)/supervisor/%.o $(OBJ)/sandbox/%.o $(OBJ)/tests/%.o: \
+	CPPFLAGS += $(SUPERVISOR_CFLAGS)
+
+$(OBJ)/%.o: %.c | $(OBJ)/supervisor/interface.inc
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# ---- tests: tests/unit/ROOM/test_*.c, each linked with the room it tests
+
+unit_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/$(1)/test_*.c))
+UNIT_SUPERVISOR := $(call unit_tests,supervisor)
+UNIT_VMPROC := $(call unit_tests,vmproc)
+UNIT_IPC := $(call unit_tests,ipc)
+UNIT := $(UNIT_IPC) $(UNIT_VMPROC) $(UNIT_SUPERVISOR)
+
+$(UNIT_SUPERVISOR): $(BUILD)/%: $(OBJ)/%.o $(SUPERVISOR_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(SUPERVISOR_LIBS) \
+		-lcmocka
+$(UNIT_VMPROC): $(BUILD)/%: $(OBJ)/%.o $(VMPROC_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcmocka
+$(UNIT_IPC): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(ipc_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcmocka
+
+# Programs that stand in the VM process's place: tests/cage/*.c
+STANDINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cage/*.c))
+$(STANDINS): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(sandbox_vmproc_SRC) $(ipc_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -static-pie $(ALL_LDFLAGS) -o $@ $^
+
+# Programs that tests and benches run: tests/system/*.c, tests/bench/*.c
+TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/system/*.c tests/bench/*.c))
+$(TOOLS): $(BUILD)/%: $(OBJ)/%.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
+
+.PHONY: tests unit check asan fuzz fuzz-build lint format bench
+tests: all $(UNIT) $(STANDINS) $(TOOLS)
+
+unit: $(UNIT)
+	prove --exec tests/run $(UNIT)
+
+check: tests
+	BUILD=$(BUILD) prove --timer --exec tests/run $(UNIT) \
+		$(sort $(wildcard tests/cage/*.bats tests/system/*.bats))
+
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+asan:
+	$(MAKE) BUILD=build-asan HARDENING=-O1 EXTRA="$(ASAN)" unit
+
+# One harness per parser of untrusted bytes: tests/fuzz/ROOM/fuzz_*.c
+FUZZ_SECONDS ?= 60
+fuzzers = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/$(1)/fuzz_*.c))
+FUZZ_SUPERVISOR := $(call fuzzers,supervisor)
+FUZZ_VMPROC := $(call fuzzers,vmproc)
+FUZZ_IPC := $(call fuzzers,ipc)
+FUZZ := $(FUZZ_SUPERVISOR) $(FUZZ_VMPROC) $(FUZZ_IPC)
+$(FUZZ_SUPERVISOR): $(BUILD)/%: $(OBJ)/%.o $(SUPERVISOR_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(SUPERVISOR_LIBS)
+$(FUZZ_VMPROC): $(BUILD)/%: $(OBJ)/%.o $(VMPROC_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^
+$(FUZZ_IPC): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(ipc_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^
+fuzz-build: $(FUZZ)
+fuzz:
+	$(MAKE) BUILD=build-fuzz CC=$(CLANG) HARDENING=-O1 fuzz-build \
+		EXTRA="$(ASAN) -fsanitize=fuzzer-no-link"
+	scripts/fuzz build-fuzz/tests/fuzz $(FUZZ_SECONDS)
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+lint:
+	scripts/lint $(C_FILES)
+format:
+	clang-format -i $(C_FILES)
+
+bench: tests
+	BUILD=$(BUILD) tests/bench/run
+
+# ---- install
+
+INSTALL ?= install
+.PHONY: install
+install: all
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
+		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) \
+		$(DESTDIR)$(SYSUSERSDIR)
+	$(INSTALL) -m 755 $(BUILD)/vmsup $(DESTDIR)$(SBINDIR)/vmsup
+	$(INSTALL) -m 755 $(BUILD)/vmproc $(DESTDIR)$(LIBEXECDIR)/vmproc
+	$(INSTALL) -m 644 man/vmsup.conf.5 $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 man/vmsup-protocol.7 $(DESTDIR)$(MANDIR)/man7
+	$(INSTALL) -m 644 man/vmsup.8 man/vmproc.8 $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 644 scripts/completion/vmsup.bash \
+		$(DESTDIR)$(COMPLETIONDIR)/vmsup
+	$(INSTALL) -m 644 scripts/vmsup.sysusers \
+		$(DESTDIR)$(SYSUSERSDIR)/vmsup.conf
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD) build-*
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
