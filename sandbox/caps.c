@@ -25,6 +25,7 @@ static const unsigned int kept[] = {
 	CAP_SETGID, /* the same */
 	CAP_SETPCAP, /* to empty the bounding set of each VM process */
 	CAP_KILL, /* to signal VM processes, which have other uids */
+	CAP_DAC_OVERRIDE, /* to remove its cgroup: the tree's root is 0555 */
 };
 /* clang-format on */
 

@@ -85,8 +85,8 @@ void config_uninit(struct config *config);
  * Reads a configuration from file, whose name is for messages. Everything in
  * it is checked: syntax, unknown settings, types, ranges, names and addresses
  * used twice, addresses outside the bridge's subnet. Writes every error found
- * to errors, one "FILE:LINE: what (remedy)" each. Returns 0 or -EINVAL; config
- * is to be uninited either way.
+ * to errors, one "FILE:LINE: what (remedy)" each. config is fresh from
+ * config_init(). Returns 0 or -EINVAL; config is to be uninited either way.
  */
 int config_read(struct config *config, FILE *file, const char *name,
 		FILE *errors) CONFIG_SYMBOL(config_read);

@@ -98,7 +98,6 @@ static bool mac_set_add(struct mac_set *set, const uint8_t mac[6])
 struct mac_seed {
 	uint8_t *bytes;
 	size_t fixed; /* length of what comes before the VM name */
-	size_t size;
 };
 
 static void derive_mac(const struct mac_seed *seed, const char *name,
@@ -119,12 +118,8 @@ static void derive_mac(const struct mac_seed *seed, const char *name,
 /* What VMs name themselves goes first; the others take what is left, so that
  * one with a derived MAC makes way. */
 static int derive_macs(struct config *config, const struct mac_seed *seed,
-		       struct problem *problem)
+		       struct mac_set *set, struct problem *problem)
 {
-	cleanup_free struct mac_set *set = calloc(1, sizeof(*set));
-
-	if (!set)
-		return problem_set(problem, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < config->vm_count; i++)
 		if (config->vms[i].has_mac)
 			mac_set_add(set, config->vms[i].mac);
@@ -152,16 +147,22 @@ static int assign_macs(struct config *config, const char *machine_id,
 {
 	size_t id_bytes = strlen(machine_id) + 1;
 	size_t instance_bytes = strlen(instance) + 1;
-	cleanup_free uint8_t *bytes =
-		malloc(id_bytes + instance_bytes + VM_NAME_MAX + 2);
+	uint8_t *bytes = malloc(id_bytes + instance_bytes + VM_NAME_MAX + 2);
+	struct mac_set *set = calloc(1, sizeof(*set));
 	struct mac_seed seed = { .bytes = bytes,
 				 .fixed = id_bytes + instance_bytes };
+	int error;
 
-	if (!bytes)
-		return problem_set(problem, -ENOMEM, "out of memory");
-	memcpy(bytes, machine_id, id_bytes);
-	memcpy(bytes + id_bytes, instance, instance_bytes);
-	return derive_macs(config, &seed, problem);
+	if (bytes && set) {
+		memcpy(bytes, machine_id, id_bytes);
+		memcpy(bytes + id_bytes, instance, instance_bytes);
+		error = derive_macs(config, &seed, set, problem);
+	} else {
+		error = problem_set(problem, -ENOMEM, "out of memory");
+	}
+	free(set);
+	free(bytes);
+	return error;
 }
 
 /* ---- what can't be */

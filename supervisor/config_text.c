@@ -5,8 +5,9 @@
  * libconfig up to 1.6 reads 4294967297 as 1: without an L behind it, an
  * integer is cut to 32 bits in silence, and a memory limit of 64 GiB would be
  * none at all. So an L is put behind each. And its @include opens any file by
- * name, with the rights of whoever parses: it never gets to see one. Comments
- * and strings are told apart from the rest as libconfig does it.
+ * name, with the rights of whoever parses: it never gets to see one. It looks
+ * for duplicates in time n squared, so that groups are kept small. Comments and
+ * strings are told apart from the rest as libconfig does it.
  */
 #include "supervisor/config_text.h"
 
@@ -14,16 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ipc/fd.h"
-
 #define HEX_DIGITS_MAX 15 /* of a positive long long */
+/* A VM's restart.jitter is in the third group, the file itself included. */
+#define DEPTH_MAX 8
+/* No group knows that many settings. */
+#define GROUP_MAX 64
 
-/* raw has a NUL behind its last byte, so that looking one byte ahead is safe;
- * out has room for twice as much as raw. */
+/* There is a NUL at end, so that looking one byte ahead is safe; out has room
+ * for twice as much as is read, as no byte becomes more than two. */
 struct scan {
 	const char *next, *end;
 	char *out;
 	unsigned int line;
+	unsigned int depth; /* of groups */
+	unsigned int settings[DEPTH_MAX]; /* so far, in the group and around */
 	struct config_tree_error *error;
 };
 
@@ -36,21 +41,47 @@ static void copy(struct scan *scan, size_t count)
 	}
 }
 
-/* Copies up to and with the next stop, or all of the rest. */
-static void copy_through(struct scan *scan, const char *stop)
+static bool refuse(struct scan *scan, unsigned int line, const char *text)
 {
-	const char *found = strstr(scan->next, stop);
-
-	copy(scan, found ? (size_t)(found - scan->next) + strlen(stop)
-			 : (size_t)(scan->end - scan->next));
+	scan->error->line = line;
+	snprintf(scan->error->text, sizeof(scan->error->text), "%s", text);
+	return false;
 }
 
-static void copy_string(struct scan *scan)
+static bool copy_line_comment(struct scan *scan)
 {
+	copy(scan, strcspn(scan->next, "\n"));
+	/* libconfig refuses a comment that ends with the file */
+	if (scan->next == scan->end)
+		*scan->out++ = '\n';
+	return true;
+}
+
+/* libconfig takes one without an end as a comment too: a slip of the hand
+ * would make all of the rest be ignored. */
+static bool copy_block_comment(struct scan *scan)
+{
+	const char *end = strstr(scan->next + 2, "*/");
+
+	if (!end)
+		return refuse(scan, scan->line,
+			      "a comment without an end (add */)");
+	copy(scan, (size_t)(end - scan->next) + 2);
+	return true;
+}
+
+static bool copy_string(struct scan *scan)
+{
+	unsigned int line = scan->line;
+
 	copy(scan, 1);
 	while (scan->next < scan->end && *scan->next != '"')
 		copy(scan, *scan->next == '\\' ? 2 : 1);
+	if (scan->next == scan->end)
+		return refuse(scan, line,
+			      "a string without an end (add a quote)");
 	copy(scan, 1);
+	return true;
 }
 
 static size_t name_length(const char *text)
@@ -95,14 +126,10 @@ static bool copy_number(struct scan *scan)
 
 	if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) {
 		length = strspn(digits + 2, "0123456789abcdefABCDEF");
-		if (length > HEX_DIGITS_MAX) {
-			scan->error->line = scan->line;
-			snprintf(scan->error->text, sizeof(scan->error->text),
-				 "the number is too large (write at most %d "
-				 "hexadecimal digits)",
-				 HEX_DIGITS_MAX);
-			return false;
-		}
+		if (length > HEX_DIGITS_MAX)
+			return refuse(scan, scan->line,
+				      "a number too large (write at most 15 "
+				      "hexadecimal digits)");
 		length += 2;
 	} else {
 		length = strspn(digits, "0123456789");
@@ -113,13 +140,31 @@ static bool copy_number(struct scan *scan)
 	return true;
 }
 
-static bool refuse_include(struct scan *scan)
+/* Copies a bracket, sign or blank. */
+static bool copy_byte(struct scan *scan)
 {
-	scan->error->line = scan->line;
-	snprintf(scan->error->text, sizeof(scan->error->text),
-		 "@include isn't allowed: one file is the whole configuration "
-		 "(put its settings here)");
-	return false;
+	switch (*scan->next) {
+	case '{':
+		if (++scan->depth >= DEPTH_MAX)
+			return refuse(scan, scan->line,
+				      "nested too deeply (remove brackets)");
+		scan->settings[scan->depth] = 0;
+		break;
+	case '}':
+		scan->depth -= scan->depth > 0;
+		break;
+	case '=':
+	case ':':
+		if (++scan->settings[scan->depth] > GROUP_MAX)
+			return refuse(scan, scan->line,
+				      "too many settings in one group (see "
+				      "vmsup.conf(5) for those that it knows)");
+		break;
+	default:
+		break;
+	}
+	copy(scan, 1);
+	return true;
 }
 
 /* Copies one token, string, comment or byte. False: refused. */
@@ -127,24 +172,24 @@ static bool copy_next(struct scan *scan)
 {
 	const char *next = scan->next;
 
-	if (*next == '#' || (next[0] == '/' && next[1] == '/')) {
-		copy_through(scan, "\n");
-	} else if (next[0] == '/' && next[1] == '*') {
-		copy(scan, 2);
-		copy_through(scan, "*/");
-	} else if (*next == '"') {
-		copy_string(scan);
-	} else if (isalpha((unsigned char)*next) || *next == '*') {
-		copy(scan, name_length(next));
-	} else if (isdigit((unsigned char)*next)) {
+	if (*next == '#' || (next[0] == '/' && next[1] == '/'))
+		return copy_line_comment(scan);
+	if (next[0] == '/' && next[1] == '*')
+		return copy_block_comment(scan);
+	if (*next == '"')
+		return copy_string(scan);
+	if (isdigit((unsigned char)*next))
 		return copy_number(scan);
-	} else if (*next == '.') {
+	if (*next == '@')
+		return refuse(scan, scan->line,
+			      "@include isn't allowed: one file is the whole "
+			      "configuration (put its settings here)");
+	if (*next == '.')
 		copy_fraction(scan);
-	} else if (*next == '@') {
-		return refuse_include(scan);
-	} else {
-		copy(scan, 1);
-	}
+	else if (isalpha((unsigned char)*next) || *next == '*')
+		copy(scan, name_length(next));
+	else
+		return copy_byte(scan);
 	return true;
 }
 
@@ -167,26 +212,23 @@ static bool refuse_nul(const char *raw, size_t length,
 char *config_text_prepare(const char *raw, size_t length,
 			  struct config_tree_error *error)
 {
-	cleanup_free char *source = malloc(length + 1);
-	cleanup_free char *text = malloc(2 * length + 2);
-	struct scan scan = { .line = 1, .error = error };
+	struct scan scan = { .next = raw, .end = raw + length, .line = 1 };
+	char *text;
 
-	if (!source || !text) {
+	if (refuse_nul(raw, length, error))
+		return NULL;
+	text = malloc(2 * length + 1);
+	if (!text) {
 		*error = (struct config_tree_error){ .text = "out of memory" };
 		return NULL;
 	}
-	if (refuse_nul(raw, length, error))
-		return NULL;
-	memcpy(source, raw, length);
-	source[length] = '\0';
-	scan.next = source;
-	scan.end = source + length;
 	scan.out = text;
+	scan.error = error;
 	while (scan.next < scan.end)
-		if (!copy_next(&scan))
+		if (!copy_next(&scan)) {
+			free(text);
 			return NULL;
-	/* libconfig refuses a comment that ends with the file. */
-	*scan.out++ = '\n';
+		}
 	*scan.out = '\0';
-	return steal_mem(&text);
+	return text;
 }

@@ -11,10 +11,10 @@
 #define CONFIG_TEXT_MAX_BYTES (4 * 1024 * 1024)
 
 /*
- * Copies the length bytes at raw, with every integer marked as 64 bits wide
+ * Copies the length bytes at raw, behind which is a NUL, with every integer marked as 64 bits wide
  * and the line breaks kept. The copy ends with NUL and is the caller's; NULL
  * with error set for what libconfig must not see: a NUL byte, @include, a
- * number that doesn't fit.
+ * number that doesn't fit, a comment without an end, too many settings.
  */
 char *config_text_prepare(const char *raw, size_t length,
 			  struct config_tree_error *error);

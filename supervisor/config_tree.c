@@ -15,6 +15,7 @@
 
 /* No path below this one can be opened, should an @include ever get through. */
 #define NO_DIRECTORY "/dev/null"
+#define FIRST_ROOM   (16 * 1024)
 
 struct config_tree {
 	config_t config;
@@ -26,18 +27,30 @@ static void fail(struct config_tree_error *error, const char *text)
 	snprintf(error->text, sizeof(error->text), "%s", text);
 }
 
-/* The whole of file, in a block of the caller's. NULL with error set. */
+/* The whole of file and a NUL, the caller's. NULL with error set. */
 static char *read_all(FILE *file, size_t *length,
 		      struct config_tree_error *error)
 {
-	cleanup_free char *bytes = malloc(CONFIG_TEXT_MAX_BYTES + 1);
+	cleanup_free char *bytes = NULL;
+	size_t room = 0, got;
 
-	if (!bytes) {
-		fail(error, "out of memory");
-		return NULL;
-	}
+	*length = 0;
 	errno = 0;
-	*length = fread(bytes, 1, CONFIG_TEXT_MAX_BYTES + 1, file);
+	do {
+		char *larger;
+
+		if (*length == room) {
+			room = room ? 2 * room : FIRST_ROOM;
+			larger = realloc(bytes, room + 1);
+			if (!larger) {
+				fail(error, "out of memory");
+				return NULL;
+			}
+			bytes = larger;
+		}
+		got = fread(bytes + *length, 1, room - *length, file);
+		*length += got;
+	} while (got > 0 && *length <= CONFIG_TEXT_MAX_BYTES);
 	if (ferror(file)) {
 		snprintf(error->text, sizeof(error->text),
 			 "cannot be read: %s (name a text file)",
@@ -49,6 +62,7 @@ static char *read_all(FILE *file, size_t *length,
 		fail(error, "too large to be a configuration (at most 4 MiB)");
 		return NULL;
 	}
+	bytes[*length] = '\0';
 	return steal_mem(&bytes);
 }
 

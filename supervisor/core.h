@@ -37,6 +37,7 @@ struct supervisor {
 	struct source signal_source;
 	struct source starter_source; /* hang-up of who started this */
 	struct timer populate; /* makes the configured VMs, a few a turn */
+	struct timer multicast; /* opens it between VMs */
 	struct timer review; /* after changes of VMs */
 
 	struct vm **vms; /* owned */
@@ -44,6 +45,7 @@ struct supervisor {
 	size_t populated; /* how many of config->vms there are */
 
 	bool foreground;
+	bool querying; /* the bridge was made a multicast querier */
 	bool settled; /* every VM of the configuration got somewhere */
 	bool ending;
 	int exit_status;

@@ -233,6 +233,10 @@ static void forget_process(struct vm *vm)
 	vm->running_ns = vm->answered_ns = 0;
 	vm->awaiting_stats = vm->aborting = vm->channel_ended = false;
 	vm->pause_pending = vm->resume_pending = false;
+	/* what one generation said too much isn't held against the next */
+	memset(&vm->log_lines, 0, sizeof(vm->log_lines));
+	memset(&vm->log_flood, 0, sizeof(vm->log_flood));
+	vm->log_dropped = 0;
 }
 
 int vm_spawn(struct vm *vm, struct problem *problem)

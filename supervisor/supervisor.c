@@ -149,19 +149,21 @@ static void settle(struct supervisor *supervisor)
 	fd_close(&null_fd);
 }
 
+static bool any_is(const struct supervisor *supervisor, enum vm_state state)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		if (supervisor->vms[i]->state == state)
+			return true;
+	return false;
+}
+
 /* True once every VM has got where its intent leads, or has failed. */
 static bool all_settled(const struct supervisor *supervisor)
 {
-	if (supervisor->populated < supervisor->config->vm_count)
-		return false;
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		enum vm_state state = supervisor->vms[i]->state;
-
-		if (state == VM_STARTING || state == VM_BACKOFF ||
-		    state == VM_STOPPING)
-			return false;
-	}
-	return true;
+	return supervisor->populated == supervisor->config->vm_count &&
+	       !any_is(supervisor, VM_STARTING) &&
+	       !any_is(supervisor, VM_BACKOFF) &&
+	       !any_is(supervisor, VM_STOPPING);
 }
 
 static bool all_gone(const struct supervisor *supervisor)
@@ -172,6 +174,40 @@ static bool all_gone(const struct supervisor *supervisor)
 	return true;
 }
 
+/* Opens multicast between VMs in two steps: see net/multicast.c. */
+static void open_multicast(struct timer *timer)
+{
+	struct supervisor *supervisor = timer->ctx;
+	cleanup_free int *ifindexes = NULL;
+	int error;
+
+	ifindexes = calloc(supervisor->vm_count + 1, sizeof(*ifindexes));
+	for (size_t i = 0; ifindexes && i < supervisor->vm_count; i++)
+		ifindexes[i] = supervisor->vms[i]->tap_ifindex;
+	error = ifindexes ? net_multicast_open(&supervisor->net, ifindexes,
+					       supervisor->vm_count) :
+			    -ENOMEM;
+	if (error)
+		log_warn("cannot open multicast between VMs: %s (IPv6 between "
+			 "them may not work)",
+			 strerror(-error));
+}
+
+/* The first step, once the configured VMs have come up. */
+static void query_multicast(struct supervisor *supervisor)
+{
+	if (supervisor->querying ||
+	    supervisor->populated < supervisor->config->vm_count ||
+	    any_is(supervisor, VM_STARTING))
+		return;
+	supervisor->querying = true;
+	if (net_multicast_query(&supervisor->net) < 0)
+		log_warn("the bridge can't be a multicast querier: multicast "
+			 "goes to every VM");
+	loop_timer_in(&supervisor->loop, &supervisor->multicast,
+		      NET_MULTICAST_QUERY_MS);
+}
+
 static void review(struct timer *timer)
 {
 	struct supervisor *supervisor = timer->ctx;
@@ -179,9 +215,11 @@ static void review(struct timer *timer)
 	if (supervisor->ending) {
 		if (all_gone(supervisor))
 			loop_stop(&supervisor->loop);
-	} else if (!supervisor->settled && all_settled(supervisor)) {
-		settle(supervisor);
+		return;
 	}
+	query_multicast(supervisor);
+	if (!supervisor->settled && all_settled(supervisor))
+		settle(supervisor);
 }
 
 void supervisor_vm_changed(struct supervisor *supervisor)
@@ -549,6 +587,8 @@ static void init(struct supervisor *supervisor, struct config *config,
 		supervisor->filter_fd[kind] = -1;
 	supervisor->populate.fire = populate;
 	supervisor->populate.ctx = supervisor;
+	supervisor->multicast.fire = open_multicast;
+	supervisor->multicast.ctx = supervisor;
 	supervisor->review.fire = review;
 	supervisor->review.ctx = supervisor;
 	log_set(log_sink, supervisor, (enum log_level)config->log_level);

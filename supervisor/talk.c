@@ -62,6 +62,16 @@ int vm_send(struct vm *vm, enum msg_type type)
 
 /* ---- from the VM process */
 
+/* Whether it is the listener of a filter: nothing else knows of ids that it
+ * never gave out. */
+static bool is_listener(int fd)
+{
+	uint64_t id = 0;
+
+	return ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0 &&
+	       errno == ENOENT;
+}
+
 static void on_ready(struct vm *vm, const union msg *message, int *fd)
 {
 	struct problem problem;
@@ -72,15 +82,21 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 		vm_doom(vm, DEATH_PROTOCOL, "READY twice");
 		return;
 	}
+	if (!is_listener(*fd)) {
+		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
+		return;
+	}
 	vm->listener_fd = steal_fd(fd);
 	error = loop_add(&vm->supervisor->loop, &vm->listener_source,
 			 vm->listener_fd, EPOLLIN, vm_listener_ready, vm);
 	if (error) {
-		/* -EPERM: a descriptor that can't even be polled */
-		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
+		vm_doom(vm, DEATH_PROTOCOL, "listener can't be watched");
 		return;
 	}
-	if (vm_verify(vm, vm->supervisor->proc_fd, &problem) < 0) {
+	error = vm_verify(vm, vm->supervisor->proc_fd, &problem);
+	if (error == -ESRCH)
+		return; /* it has ended meanwhile: that is heard of anyway */
+	if (error) {
 		vm_doom(vm, DEATH_PROTOCOL, "%s", problem.text);
 		return;
 	}
@@ -219,6 +235,8 @@ static bool serve(struct vm *vm)
 
 	if (result == -EAGAIN)
 		return false;
+	if (result == -ECONNRESET)
+		return true; /* it left words unread; its own are still there */
 	if (result == -EPROTO) {
 		vm_doom(vm, DEATH_PROTOCOL, "%s", fault.text);
 		return false;

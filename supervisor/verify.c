@@ -32,11 +32,39 @@ static bool is(const char *status, const char *key, const char *want)
 	       strncmp(value, want, strlen(want)) == 0;
 }
 
-int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
+/* Reads /proc/PROCESS/status. 0 or -errno. */
+static int read_status(int proc_fd, const char *process, char status[4096])
 {
-	char path[32], status[4096], ids[64];
+	char path[32];
 	cleanup_fd int fd = -1;
 	ssize_t bytes;
+
+	snprintf(path, sizeof(path), "%s/status", process);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	bytes = fd < 0 ? -1 : read(fd, status, 4095);
+	if (bytes < 0)
+		return -errno;
+	status[bytes] = '\0';
+	return bytes ? 0 : -EIO;
+}
+
+/* VM processes inherit the supervisor's filters: one more is stage 2's. */
+static bool own_filter(int proc_fd, const char *status)
+{
+	static const char key[] = "Seccomp_filters";
+	char own[4096];
+	const char *mine, *its = field(status, key);
+
+	if (read_status(proc_fd, "self", own) < 0)
+		return false;
+	mine = field(own, key);
+	return mine && its && strtoul(its, NULL, 10) > strtoul(mine, NULL, 10);
+}
+
+int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
+{
+	char process[16], status[4096], ids[64];
+	const char *state;
 
 	snprintf(ids, sizeof(ids), "%u\t%u\t%u\t%u", vm->uid, vm->uid, vm->uid,
 		 vm->uid);
@@ -54,17 +82,20 @@ int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
 		{ "Gid", ids },
 	};
 
-	snprintf(path, sizeof(path), "%d/status", vm->pid);
-	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
-	bytes = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
-	if (bytes <= 0)
-		return problem_set(problem, -EPERM, "cannot read /proc/%s",
-				   path);
-	status[bytes] = '\0';
+	snprintf(process, sizeof(process), "%d", vm->pid);
+	if (read_status(proc_fd, process, status) < 0)
+		return problem_set(problem, -EPERM,
+				   "cannot read /proc/%s/status", process);
+	state = field(status, "State");
+	if (state && strchr("ZX", *state))
+		return problem_set(problem, -ESRCH, "it has ended");
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
 		if (!is(status, facts[i].key, facts[i].want))
 			return problem_set(problem, -EPERM,
 					   "cage not closed: %s isn't %s",
 					   facts[i].key, facts[i].want);
+	if (!own_filter(proc_fd, status))
+		return problem_set(problem, -EPERM,
+				   "cage not closed: no filter of its own");
 	return 0;
 }

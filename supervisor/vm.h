@@ -170,8 +170,9 @@ const char *vm_remedy(enum vm_state state);
 
 /* ---- verify.c */
 
-/* Reads from /proc what the process really is: filter, no new privileges, no
- * capability, its uid. 0, or -EPERM with what doesn't hold in problem. */
+/* Reads from /proc what the process really is: a filter of its own, no new
+ * privileges, no capability, its uid. 0; -EPERM with what doesn't hold in
+ * problem; -ESRCH: it has ended. */
 int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem);
 
 /* ---- status.c */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The VM process: born in the cage, told all it knows over the channel. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ipc/log.h"
 #include "vmproc/vmproc.h"
@@ -26,25 +24,6 @@ static void log_to_supervisor(void *ctx, enum log_level level, const char *line)
 		vm->log_lost++;
 	else
 		vm->log_lost = 0;
-}
-
-void vmproc_end(enum vmproc_exit status, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	log_vline(status == VMPROC_EXIT_OK ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-		  format, args);
-	va_end(args);
-	_exit(status);
-}
-
-void vmproc_send(const struct vmproc *vm, enum msg_type type,
-		 union msg *message)
-{
-	/* A full channel is the supervisor's to notice: it asked, and gets no
-	 * answer. Waiting for it would let it stop the guest. */
-	channel_send(&vm->channel, type, message, -1);
 }
 
 int main(void)

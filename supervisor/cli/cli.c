@@ -3,6 +3,7 @@
 #include "supervisor/cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,28 +166,36 @@ static const struct cli_command complete_command = {
 	.run = run_complete,
 };
 
+static int too_long(const char *run_dir)
+{
+	return cli_usage(NULL,
+			 "--run-dir %s: longer than the %zu bytes that a "
+			 "socket's address leaves",
+			 run_dir, RUN_DIR_MAX);
+}
+
 /* The run directory, made absolute; without slashes at the end. */
 static int set_run_dir(struct cli *cli, const char *given)
 {
-	char cwd[PATH_MAX] = "";
+	char cwd[RUN_DIR_MAX + 1] = "";
 	size_t length;
 
 	if (!given || !*given)
 		given = getenv("VMSUP_RUN_DIR");
 	if (!given || !*given)
 		given = SUPERVISOR_DEFAULT_RUN_DIR;
-	if (*given != '/' && !getcwd(cwd, sizeof(cwd)))
+	if (*given != '/' && !getcwd(cwd, sizeof(cwd))) {
+		if (errno == ERANGE)
+			return too_long(given);
 		return cli_error("--run-dir %s: cannot tell the working "
 				 "directory: %s (give an absolute path)",
 				 given, strerror(errno));
+	}
 	length = strlen(given);
 	while (length > 1 && given[length - 1] == '/')
 		length--;
 	if (strlen(cwd) + 1 + length > RUN_DIR_MAX)
-		return cli_usage(NULL,
-				 "--run-dir %s: longer than the %zu bytes that "
-				 "a socket's address leaves",
-				 given, RUN_DIR_MAX);
+		return too_long(given);
 	snprintf(cli->run_dir, sizeof(cli->run_dir), "%s%s%.*s", cwd,
 		 *cwd ? "/" : "", (int)length, given);
 	return CLI_OK;
@@ -239,10 +248,24 @@ static int run_global(int argc, char **argv)
 	return run_command_line(command, argc - next, argv + next, run_dir);
 }
 
+/* Whoever left out a standard descriptor must not find a socket there. What is
+ * written to these still fails, as it should. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	fd_close(&fd);
+}
+
 int cli_main(int argc, char **argv)
 {
-	int status = run_global(argc, argv);
+	int status;
 
+	fill_standard_descriptors();
+	status = run_global(argc, argv);
 	/* A command that failed has said why: also if that is why. */
 	return status ? status : cli_flush();
 }

@@ -119,7 +119,7 @@ struct attached {
 
 static void take_events(struct attached *vm, const json_t *parameters)
 {
-	const char *state;
+	const char *name;
 	json_t *event;
 	size_t i;
 
@@ -127,9 +127,9 @@ static void take_events(struct attached *vm, const json_t *parameters)
 		if (strcmp(field_text(event, "vm"), vm->names[0]) != 0)
 			continue;
 		stream_event(event, false);
-		state = field_text(event, "state");
-		vm->failed = strcmp(state, "failed") == 0;
-		vm->ended = vm->failed || strcmp(state, "stopped") == 0;
+		name = field_text(event, "event");
+		vm->failed = strcmp(name, "failed") == 0;
+		vm->ended = vm->failed || strcmp(name, "stopped") == 0;
 	}
 }
 

@@ -81,7 +81,8 @@ static void choose_columns(const struct view *view, const json_t *vms,
 		return;
 	columns_default(chosen, any_retry(vms));
 	for (size_t i = 0; i < view->added.count; i++)
-		if (chosen->count < COLUMNS_MAX)
+		if (chosen->count < COLUMNS_MAX &&
+		    !memchr(chosen->index, view->added.index[i], chosen->count))
 			chosen->index[chosen->count++] = view->added.index[i];
 }
 

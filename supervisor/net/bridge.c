@@ -4,11 +4,7 @@
  *
  * Spanning tree is off and ports forward at once: VMs make no loops here.
  *
- * Multicast snooping is off: IPv6 neighbour discovery between VMs is multicast,
- * and with snooping it reaches those only who report their groups. A guest that
- * is too small to speak MLD would vanish as soon as somebody attaches a port
- * with a querier behind it. Without a querier, snooping floods anyway, and only
- * costs timers for each group and port.
+ * Multicast snooping is on: see multicast.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,19 +20,12 @@
 #include "supervisor/net/explain.h"
 #include "supervisor/net/internal.h"
 #include "supervisor/net/netlink.h"
+#include "supervisor/siphash.h"
 
 /* Above the groups that people number by hand; the index makes it unique. */
 #define GROUP_BASE 0x40000000U
 
 static const char adding_ipv6[] = "giving it its IPv6 address";
-
-static uint64_t hash(uint64_t state, const char *text, size_t bytes)
-{
-	/* FNV-1a: spreads names, keeps no secret */
-	for (size_t i = 0; i < bytes; i++)
-		state = (state ^ (uint8_t)text[i]) * 0x100000001b3U;
-	return state;
-}
 
 /*
  * A MAC of our own choice stays as it is while ports come and go, and the same
@@ -45,18 +34,17 @@ static uint64_t hash(uint64_t state, const char *text, size_t bytes)
  */
 static void derive_mac(const struct net *net, const char *name, uint8_t mac[6])
 {
-	uint64_t state = 0xcbf29ce484222325U;
-	char machine[64];
-	ssize_t got = 0;
+	static const uint8_t key[16] = "bridge";
+	char from[64 + sizeof(net->alias) + IFNAMSIZ] = { 0 };
 	cleanup_fd int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	uint64_t hash;
 
-	if (fd >= 0)
-		got = read(fd, machine, sizeof(machine));
-	if (got > 0)
-		state = hash(state, machine, (size_t)got);
-	state = hash(state, net->alias, strlen(net->alias) + 1);
-	state = hash(state, name, strlen(name) + 1);
-	memcpy(mac, &state, 6);
+	if (fd >= 0 && read(fd, from, 64) < 0)
+		from[0] = '\0'; /* then run directory and name must do */
+	strcpy(from + 64, net->alias);
+	memcpy(from + 64 + sizeof(net->alias), name, strnlen(name, IFNAMSIZ));
+	hash = siphash(key, from, sizeof(from));
+	memcpy(mac, &hash, 6);
 	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02); /* local, unicast */
 }
 
@@ -64,6 +52,7 @@ static int create(struct net *net, const struct net_bridge *bridge,
 		  const uint8_t mac[6], struct problem *problem)
 {
 	static const struct ifinfomsg new = { .ifi_family = AF_UNSPEC };
+	static const uint64_t query_response_cs = 10;
 	struct netlink_batch batch = { 0 };
 	struct nlattr *info, *data;
 	int error;
@@ -78,13 +67,17 @@ static int create(struct net *net, const struct net_bridge *bridge,
 	data = netlink_nest(&batch, IFLA_INFO_DATA);
 	netlink_put_u32(&batch, IFLA_BR_STP_STATE, 0);
 	netlink_put_u32(&batch, IFLA_BR_FORWARD_DELAY, 0);
-	netlink_put_u8(&batch, IFLA_BR_MCAST_SNOOPING, 0);
+	netlink_put_u8(&batch, IFLA_BR_MCAST_SNOOPING, 1);
+	/* the bridge trusts itself as querier once this has passed: at once,
+	 * before the first VM is there */
+	netlink_put(&batch, IFLA_BR_MCAST_QUERY_RESPONSE_INTVL,
+		    &query_response_cs, sizeof(query_response_cs));
 	netlink_nest_end(&batch, data);
 	netlink_nest_end(&batch, info);
 	error = netlink_send(net->sock, &batch);
 	if (error)
-		return explain(problem, error, &batch,
-			       "cannot create bridge %s", bridge->name);
+		return explain_error(problem, error, &batch,
+				     "cannot create bridge %s", bridge->name);
 	return 0;
 }
 
@@ -179,8 +172,8 @@ static int refuse(int error, const struct netlink_batch *batch,
 				   "disable_ipv6=0, or configure no IPv6 "
 				   "address)",
 				   bridge->name, adding_ipv6, strerror(-error));
-	return explain(problem, error, batch, "cannot create bridge %s",
-		       bridge->name);
+	return explain_error(problem, error, batch, "cannot create bridge %s",
+			     bridge->name);
 }
 
 static int set_up(struct net *net, const struct net_bridge *bridge,
@@ -211,16 +204,18 @@ int net_bridge_create(struct net *net, const struct net_bridge *bridge,
 	int error;
 
 	if (!net_valid_name(bridge->name))
-		return explain(problem, -EINVAL, NULL,
-			       "cannot create bridge \"%.15s\"", bridge->name);
+		return explain_error(problem, -EINVAL, NULL,
+				     "cannot create bridge \"%.15s\"",
+				     bridge->name);
 	derive_mac(net, bridge->name, mac);
 	error = create(net, bridge, mac, problem);
 	if (error)
 		return error;
 	error = net_index_of(net, bridge->name);
 	if (error < 0)
-		return explain(problem, error, NULL,
-			       "cannot find bridge %s again", bridge->name);
+		return explain_error(problem, error, NULL,
+				     "cannot find bridge %s again",
+				     bridge->name);
 	net->bridge_ifindex = error;
 	net->group = GROUP_BASE | (uint32_t)error;
 	error = set_up(net, bridge, mac, problem);

@@ -42,8 +42,8 @@ static const char *remedy_for(int error)
 	return "vmsup check says what this host lacks";
 }
 
-int explain(struct problem *problem, int error,
-	    const struct netlink_batch *batch, const char *what, ...)
+int explain_error(struct problem *problem, int error,
+		  const struct netlink_batch *batch, const char *what, ...)
 {
 	const char *doing = batch ? batch->failed : NULL;
 	const char *reason = batch ? batch->reason : "";

@@ -8,8 +8,8 @@
 
 /* Writes "WHAT: DOING: error: kernel's words (remedy)"; doing and the kernel's
  * words are those of batch, which may be NULL. Returns error. */
-int explain(struct problem *problem, int error,
-	    const struct netlink_batch *batch, const char *what, ...)
+int explain_error(struct problem *problem, int error,
+		  const struct netlink_batch *batch, const char *what, ...)
 	__attribute__((format(printf, 4, 5)));
 
 #endif

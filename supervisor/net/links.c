@@ -94,14 +94,16 @@ static void check_name(struct links *links, const char *name, const char *alias)
 /* A link can be called by its alternative names too, and they count as taken. */
 static void check_names(struct links *links, const struct link_news *news)
 {
-	struct nlattr *attribute;
+	struct nlattr *name;
 	int left;
 
 	check_name(links, news->name, news->alias);
 	if (!news->alternatives)
 		return;
-	nla_for_each_nested(attribute, news->alternatives, left)
-		check_name(links, text_of(attribute), news->alias);
+	left = nla_len(news->alternatives);
+	for (name = nla_data(news->alternatives); nla_ok(name, left);
+	     name = nla_next(name, &left))
+		check_name(links, text_of(name), news->alias);
 }
 
 static int add(void *ctx, struct nlmsghdr *row)

@@ -29,7 +29,8 @@ int net_init(struct net *net, const char *owner, struct problem *problem)
 			sizeof(net->alias) - sizeof(NET_ALIAS_PREFIX));
 	error = netlink_open(&net->sock);
 	if (error)
-		return explain(problem, error, NULL, "cannot open rtnetlink");
+		return explain_error(problem, error, NULL,
+				     "cannot open rtnetlink");
 	return 0;
 }
 

@@ -47,6 +47,7 @@ struct net_counters {
 struct net {
 	struct nl_sock *sock; /* requests and answers */
 	int bridge_ifindex; /* 0: none made */
+	bool multicast; /* open between VMs: net_multicast_open() */
 	uint32_t group; /* link group of ours: one request takes them down */
 	char alias[128]; /* "vmsup:" and the run directory */
 };
@@ -80,6 +81,19 @@ int net_bridge_create(struct net *net, const struct net_bridge *bridge,
  */
 int net_tap_create(struct net *net, const struct net_tap *tap, int *tap_fd,
 		   int *ifindex, struct problem *problem);
+
+/* Makes the bridge a multicast querier: to be called once the configured TAPs
+ * are there. 0 or -errno. */
+int net_multicast_query(struct net *net);
+/* It is relied upon this much later. */
+#define NET_MULTICAST_QUERY_MS 200
+
+/*
+ * Opens multicast between VMs: count TAPs that are there, and those to come.
+ * Call it NET_MULTICAST_QUERY_MS after the querier began; until then VMs only
+ * hear the host's. 0 or -errno; goes on after a failure.
+ */
+int net_multicast_open(struct net *net, const int *ifindexes, size_t count);
 
 /* True if tap_fd is still attached to a link (TUNGETIFF). */
 bool net_tap_alive(int tap_fd);

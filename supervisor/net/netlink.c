@@ -146,8 +146,10 @@ static int transmit(struct nl_sock *sock, struct netlink_batch *batch,
 		.msg_iov = parts,
 		.msg_iovlen = batch->count,
 	};
-	struct nlmsghdr *header = NULL;
+	struct nlmsghdr *header;
 
+	/* failures are always answered; the last one's answer ends it all */
+	nlmsg_hdr(batch->msgs[batch->count - 1])->nlmsg_flags |= NLM_F_ACK;
 	for (unsigned int i = 0; i < batch->count; i++) {
 		header = nlmsg_hdr(batch->msgs[i]);
 		header->nlmsg_seq = nl_socket_use_seq(sock);
@@ -157,8 +159,6 @@ static int transmit(struct nl_sock *sock, struct netlink_batch *batch,
 		parts[i].iov_base = header;
 		parts[i].iov_len = NLMSG_ALIGN(header->nlmsg_len);
 	}
-	/* failures are always answered; the last one's answer ends it all */
-	header->nlmsg_flags |= NLM_F_ACK;
 	while (sendmsg(nl_socket_get_fd(sock), &datagram, 0) < 0)
 		if (errno != EINTR)
 			return -errno;

@@ -124,8 +124,8 @@ static int check_subnet(const struct net *net, const struct links *links,
 	if (error == -EOPNOTSUPP || error == -EAFNOSUPPORT)
 		error = 0;
 	if (error)
-		return explain(problem, error, NULL,
-			       "cannot read this host's addresses");
+		return explain_error(problem, error, NULL,
+				     "cannot read this host's addresses");
 	if (!check.conflict)
 		return 0;
 	net_name_of(net, check.conflict, name);
@@ -144,8 +144,8 @@ static int check_all(struct net *net, const struct net_bridge *bridge,
 	int error = links_read(net->sock, links);
 
 	if (error)
-		return explain(problem, error, NULL,
-			       "cannot read this host's links");
+		return explain_error(problem, error, NULL,
+				     "cannot read this host's links");
 	if (links->taken[0])
 		return refuse_name(links, problem);
 	error = check_subnet(net, links, AF_INET, &bridge->ipv4,
@@ -166,15 +166,15 @@ int net_prepare(struct net *net, const struct net_bridge *bridge,
 	int error;
 
 	if (count > BRIDGE_PORTS)
-		return explain(problem, -EXFULL, NULL, "cannot make %zu TAPs",
-			       count);
+		return explain_error(problem, -EXFULL, NULL,
+				     "cannot make %zu TAPs", count);
 	error = net_open_tun(&tun_fd, problem);
 	if (error)
 		return error;
 	names = calloc(count + 1, sizeof(*names));
 	if (!names)
-		return explain(problem, -ENOMEM, NULL, "cannot make %zu TAPs",
-			       count);
+		return explain_error(problem, -ENOMEM, NULL,
+				     "cannot make %zu TAPs", count);
 	names[0] = bridge->name;
 	for (size_t i = 0; i < count; i++)
 		names[i + 1] = taps[i].name;
@@ -186,7 +186,8 @@ int net_prepare(struct net *net, const struct net_bridge *bridge,
 	if (!error) {
 		error = links_delete_ours(net->sock, &links);
 		if (error)
-			explain(problem, error, NULL,
+			explain_error(
+				problem, error, NULL,
 				"cannot delete the links that an earlier vmsup "
 				"left behind");
 	}

@@ -45,7 +45,7 @@ int net_open_tun(int *fd, struct problem *problem)
 				   "cannot open /dev/net/tun: %s (modprobe "
 				   "tun; in a container, hand the device in)",
 				   strerror(-error));
-	return explain(problem, error, NULL, "cannot open /dev/net/tun");
+	return explain_error(problem, error, NULL, "cannot open /dev/net/tun");
 }
 
 static int attach(const struct net_tap *tap, int *tap_fd,
@@ -58,16 +58,16 @@ static int attach(const struct net_tap *tap, int *tap_fd,
 	int error;
 
 	if (!net_valid_name(tap->name))
-		return explain(problem, -EINVAL, NULL,
-			       "cannot create TAP \"%.15s\"", tap->name);
+		return explain_error(problem, -EINVAL, NULL,
+				     "cannot create TAP \"%.15s\"", tap->name);
 	error = net_open_tun(&fd, problem);
 	if (error)
 		return error;
 	memcpy(request.ifr_name, tap->name, IFNAMSIZ);
 	if (ioctl(fd, TUNSETIFF, &request) < 0 ||
 	    ioctl(fd, TUNSETOFFLOAD, 0UL) < 0)
-		return explain(problem, -errno, NULL, "cannot create TAP %s",
-			       tap->name);
+		return explain_error(problem, -errno, NULL,
+				     "cannot create TAP %s", tap->name);
 	*tap_fd = steal_fd(&fd);
 	return 0;
 }
@@ -81,7 +81,8 @@ bool net_tap_alive(int tap_fd)
 
 /* ---- its place on the bridge */
 
-static void put_port(struct netlink_batch *batch, int ifindex)
+static void put_port(struct netlink_batch *batch, const struct net *net,
+		     int ifindex)
 {
 	struct ifinfomsg info = {
 		.ifi_family = AF_BRIDGE,
@@ -94,6 +95,7 @@ static void put_port(struct netlink_batch *batch, int ifindex)
 	port = netlink_nest(batch, IFLA_PROTINFO);
 	netlink_put_u8(batch, IFLA_BRPORT_LEARNING, 0);
 	netlink_put_u8(batch, IFLA_BRPORT_UNICAST_FLOOD, 0);
+	netlink_put_u8(batch, IFLA_BRPORT_MCAST_FLOOD, net->multicast);
 	netlink_put_u8(batch, PORT_LOCKED, 1);
 	netlink_nest_end(batch, port);
 }
@@ -147,7 +149,7 @@ static int join(struct net *net, const struct net_tap *tap, int ifindex,
 
 	netlink_add(&batch, RTM_SETLINK, 0, joining, &info, sizeof(info));
 	netlink_put_u32(&batch, IFLA_MASTER, (uint32_t)net->bridge_ifindex);
-	put_port(&batch, ifindex);
+	put_port(&batch, net, ifindex);
 	put_forwarding(&batch, tap, ifindex);
 
 	info.ifi_flags = info.ifi_change = IFF_UP;
@@ -162,8 +164,8 @@ static int join(struct net *net, const struct net_tap *tap, int ifindex,
 		error = -ENODEV;
 		batch.reason[0] = '\0';
 	}
-	return explain(problem, error, &batch, "cannot create TAP %s",
-		       tap->name);
+	return explain_error(problem, error, &batch, "cannot create TAP %s",
+			     tap->name);
 }
 
 /* ---- what the host knows about the VM */
@@ -216,8 +218,8 @@ static int introduce(struct net *net, const struct net_tap *tap,
 		return 0;
 	put_neighbours(&undo, RTM_DELNEIGH, net, tap);
 	(void)netlink_send(net->sock, &undo);
-	return explain(problem, error, &batch, "cannot create TAP %s",
-		       tap->name);
+	return explain_error(problem, error, &batch, "cannot create TAP %s",
+			     tap->name);
 }
 
 /* ---- one TAP */
@@ -230,15 +232,16 @@ int net_tap_create(struct net *net, const struct net_tap *tap, int *tap_fd,
 	int index, error;
 
 	if (net->bridge_ifindex <= 0)
-		return explain(problem, -ENODEV, NULL,
-			       "cannot create TAP %s: no bridge", tap->name);
+		return explain_error(problem, -ENODEV, NULL,
+				     "cannot create TAP %s: no bridge",
+				     tap->name);
 	error = attach(tap, &fd, problem);
 	if (error)
 		return error;
 	index = net_index_of(net, tap->name);
 	if (index < 0)
-		return explain(problem, index, NULL, "cannot create TAP %s",
-			       tap->name);
+		return explain_error(problem, index, NULL,
+				     "cannot create TAP %s", tap->name);
 	error = join(net, tap, index, problem);
 	if (!error)
 		error = introduce(net, tap, problem);

@@ -24,8 +24,7 @@ static bool fixed_fields_right(const struct arp_packet *arp)
 static bool sender_right(const struct builtin *guest,
 			 const struct arp_packet *arp)
 {
-	if (!guest_mac_unicast(arp->sender_mac) ||
-	    memcmp(arp->sender_mac, guest->mac, MAC_BYTES) == 0)
+	if (!guest_mac_other(guest, arp->sender_mac))
 		return false;
 	/* A probe comes from nobody yet (RFC 5227 §1.1). */
 	if (arp->sender == 0)

@@ -14,6 +14,7 @@
 #include "vmproc/builtin/guest.h"
 #include "vmproc/builtin/ipv4.h"
 #include "vmproc/builtin/ipv6.h"
+#include "vmproc/builtin/mld.h"
 
 static struct builtin instance;
 
@@ -92,8 +93,7 @@ static enum counter receive(struct builtin *guest, struct packet *packet)
 	if (!packet->to_us && !(eth->destination[0] & 1))
 		return STAT_RX_DROP_FOREIGN;
 	/* A reply must go to one station, and to another one. */
-	if (!guest_mac_unicast(eth->source) ||
-	    memcmp(eth->source, guest->mac, MAC_BYTES) == 0)
+	if (!guest_mac_other(guest, eth->source))
 		return STAT_RX_DROP_MALFORMED;
 	memcpy(packet->source_mac, eth->source, MAC_BYTES);
 	ethertype = ntohs(eth->type);
@@ -107,16 +107,14 @@ static enum counter receive(struct builtin *guest, struct packet *packet)
 void builtin_receive(struct builtin *guest, uint8_t *frame, size_t bytes,
 		     uint64_t now_ns)
 {
-	struct packet packet;
-	enum counter verdict;
+	struct packet packet = {
+		.data = frame,
+		.bytes = bytes,
+		.now_ns = now_ns,
+		.frames = 1,
+	};
+	enum counter verdict = receive(guest, &packet);
 
-	packet.data = frame;
-	packet.bytes = bytes;
-	packet.headroom = 0;
-	packet.now_ns = now_ns;
-	packet.frames = 1;
-	packet.fragmented = false;
-	verdict = receive(guest, &packet);
 	if (verdict != RX_DONE)
 		guest->counters[verdict] += packet.frames;
 }
@@ -133,6 +131,7 @@ void builtin_tick(struct builtin *guest, uint64_t now_ns)
 	/* Each asks anew for the ticks that it still needs. */
 	guest->deadline_ns = UINT64_MAX;
 	dad_tick(guest, now_ns);
+	mld_tick(guest, now_ns);
 	ping_tick(guest, now_ns);
 	neighbour_tick(guest, now_ns);
 	fragment_tick(guest, now_ns);

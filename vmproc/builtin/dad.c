@@ -40,7 +40,7 @@ struct dad_address *dad_find(struct builtin *guest, const uint8_t *address)
 	for (size_t i = 0; i < DAD_ADDRESSES; i++) {
 		struct dad_address *own = &guest->ipv6[i];
 
-		if (has_address(own) && memcmp(own->address, address, 16) == 0)
+		if (dad_is_hoped(own) && memcmp(own->address, address, 16) == 0)
 			return own;
 	}
 	return NULL;
@@ -109,14 +109,14 @@ static void address_tick(struct builtin *guest, struct dad_address *own,
 	} else if (own->state == DAD_DELAY && due) {
 		/* The join first: a switch that snoops may hold back the
 		 * answer otherwise (RFC 4862 §5.4.2). */
-		mld_send_report(guest);
+		mld_send_report(guest, now_ns);
 		ndp_solicit_tentative(guest, own->address);
 		enter(guest, own, DAD_TENTATIVE, guest_after(now_ns, WAIT_NS));
 	} else if (own->state == DAD_TENTATIVE && due) {
 		own->state = DAD_VALID;
 		/* Once more, now from a real source (RFC 3590 §4). */
 		if (own == &guest->ipv6[DAD_LINK_LOCAL])
-			mld_send_report(guest);
+			mld_send_report(guest, now_ns);
 		ping_addresses_changed(guest, now_ns);
 	} else if (own->state == DAD_DELAY || own->state == DAD_TENTATIVE) {
 		guest_wake(guest, own->deadline_ns);

@@ -44,7 +44,8 @@ bool dad_is_valid(const struct dad_address *own);
 /* True if it may become one, or is one. */
 bool dad_is_hoped(const struct dad_address *own);
 
-/* The own address that is this one (16 bytes), in whatever state; or NULL. */
+/* The own address that is this one (16 bytes), in use or tentative; or NULL:
+ * one that is a duplicate is somebody else's. */
 struct dad_address *dad_find(struct builtin *guest, const uint8_t *address);
 
 /* Hears that somebody else has a tentative address: it is given up. */

@@ -144,14 +144,17 @@ static struct fragment_slot *find(struct builtin *guest,
 }
 
 /* True if the very same fragment, of these units, was there before. */
-static bool is_duplicate(const struct fragment_buffer *buffer,
+static bool is_duplicate(const struct fragment_slot *slot,
+			 const struct fragment_buffer *buffer,
 			 const struct fragment *piece,
 			 const struct packet *packet)
 {
 	size_t first = piece->offset / 8;
 	size_t end = (piece->offset + packet->bytes + 7) / 8;
 
-	if (!all_set(buffer->filled, first, end) ||
+	/* A last one that wasn't there before isn't the same. */
+	if ((!piece->more && slot->total_bytes == 0) ||
+	    !all_set(buffer->filled, first, end) ||
 	    !any_set(buffer->starts, first, first + 1) ||
 	    any_set(buffer->starts, first + 1, end))
 		return false;
@@ -209,7 +212,7 @@ enum counter fragment_add(struct builtin *guest, const struct fragment *piece,
 	if (slot->refused)
 		return STAT_RX_DROP_FRAGMENT;
 	if (length_fits(slot, piece, end_bytes) &&
-	    is_duplicate(buffer, piece, packet))
+	    is_duplicate(slot, buffer, piece, packet))
 		return STAT_RX_DROP_FRAGMENT;
 	if (!length_fits(slot, piece, end_bytes) ||
 	    any_set(buffer->filled, piece->offset / 8, (end_bytes + 7) / 8)) {

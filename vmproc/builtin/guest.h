@@ -38,6 +38,8 @@ struct builtin {
 	struct builtin_ops ops;
 	struct dad_address ipv6[DAD_ADDRESSES];
 	uint64_t deadline_ns;
+	uint64_t mld_report_ns; /* when reports are due; 0: none are */
+	uint64_t mld_again_ns; /* before that, queries are answered already */
 	uint64_t random; /* state of guest_random() */
 	uint32_t ipv6_id; /* of the next packet sent in fragments */
 	struct ping pings[PINGS];
@@ -86,6 +88,14 @@ static inline bool guest_mac_unicast(const uint8_t *mac)
 {
 	return !(mac[0] & 1) &&
 	       (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
+}
+
+/* True if a MAC can be that of another station. */
+static inline bool guest_mac_other(const struct builtin *guest,
+				   const uint8_t *mac)
+{
+	return guest_mac_unicast(mac) &&
+	       memcmp(mac, guest->mac, MAC_BYTES) != 0;
 }
 
 /* Writes the Ethernet header of a frame of ours. */

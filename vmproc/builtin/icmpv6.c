@@ -11,6 +11,7 @@
 #include "vmproc/builtin/checksum.h"
 #include "vmproc/builtin/guest.h"
 #include "vmproc/builtin/ipv6.h"
+#include "vmproc/builtin/mld.h"
 #include "vmproc/builtin/ndp.h"
 
 /* What is the same for request and reply. */
@@ -70,6 +71,7 @@ static const struct {
 	{ ICMPV6_ECHO_REPLY, echo_reply },
 	{ ICMPV6_SOLICITATION, ndp_receive_solicitation },
 	{ ICMPV6_ADVERTISEMENT, ndp_receive_advertisement },
+	{ ICMPV6_LISTENER_QUERY, mld_receive_query },
 };
 
 enum counter icmpv6_receive(struct builtin *guest, struct packet *packet)

@@ -95,6 +95,17 @@ static bool is_for_us(struct builtin *guest, const struct packet *packet,
 	return false;
 }
 
+/* True if somebody else may send from an address. A tentative one of ours
+ * is such: from it, its owner says that we can't have it. */
+static bool source_possible(struct builtin *guest, const uint8_t *source)
+{
+	const struct dad_address *own = dad_find(guest, source);
+
+	if (own != NULL)
+		return !dad_is_valid(own);
+	return ipv6_is_unspecified(source) || ipv6_is_host(guest, source);
+}
+
 /* Goes past a header of options, if all of them may be passed over. */
 static enum counter pull_options(struct packet *packet, uint8_t *next)
 {
@@ -218,8 +229,7 @@ enum counter ipv6_receive(struct builtin *guest, struct packet *packet)
 		return STAT_RX_DROP_MALFORMED;
 	if (!is_for_us(guest, packet, ip->destination))
 		return STAT_RX_DROP_FOREIGN;
-	if (!ipv6_is_host(guest, ip->source) &&
-	    !ipv6_is_unspecified(ip->source))
+	if (!source_possible(guest, ip->source))
 		return STAT_RX_DROP_MALFORMED;
 
 	memcpy(&packet->ipv6, ip->source, sizeof(packet->ipv6));

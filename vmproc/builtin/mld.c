@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Multicast listener reports, version 2 (RFC 3810 §5.2): joins only. Queries
- * are not answered; a bridge without a querier never sends them, and one whose
- * entry for us ran out floods the group.
+ * Multicast listener discovery, version 1 (RFC 2710): our solicited-node
+ * groups. Version 1 because switches that snoop keep its reports to themselves,
+ * while those of version 2 go to ff02::16, which Linux bridges flood to every
+ * port; each querier understands both (RFC 3810 §8.3).
  */
 #include "vmproc/builtin/mld.h"
 
@@ -12,71 +13,93 @@
 #include "vmproc/builtin/guest.h"
 #include "vmproc/builtin/ipv6.h"
 
+#define HOP_LIMIT 1 /* RFC 2710 §3 */
+
+/* A querier forgets us after 260 s (RFC 2710 §7.4). One that asks more often
+ * than this, as bridges do whenever a port comes, got its answer already. */
+#define REPORT_AGAIN_NS (60 * NS_PER_S)
+
 /* Hop-by-hop options: router alert for MLD (RFC 2711 §2.1), then PadN. */
 static const uint8_t router_alert[8] = {
 	PROTOCOL_ICMPV6,  0, IPV6_OPTION_ROUTER_ALERT, 2, 0, 0,
 	IPV6_OPTION_PADN, 0
 };
 
-/* ff02::16, all listeners of version 2 */
-static const uint8_t all_mldv2[16] = { 0xff, 2, [15] = 0x16 };
-
 struct report_packet {
 	struct eth_header eth;
 	struct ipv6_header ip;
 	uint8_t options[sizeof(router_alert)];
-	struct mld_report report;
-	struct mld_record records[DAD_ADDRESSES];
+	struct mld_message mld;
 } WIRE;
 
-/* One record for each address there is; returns how many. */
-static unsigned int add_records(const struct builtin *guest,
-				struct mld_record *records)
-{
-	unsigned int count = 0;
-
-	for (size_t i = 0; i < DAD_ADDRESSES; i++) {
-		const struct dad_address *own = &guest->ipv6[i];
-
-		if (!dad_is_hoped(own))
-			continue;
-		records[count] = (struct mld_record){
-			.type = MLD_CHANGE_TO_EXCLUDE,
-		};
-		ipv6_solicited_node(own->address, records[count].group);
-		count++;
-	}
-	return count;
-}
-
-void mld_send_report(struct builtin *guest)
+static void report(struct builtin *guest, const struct dad_address *own)
 {
 	const struct dad_address *link_local = &guest->ipv6[DAD_LINK_LOCAL];
 	struct report_packet packet = {
-		.report = { .type = ICMPV6_LISTENER_REPORT },
+		.mld = { .type = ICMPV6_LISTENER_REPORT },
 	};
-	unsigned int records = add_records(guest, packet.records);
-	size_t bytes =
-		sizeof(packet.report) + records * sizeof(*packet.records);
 	uint64_t sum;
 
 	memcpy(packet.options, router_alert, sizeof(router_alert));
-	packet.report.records = htons((uint16_t)records);
 	packet.ip = (struct ipv6_header){
 		.flow = htonl(IPV6_VERSION),
 		.payload_bytes =
-			htons((uint16_t)(sizeof(router_alert) + bytes)),
+			htons(sizeof(router_alert) + sizeof(packet.mld)),
 		.next = PROTOCOL_HOP_BY_HOP,
-		.hop_limit = 1,
+		.hop_limit = HOP_LIMIT,
 	};
 	/* From :: as long as there is nothing better (RFC 3590 §4). */
 	if (dad_is_valid(link_local))
 		memcpy(packet.ip.source, link_local->address, 16);
-	memcpy(packet.ip.destination, all_mldv2, sizeof(all_mldv2));
-	sum = ipv6_pseudo_sum(packet.ip.source, bytes);
-	packet.report.checksum = (uint16_t)~checksum_fold(
-		checksum_add(sum, &packet.report, bytes));
-	ipv6_multicast_ethernet(guest, (uint8_t *)&packet, all_mldv2);
-	guest_transmit(guest, (const uint8_t *)&packet,
-		       offsetof(struct report_packet, report) + bytes);
+	ipv6_solicited_node(own->address, packet.mld.group);
+	memcpy(packet.ip.destination, packet.mld.group, 16);
+	sum = ipv6_pseudo_sum(packet.ip.source, sizeof(packet.mld));
+	packet.mld.checksum = (uint16_t)~checksum_fold(
+		checksum_add(sum, &packet.mld, sizeof(packet.mld)));
+	ipv6_multicast_ethernet(guest, (uint8_t *)&packet, packet.mld.group);
+	guest_transmit(guest, (const uint8_t *)&packet, sizeof(packet));
+}
+
+void mld_send_report(struct builtin *guest, uint64_t now_ns)
+{
+	guest->mld_again_ns = guest_after(now_ns, REPORT_AGAIN_NS);
+	for (size_t i = 0; i < DAD_ADDRESSES; i++)
+		if (dad_is_hoped(&guest->ipv6[i]))
+			report(guest, &guest->ipv6[i]);
+}
+
+enum counter mld_receive_query(struct builtin *guest, struct packet *packet)
+{
+	const struct mld_message *mld =
+		(const struct mld_message *)packet->data;
+	uint64_t delay_ns;
+
+	if (packet->bytes < sizeof(*mld))
+		return STAT_RX_DROP_SHORT;
+	if (packet->ttl != HOP_LIMIT || packet->fragmented || mld->code != 0 ||
+	    !IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)
+					   packet->ipv6.source))
+		return STAT_RX_DROP_MALFORMED;
+	/* Whichever group it asks for: telling of all our few is no harm. A
+	 * report that is under way answers this query too. */
+	delay_ns = guest_random(guest) %
+		   (ntohs(mld->delay_ms) * NS_PER_MS + NS_PER_MS);
+	if (packet->now_ns < guest->mld_again_ns)
+		return RX_DONE;
+	if (guest->mld_report_ns == 0)
+		guest->mld_report_ns = guest_after(packet->now_ns, delay_ns);
+	guest_wake(guest, guest->mld_report_ns);
+	return RX_DONE;
+}
+
+void mld_tick(struct builtin *guest, uint64_t now_ns)
+{
+	if (guest->mld_report_ns == 0 || !guest_has_ipv6(guest))
+		return;
+	if (now_ns < guest->mld_report_ns) {
+		guest_wake(guest, guest->mld_report_ns);
+		return;
+	}
+	guest->mld_report_ns = 0;
+	mld_send_report(guest, now_ns);
 }

@@ -37,7 +37,8 @@ static enum counter check_message(const struct packet *packet)
 
 /* Looks for a link-layer address among the options; *mac is NULL if there is
  * none. False if the options are broken. */
-static bool find_link_address(const struct packet *packet,
+static bool find_link_address(const struct builtin *guest,
+			      const struct packet *packet,
 			      enum ndp_option wanted, const uint8_t **mac)
 {
 	const uint8_t *option = packet->data + sizeof(struct ndp_message);
@@ -56,7 +57,7 @@ static bool find_link_address(const struct packet *packet,
 			return false;
 		if (option[0] == wanted && *mac == NULL) {
 			if (bytes != sizeof(*link) ||
-			    !guest_mac_unicast(link->mac))
+			    !guest_mac_other(guest, link->mac))
 				return false;
 			*mac = link->mac;
 		}
@@ -156,13 +157,15 @@ enum counter ndp_receive_solicitation(struct builtin *guest,
 
 	if (verdict != RX_DONE)
 		return verdict;
-	if (!find_link_address(packet, NDP_OPTION_SOURCE, &mac))
+	if (!find_link_address(guest, packet, NDP_OPTION_SOURCE, &mac))
 		return STAT_RX_DROP_MALFORMED;
 	own = dad_find(guest, ndp->target);
-	if (own == NULL || !dad_is_hoped(own))
+	if (own == NULL)
 		return STAT_RX_DROP_FOREIGN;
 	if (ipv6_is_unspecified(packet->ipv6.source))
 		return solicited_by_nobody(guest, packet, own, mac);
+	if (!ipv6_is_host(guest, packet->ipv6.source))
+		return STAT_RX_DROP_MALFORMED;
 	/* Asked for by address resolution: we have nothing to say yet. */
 	if (!dad_is_valid(own))
 		return STAT_RX_DROP_FOREIGN;
@@ -187,13 +190,13 @@ enum counter ndp_receive_advertisement(struct builtin *guest,
 
 	if (verdict != RX_DONE)
 		return verdict;
-	if (!find_link_address(packet, NDP_OPTION_TARGET, &mac) ||
+	if (!find_link_address(guest, packet, NDP_OPTION_TARGET, &mac) ||
 	    (to_group && solicited) || ipv6_is_unspecified(packet->ipv6.source))
 		return STAT_RX_DROP_MALFORMED;
 	own = dad_find(guest, ndp->target);
 	if (own != NULL) {
 		/* Once it is ours, no claim takes it away again. */
-		if (!dad_is_hoped(own) || dad_is_valid(own))
+		if (dad_is_valid(own))
 			return STAT_RX_DROP_FOREIGN;
 		dad_conflict(guest, own, packet->now_ns);
 		return RX_DONE;

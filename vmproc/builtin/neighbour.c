@@ -203,6 +203,8 @@ void neighbour_learn(struct builtin *guest, const struct address *address,
 		entry->state = NEIGHBOUR_FREE;
 	} else {
 		entry->used_ns = now_ns;
+		if (entry->state == NEIGHBOUR_STALE)
+			set_stale(guest, entry, mac, now_ns);
 	}
 }
 

@@ -48,8 +48,6 @@ static enum route find_ipv6(struct builtin *guest, const uint8_t *target)
 
 	if (!guest_has_ipv6(guest))
 		return ROUTE_NONE;
-	if (own != NULL && !dad_is_hoped(own))
-		return ROUTE_NONE;
 	if (own != NULL)
 		return dad_is_valid(own) ? ROUTE_SELF : ROUTE_WAIT;
 	if (!ipv6_is_host(guest, target))

@@ -138,9 +138,10 @@ enum icmp_type {
 enum icmpv6_type {
 	ICMPV6_ECHO_REQUEST = 128,
 	ICMPV6_ECHO_REPLY = 129,
+	ICMPV6_LISTENER_QUERY = 130,
+	ICMPV6_LISTENER_REPORT = 131,
 	ICMPV6_SOLICITATION = 135,
 	ICMPV6_ADVERTISEMENT = 136,
-	ICMPV6_LISTENER_REPORT = 143,
 };
 
 /* Neighbour solicitation and advertisement (RFC 4861 §4.3, §4.4) */
@@ -168,23 +169,15 @@ enum ndp_option {
 	NDP_OPTION_TARGET = 2,
 };
 
-/* Multicast listener report, version 2 (RFC 3810 §5.2) */
-struct mld_report {
+/* Multicast listener query and report, version 1 (RFC 2710 §3) */
+struct mld_message {
 	uint8_t type;
-	uint8_t reserved;
+	uint8_t code;
 	uint16_t checksum;
-	uint16_t reserved2;
-	uint16_t records;
-} WIRE;
-
-struct mld_record {
-	uint8_t type;
-	uint8_t auxiliary;
-	uint16_t sources;
+	uint16_t delay_ms;
+	uint16_t reserved;
 	uint8_t group[16];
 } WIRE;
-
-#define MLD_CHANGE_TO_EXCLUDE 4
 
 static_assert(sizeof(struct eth_header) == 14, "RFC 894");
 static_assert(sizeof(struct arp_packet) == 28, "RFC 826");
@@ -194,7 +187,6 @@ static_assert(sizeof(struct ipv6_fragment) == 8, "RFC 8200");
 static_assert(sizeof(struct icmp_echo) == 8, "RFC 792");
 static_assert(sizeof(struct ndp_message) == 24, "RFC 4861");
 static_assert(sizeof(struct ndp_link_address) == 8, "RFC 4861");
-static_assert(sizeof(struct mld_report) == 8, "RFC 3810");
-static_assert(sizeof(struct mld_record) == 20, "RFC 3810");
+static_assert(sizeof(struct mld_message) == 24, "RFC 2710");
 
 #endif

@@ -136,13 +136,17 @@ static const struct {
 } errors[] = {
 	/* syntax */
 	{ "bridge = {\n mtu = ;\n};", "f:2: syntax error (" },
-	{ "\n\ntap_prefix = \"x", "f:3: syntax error (" },
+	{ "\n\ntap_prefix = \"x",
+	  "f:3: a string without an end (add a quote)" },
 	{ "log_level = \"info\";\nlog_level = \"info\";",
 	  "f:2: a setting given twice (" },
 	{ "\n@include \"/etc/passwd\"\n", "f:2: @include isn't allowed" },
 	{ "vms = (\n\t @include \"x\"\n);", "f:2: @include isn't allowed" },
-	{ "/* no end", "f:1: syntax error (" },
-	{ "a = 0x10000000000000001;", "f:1: the number is too large" },
+	{ "bridge = 1;\n/*/", "f:2: a comment without an end" },
+	{ "\n/* no end\n*", "f:2: a comment without an end (add */)" },
+	{ "a = 0x10000000000000001;", "f:1: a number too large (write" },
+	{ "bridge = {\na={b={c={d={e={f={g={h=1;}}}}}}}};",
+	  "f:2: nested too deeply (" },
 	/* unknown */
 	{ "brige = { };", "f:1: brige: no such setting (known here: bridge, "
 			  "tap_prefix, uids, log_level, defaults, vms)\n" },
@@ -397,6 +401,23 @@ static void test_too_many_vms(void **state)
 	config_uninit(&config);
 }
 
+/* Also: in no time, although libconfig is slow with such ones. */
+static void test_too_many_settings(void **state)
+{
+	cleanup_free char *text = NULL, *said = NULL;
+	struct config config;
+	size_t length;
+	FILE *file = open_memstream(&text, &length);
+
+	(void)state;
+	for (int i = 0; i < 300000; i++)
+		fprintf(file, "a%d=1\n", i);
+	fclose(file);
+	assert_int_equal(read_bytes(&config, text, length, &said), -EINVAL);
+	assert_string_equal(said, "f:65: too many settings in one group (see "
+				  "vmsup.conf(5) for those that it knows)\n");
+}
+
 static void test_not_a_text_file(void **state)
 {
 	cleanup_free char *said = NULL, *directory_said = NULL;
@@ -419,13 +440,12 @@ static void test_not_a_text_file(void **state)
 
 static void test_huge_and_deep(void **state)
 {
-	const size_t length = 5 << 20;
+	static char text[5 << 20];
+	const size_t length = sizeof(text);
 	cleanup_free char *said = NULL, *deep_said = NULL;
-	cleanup_free char *text = malloc(length);
 	struct config config;
 
 	(void)state;
-	assert_non_null(text);
 	memset(text, ' ', length);
 	assert_int_equal(read_bytes(&config, text, length, &said), -EINVAL);
 	assert_non_null(strstr(said, "f: too large"));
@@ -502,6 +522,7 @@ int main(void)
 		cmocka_unit_test(test_each_error_is_told_with_its_line),
 		cmocka_unit_test(test_all_errors_come_at_once_by_line),
 		cmocka_unit_test(test_too_many_vms),
+		cmocka_unit_test(test_too_many_settings),
 		cmocka_unit_test(test_not_a_text_file),
 		cmocka_unit_test(test_huge_and_deep),
 		cmocka_unit_test(test_strings_and_comments_stay_as_they_are),

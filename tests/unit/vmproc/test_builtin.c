@@ -144,6 +144,26 @@ static void starts_anew(void **state)
 	assert_answered4(56);
 }
 
+/* Out of range is brought into it. */
+static void mtu_is_kept_in_range(void **state)
+{
+	(void)state;
+	builtin_set_mtu(host.guest, 0);
+	make_ping4(8, 56);
+	host_give_frame();
+	assert_int_equal(host_drops(), 0);
+	/* 48 + 16 bytes of ICMP */
+	assert_int_equal(host.sent, 2);
+	assert_int_equal(host.sent_bytes[0], 14 + 68);
+	assert_int_equal(host.sent_bytes[1], 14 + 20 + 16);
+	host_forget();
+	builtin_set_mtu(host.guest, UINT32_MAX);
+	make_ping4(8, BUILTIN_MTU_MAX + 1 - 28);
+	host_give_frame();
+	assert_int_equal(host.sent, 2);
+	assert_int_equal(host.sent_bytes[0], 14 + 20 + 65496);
+}
+
 /* Two seeds: other delays, other identifiers. */
 static void seed_makes_a_difference(void **state)
 {
@@ -227,6 +247,7 @@ int main(void)
 		cmocka_unit_test_setup(any_prefix_works, setup),
 		cmocka_unit_test_setup(given_link_local, setup),
 		cmocka_unit_test_setup(starts_anew, setup),
+		cmocka_unit_test_setup(mtu_is_kept_in_range, setup),
 		cmocka_unit_test_setup(seed_makes_a_difference, setup),
 		cmocka_unit_test_setup(time_may_jump, setup),
 		cmocka_unit_test_setup(noise_is_counted, setup),

@@ -312,6 +312,11 @@ static void altered_duplicates_are_refused(void **state)
 	give_piece(true, 1, 1000, 1000, false);
 	assert_int_equal(host.counters[STAT_RX_DROP_FRAGMENT], 3);
 	assert_int_equal(host.sent, 0);
+	host_forget();
+	/* the same bytes, but all at once the last ones */
+	give_piece(true, 2, 1000, 1000, true);
+	give_piece(true, 2, 1000, 1000, false);
+	assert_int_equal(host.counters[STAT_RX_DROP_FRAGMENT], 2);
 }
 
 static void ends_that_disagree_are_refused(void **state)
@@ -413,6 +418,15 @@ static void time_runs_out(bool ipv4, uint64_t seconds)
 static void incomplete_datagrams_time_out(void **state)
 {
 	(void)state;
+	/* one after the other */
+	make_message(true, 2992);
+	give_piece(true, 1, 0, 1000, true);
+	host_pass(SECOND_NS);
+	give_piece(true, 2, 0, 1000, true);
+	host_pass(29 * SECOND_NS);
+	assert_dropped(STAT_RX_DROP_FRAGMENT);
+	host_pass(SECOND_NS);
+	assert_dropped(STAT_RX_DROP_FRAGMENT);
 	time_runs_out(true, 30);
 	time_runs_out(false, 60);
 }

@@ -114,6 +114,32 @@ static void every_cut_is_counted(void **state)
 	}
 }
 
+/* Checksum and all right, but too short for what its type says. */
+static void short_messages_are_counted(void **state)
+{
+	static const uint8_t types[] = { 128, 129, 135, 136 };
+	uint8_t *icmp;
+
+	(void)state;
+	for (size_t bytes = 1; bytes < 24; bytes++)
+		for (size_t i = 0; i < sizeof(types); i++) {
+			if (bytes >= 8 && types[i] < 130)
+				continue;
+			put_eth(guest_mac, peer_mac, 0x86dd);
+			put_ip6(PEER_IP6, GUEST_IP6, 58, 255, bytes);
+			icmp = put(bytes);
+			icmp[0] = types[i];
+			if (bytes >= 4)
+				fix_icmp6(icmp);
+			give_and_assert_dropped(STAT_RX_DROP_SHORT);
+		}
+	/* and for options that it announces */
+	put_eth(guest_mac, peer_mac, 0x86dd);
+	put_ip6(PEER_IP6, GUEST_IP6, 0, 64, 1);
+	put(1);
+	give_and_assert_dropped(STAT_RX_DROP_SHORT);
+}
+
 static void only_echo_requests_are_answered(void **state)
 {
 	(void)state;
@@ -268,6 +294,7 @@ int main(void)
 		cmocka_unit_test_setup(header_fields_are_checked, setup),
 		cmocka_unit_test_setup(every_flipped_bit_is_noticed, setup),
 		cmocka_unit_test_setup(every_cut_is_counted, setup),
+		cmocka_unit_test_setup(short_messages_are_counted, setup),
 		cmocka_unit_test_setup(only_echo_requests_are_answered, setup),
 		cmocka_unit_test_setup(never_answers_a_group, setup),
 		cmocka_unit_test_setup(never_answers_for_others, setup),

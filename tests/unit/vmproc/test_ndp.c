@@ -140,6 +140,11 @@ static void solicitations_are_checked(void **state)
 	icmp[26] = 0x33;
 	fix_icmp6(icmp);
 	give_and_assert_dropped(STAT_RX_DROP_MALFORMED);
+	/* our own: the answer would be to ourselves */
+	icmp = make_nd(guest_mac, PEER_LL, GUEST_IP6, 135, 0, GUEST_IP6, 1);
+	memcpy(icmp + 26, guest_mac, 6);
+	fix_icmp6(icmp);
+	give_and_assert_dropped(STAT_RX_DROP_MALFORMED);
 	/* cut within its header, with everything else right */
 	put_eth(guest_mac, peer_mac, 0x86dd);
 	put_ip6(PEER_LL, GUEST_IP6, 58, 255, 20);
@@ -265,10 +270,40 @@ static void gives_up_an_address_somebody_has(void **state)
 	host_start_fresh();
 	host_pass(SECOND_NS - 1);
 	host_forget();
-	make_nd(group_mac("ff02::1"), PEER_IP6, "ff02::1", 136, OVERRIDE,
+	/* its owner speaks from the very address */
+	make_nd(group_mac("ff02::1"), GUEST_IP6, "ff02::1", 136, OVERRIDE,
 		GUEST_IP6, 2);
 	host_give_frame();
 	assert_given_up();
+}
+
+static void gives_up_an_address_said_to_be_taken(void **state)
+{
+	(void)state;
+	host_start_fresh();
+	make_nd(group_mac("ff02::1"), PEER_LL, "ff02::1", 136, OVERRIDE,
+		GUEST_IP6, 2);
+	host_give_frame();
+	assert_given_up();
+}
+
+/* Then it is another host's, and that is a host like any other. */
+static void given_up_address_may_speak(void **state)
+{
+	(void)state;
+	host_start_fresh();
+	make_nd(group_mac("ff02::1"), GUEST_IP6, "ff02::1", 136, OVERRIDE,
+		GUEST_IP6, 2);
+	host_give_frame();
+	host_pass(3 * SECOND_NS);
+	host_forget();
+	make_nd(guest_mac, GUEST_IP6, GUEST_LL, 135, 0, GUEST_LL, 1);
+	host_give_frame();
+	assert_advertised(GUEST_LL, GUEST_IP6, peer_mac, SOLICITED | OVERRIDE);
+	make_ping6_to(guest_mac, GUEST_IP6, GUEST_LL, 128, 56);
+	host_give_frame();
+	assert_int_equal(host.sent, 1);
+	assert_memory_equal(host.sent_frame[0] + 38, ip6(GUEST_IP6), 16);
 }
 
 static void gives_up_an_address_somebody_wants(void **state)
@@ -328,6 +363,9 @@ int main(void)
 		cmocka_unit_test_setup(advertisements_are_checked, setup),
 		cmocka_unit_test_setup(detects_duplicates_as_specified, setup),
 		cmocka_unit_test_setup(gives_up_an_address_somebody_has, setup),
+		cmocka_unit_test_setup(gives_up_an_address_said_to_be_taken,
+				       setup),
+		cmocka_unit_test_setup(given_up_address_may_speak, setup),
 		cmocka_unit_test_setup(gives_up_an_address_somebody_wants,
 				       setup),
 		cmocka_unit_test_setup(keeps_an_address_somebody_looks_for,

@@ -243,6 +243,28 @@ static void entries_age(void **state)
 	assert_unknown(PEER_IP);
 }
 
+static void ipv6_entries_age(void **state)
+{
+	(void)state;
+	assert_null(first_hop(PEER_IP6));
+	make_nd(guest_mac, PEER_IP6, GUEST_IP6, 136, SOLICITED, PEER_IP6, 2);
+	host_give_frame();
+	host_pass(50 * SECOND_NS);
+	assert_known(PEER_IP6, peer_mac);
+	host_forget();
+	host_pass(5 * SECOND_NS);
+	assert_int_equal(host.sent, 1);
+	assert_memory_equal(host.sent_frame[0], peer_mac, 6);
+	assert_memory_equal(host.sent_frame[0] + 38, ip6(PEER_IP6), 16);
+	assert_int_equal(host.sent_frame[0][54], 135);
+	make_nd(guest_mac, PEER_IP6, GUEST_IP6, 136, SOLICITED, PEER_IP6, 2);
+	host_give_frame();
+	assert_int_equal(host_drops(), 0);
+	host_pass(10 * SECOND_NS);
+	assert_int_equal(host.sent, 1);
+	assert_known(PEER_IP6, peer_mac);
+}
+
 static void verified_entries_stay(void **state)
 {
 	(void)state;
@@ -309,6 +331,7 @@ int main(void)
 		cmocka_unit_test_setup(flood_of_requests, setup),
 		cmocka_unit_test_setup(flood_of_solicitations, setup),
 		cmocka_unit_test_setup(entries_age, setup),
+		cmocka_unit_test_setup(ipv6_entries_age, setup),
 		cmocka_unit_test_setup(verified_entries_stay, setup),
 		cmocka_unit_test_setup(pings_verify_entries, setup),
 		cmocka_unit_test_setup(old_entries_go, setup),

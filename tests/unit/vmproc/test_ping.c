@@ -6,13 +6,22 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "ipc/log.h"
 #include "tests/unit/vmproc/host.h"
 
 #define SOLICITED 0x40000000
 
+static void quiet(void *ctx, enum log_level level, const char *line)
+{
+	(void)ctx;
+	(void)level;
+	(void)line;
+}
+
 static int setup(void **state)
 {
 	(void)state;
+	log_set(quiet, NULL, LOG_LEVEL_ERROR);
 	host_start();
 	return 0;
 }
