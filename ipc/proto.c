@@ -54,7 +54,6 @@ const char *vmproc_exit_name(int status)
 	} exits[] = {
 		{ VMPROC_EXIT_OK, "done" },
 		{ VMPROC_EXIT_TAP_GONE, "TAP deleted" },
-		{ VMPROC_EXIT_INTERNAL, "internal error" },
 		{ VMPROC_EXIT_OS, "refused by the kernel" },
 		{ VMPROC_EXIT_ORPHAN, "supervisor gone" },
 		{ VMPROC_EXIT_CAGE, "cage not closed" },

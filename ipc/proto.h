@@ -209,7 +209,6 @@ extern const struct msg_spec msg_specs[MSG_TYPES];
 enum vmproc_exit {
 	VMPROC_EXIT_OK = 0, /* stopped because it was asked to */
 	VMPROC_EXIT_TAP_GONE = 69, /* the TAP was deleted */
-	VMPROC_EXIT_INTERNAL = 70, /* a bug of its own */
 	VMPROC_EXIT_OS = 71, /* the kernel refused something it must have */
 	VMPROC_EXIT_ORPHAN = 72, /* the supervisor went away */
 	VMPROC_EXIT_CAGE = 73, /* a stage of the cage could not be closed */

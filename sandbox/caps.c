@@ -29,6 +29,11 @@ static const unsigned int kept[] = {
 };
 /* clang-format on */
 
+int caps_kept(size_t index)
+{
+	return index < ARRAY_SIZE(kept) ? (int)kept[index] : -1;
+}
+
 int caps_cut(void)
 {
 	capng_clear(CAPNG_SELECT_BOTH);

@@ -3,6 +3,11 @@
 #ifndef VMSUP_SANDBOX_CAPS_H
 #define VMSUP_SANDBOX_CAPS_H
 
+#include <stddef.h>
+
+/* What the supervisor keeps: the index-th CAP_* number; -1 past the end. */
+int caps_kept(size_t index);
+
 /*
  * Should: leave the supervisor, once it serves, with the capabilities of the
  * list in caps.c, in no set more, and no way to gain others. Mustn't: be called

@@ -11,8 +11,8 @@
 #define CONFIG_TEXT_MAX_BYTES (4 * 1024 * 1024)
 
 /*
- * Copies the length bytes at raw, behind which is a NUL, with every integer marked as 64 bits wide
- * and the line breaks kept. The copy ends with NUL and is the caller's; NULL
+ * Copies the length bytes at raw, behind which is a NUL, with every integer
+ * marked as 64 bits wide and the line breaks kept. The copy ends with NUL and is the caller's; NULL
  * with error set for what libconfig must not see: a NUL byte, @include, a
  * number that doesn't fit, a comment without an end, too many settings.
  */

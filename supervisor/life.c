@@ -85,7 +85,9 @@ static void spawn(struct vm *vm)
 	clock_gettime(CLOCK_REALTIME, &death.time);
 	deaths_add(&vm->deaths, &death);
 	verdict = judge(vm, 0);
-	if (verdict.give_up || !vm->config.restart.enabled)
+	if (!vm->config.restart.enabled)
+		fail(vm, problem.text);
+	else if (verdict.give_up)
 		give_up(vm);
 	else
 		retry_in(vm, verdict.delay_ms);
@@ -241,6 +243,13 @@ static void resumed(struct vm *vm)
 	change(vm, VM_RUNNING, "resumed", NULL);
 }
 
+/* A restart that nobody asked for. */
+static void retry(struct vm *vm)
+{
+	vm->restarts++;
+	spawn(vm);
+}
+
 /* A death that nobody asked for. */
 static void died(struct vm *vm)
 {
@@ -263,11 +272,9 @@ static void died(struct vm *vm)
 	} else if (verdict.give_up) {
 		give_up(vm);
 	} else if (verdict.delay_ms) {
-		vm->restarts++;
 		retry_in(vm, verdict.delay_ms);
 	} else {
-		vm->restarts++;
-		spawn(vm);
+		retry(vm);
 	}
 }
 
@@ -323,7 +330,7 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_STOP] = stop_quietly,
 		[VM_RESTART] = start,
 		[VM_RESET] = reset_and_start,
-		[VM_TIMEOUT] = start,
+		[VM_TIMEOUT] = retry,
 	},
 	[VM_FAILED] = {
 		[VM_START] = start_anew,

@@ -62,6 +62,10 @@ static int open_dir(struct rundir *rundir, gid_t group, struct problem *problem)
 
 static int take_lock(struct rundir *rundir, struct problem *problem)
 {
+	/* a lock that nobody holds was left by a supervisor that crashed, and
+	 * so was the directory */
+	bool left = faccessat(rundir->dir_fd, RUNDIR_LOCK, F_OK, 0) == 0;
+
 	rundir->lock_fd = openat(rundir->dir_fd, RUNDIR_LOCK,
 				 O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 				 0600);
@@ -73,6 +77,7 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 				   "a supervisor runs in %s already (vmsup "
 				   "stop, or another --run-dir)",
 				   rundir->path);
+	rundir->made |= left;
 	return 0;
 }
 
@@ -92,11 +97,13 @@ int rundir_init(struct rundir *rundir, const char *path, gid_t group,
 	int error;
 
 	*rundir = (struct rundir){ .dir_fd = -1, .lock_fd = -1, .log_fd = -1 };
-	if (snprintf(rundir->path, sizeof(rundir->path), "%s", path) >= 90)
+	if (snprintf(rundir->path, sizeof(rundir->path), "%s", path) >
+	    RUNDIR_PATH_MAX)
 		return problem_set(problem, -ENAMETOOLONG,
-				   "the run directory's path is over 90 bytes: "
+				   "the run directory's path is over %d bytes: "
 				   "a socket in it can't be named (choose a "
-				   "shorter --run-dir)");
+				   "shorter --run-dir)",
+				   RUNDIR_PATH_MAX);
 	snprintf(rundir->instance, sizeof(rundir->instance), "%016llx",
 		 (unsigned long long)hash(path));
 	error = open_dir(rundir, group, problem);
@@ -117,10 +124,8 @@ void rundir_uninit(struct rundir *rundir)
 
 	for (size_t i = 0; owner && i < ARRAY_SIZE(files); i++)
 		unlinkat(rundir->dir_fd, files[i], 0);
-	if (owner)
+	if (rundir->made)
 		rmdir(rundir->path); /* not empty: somebody else's files */
-	else if (rundir->made)
-		rmdir(rundir->path);
 	fd_close(&rundir->log_fd);
 	fd_close(&rundir->lock_fd);
 	fd_close(&rundir->dir_fd);

@@ -3,7 +3,6 @@
 #ifndef VMSUP_SUPERVISOR_RUNDIR_H
 #define VMSUP_SUPERVISOR_RUNDIR_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -12,18 +11,20 @@
 #define RUNDIR_LOCK "lock"
 #define RUNDIR_LOG "supervisor.log"
 #define RUNDIR_SOCKET "control.sock"
+/* The longest path: a socket in it must still have a name (unix(7)). */
+#define RUNDIR_PATH_MAX 94
 /* The log is turned over at this size; one old log is kept. */
 #define RUNDIR_LOG_BYTES (1024 * 1024)
 
 struct rundir {
-	char path[PATH_MAX / 4];
+	char path[RUNDIR_PATH_MAX + 1];
 	char instance[17]; /* of the path, for names: 16 hex digits */
 	int dir_fd; /* owned */
 	int lock_fd; /* owned; locked */
 	int log_fd; /* owned; -1: lines are lost and counted */
 	off_t log_bytes;
 	unsigned long long log_lost;
-	bool made; /* the directory is ours to remove */
+	bool made; /* the directory is ours to remove: no lock was in it */
 };
 
 /* Makes the directory if need be (0750, root and group) and locks it. 0 or

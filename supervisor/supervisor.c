@@ -28,10 +28,6 @@
 #define GROUP "vmsup"
 /* VMs made in one turn of the loop: those made before get their turn. */
 #define POPULATE_BATCH 8
-/* Descriptors of a VM (TAP, pidfd, channel, listener), of clients and the
- * rest. */
-#define FDS_PER_VM 4
-#define FDS_COMMON (CONTROL_MAX_CLIENTS + 64)
 
 static const char interface_text[] =
 #include "supervisor/interface.inc"
@@ -357,7 +353,8 @@ static int start_rundir(struct supervisor *supervisor, const char *path)
 /* Every VM costs descriptors: refused here rather than at the 200th. */
 static int start_limits(struct supervisor *supervisor)
 {
-	rlim_t need = supervisor->config->vm_count * FDS_PER_VM + FDS_COMMON;
+	rlim_t need = supervisor->config->vm_count * SUPERVISOR_FDS_PER_VM +
+		      SUPERVISOR_FDS;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)

@@ -9,6 +9,11 @@
 
 #define SUPERVISOR_DEFAULT_RUN_DIR "/run/vmsup"
 
+/* Descriptors that it holds for each VM (TAP, channel, pidfd, listener), and
+ * for itself, its clients and a VM that is being made. */
+#define SUPERVISOR_FDS_PER_VM 4
+#define SUPERVISOR_FDS        256
+
 struct supervisor_options {
 	const char *run_dir; /* absolute */
 	bool foreground; /* log to stderr, end on SIGINT */

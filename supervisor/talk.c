@@ -348,7 +348,7 @@ static void arm_heartbeat(struct vm *vm)
 	uint64_t due = loop_now_ns() +
 		       vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC;
 
-	due -= due % HEARTBEAT_GRID_NS;
+	due += HEARTBEAT_GRID_NS - due % HEARTBEAT_GRID_NS;
 	loop_timer_at(&vm->supervisor->loop, &vm->heartbeat, due);
 }
 

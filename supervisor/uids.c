@@ -65,3 +65,18 @@ int uids_take(struct uids *uids, uid_t *uid, struct problem *problem)
 			   "or stop another instance)",
 			   uids->first, uids->end - 1);
 }
+
+void uids_give(struct uids *uids, uid_t uid)
+{
+	struct flock lock = {
+		.l_type = F_UNLCK,
+		.l_whence = SEEK_SET,
+		.l_start = uid,
+		.l_len = 1,
+	};
+
+	fcntl(uids->lock_fd, F_OFD_SETLK, &lock);
+	/* only the last: our own locks don't stop us from taking twice */
+	if (uid + 1 == uids->next)
+		uids->next = uid;
+}

@@ -26,5 +26,7 @@ void uids_uninit(struct uids *uids);
 /* Takes the lowest uid of the range that no instance uses. 0 with *uid, or
  * -errno with problem set. */
 int uids_take(struct uids *uids, uid_t *uid, struct problem *problem);
+/* Gives back the uid taken last, of a VM that came to nothing. */
+void uids_give(struct uids *uids, uid_t uid);
 
 #endif

@@ -64,8 +64,12 @@ struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
 	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
 	vm->channel.side = CHANNEL_SUPERVISOR;
 	vm->timer = (struct timer){ .fire = timeout, .ctx = vm };
-	if (uids_take(&supervisor->uids, &vm->uid, problem) < 0 ||
-	    make_tap(vm, problem) < 0) {
+	if (uids_take(&supervisor->uids, &vm->uid, problem) < 0) {
+		free(vm);
+		return NULL;
+	}
+	if (make_tap(vm, problem) < 0) {
+		uids_give(&supervisor->uids, vm->uid);
 		free(vm);
 		return NULL;
 	}

@@ -156,6 +156,14 @@ lab_cgroups() {
 	done | sort -u
 }
 
+# refute COMMAND...: it must fail ("! command" alone doesn't fail a test).
+refute() {
+	if "$@"; then
+		echo "should have failed: $*" >&2
+		return 1
+	fi
+}
+
 # wait_until SECONDS COMMAND...: until it succeeds; fails at the deadline.
 wait_until() {
 	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))

@@ -21,38 +21,25 @@
 
 #include "ipc/fd.h"
 #include "supervisor/cli/launch.h"
+#include "sandbox/caps.h"
 #include "supervisor/config.h"
-
-/* What the supervisor holds for each VM: TAP, channel, pidfd, listener; a
- * little more while one starts; and for itself. */
-#define FDS_PER_VM  5
-#define FDS_BESIDES 256
+#include "supervisor/supervisor.h"
 
 bool check_root(struct finding *finding)
 {
-	static const struct {
-		unsigned int capability;
-		const char *name;
-	} needed[] = {
-		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
-		{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
-		{ CAP_SYS_CHROOT, "CAP_SYS_CHROOT" },
-		{ CAP_SETUID, "CAP_SETUID" },
-		{ CAP_SETGID, "CAP_SETGID" },
-		{ CAP_SETPCAP, "CAP_SETPCAP" },
-		{ CAP_KILL, "CAP_KILL" },
-	};
+	int capability;
 
 	if (geteuid() != 0)
 		return check_missing(finding, "the supervisor starts as root "
 					      "only (use sudo)");
-	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+	for (size_t i = 0; (capability = caps_kept(i)) >= 0; i++)
 		if (!capng_have_capability(CAPNG_EFFECTIVE,
-					   needed[i].capability))
+					   (unsigned int)capability))
 			return check_missing(
 				finding,
 				"root without %s (give it to this container)",
-				needed[i].name);
+				capng_capability_to_name(
+					(unsigned int)capability));
 	return check_found(finding, "with the capabilities that VMs take to "
 				    "make");
 }
@@ -166,7 +153,7 @@ bool check_descriptors(struct finding *finding)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return check_missing(finding, "%s", strerror(errno));
 	hard = limit.rlim_max;
-	vms = hard < FDS_BESIDES ? 0 : (hard - FDS_BESIDES) / FDS_PER_VM;
+	vms = hard < SUPERVISOR_FDS ? 0 : (hard - SUPERVISOR_FDS) / SUPERVISOR_FDS_PER_VM;
 	if (vms >= CONFIG_MAX_VMS)
 		return check_found(finding, "%lu, enough for %d VMs", hard,
 				   CONFIG_MAX_VMS);

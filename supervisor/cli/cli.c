@@ -16,11 +16,11 @@
 #include "supervisor/cli/columns.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/signame.h"
+#include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
 
 /* What the run directory leaves of a socket's address to "/control.sock". */
-#define RUN_DIR_MAX \
-	(sizeof(((struct sockaddr_un *)0)->sun_path) - sizeof("/control.sock"))
+#define RUN_DIR_MAX RUNDIR_PATH_MAX
 
 static const struct cli_command help_command, complete_command;
 
@@ -169,7 +169,7 @@ static const struct cli_command complete_command = {
 static int too_long(const char *run_dir)
 {
 	return cli_usage(NULL,
-			 "--run-dir %s: longer than the %zu bytes that a "
+			 "--run-dir %s: longer than the %d bytes that a "
 			 "socket's address leaves",
 			 run_dir, RUN_DIR_MAX);
 }

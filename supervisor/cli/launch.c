@@ -83,6 +83,20 @@ static void clear_progress(const struct launch *launch)
 }
 
 /* In the child: becomes the supervisor. */
+/* What the caller of the command had open is none of the supervisor's. */
+static void close_others(int a_fd, int b_fd)
+{
+	int first = a_fd < b_fd ? a_fd : b_fd;
+	int second = a_fd < b_fd ? b_fd : a_fd;
+
+	if (first > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (unsigned int)first - 1, 0);
+	if (second > first + 1)
+		close_range((unsigned int)first + 1, (unsigned int)second - 1,
+			    0);
+	close_range((unsigned int)second + 1, ~0U, 0);
+}
+
 static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 				    int vmproc_fd)
 {
@@ -107,6 +121,7 @@ static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 		_exit(CLI_FAILED);
 	}
 	fd_close(&null_fd);
+	close_others(starter_fd, vmproc_fd);
 	_exit(supervisor_main(launch->config, &options));
 }
 

@@ -274,6 +274,8 @@ void proof_limits(struct proof *proof, const json_t *cage, int dir_fd)
 		{ "Max processes", "limit NPROC", 1 },
 		{ "Max core file size", "limit CORE", 0 },
 		{ "Max file size", "limit FSIZE", 0 },
+		{ "Max locked memory", "limit MEMLOCK", 0 },
+		{ "Max msgqueue size", "limit MSGQUEUE", 0 },
 	};
 	char text[PROC_FILE_SIZE], found[64], wanted[32];
 	char *end, *hard_end;

@@ -118,13 +118,6 @@ static void print_syscalls(const json_t *cage)
 	putchar('\n');
 }
 
-static const char *yes_no(const json_t *cage, const char *key)
-{
-	const json_t *value = json_object_get(cage, key);
-
-	return !value ? "not told" : json_is_true(value) ? "yes" : "no";
-}
-
 static int print(const struct cli_args *args, const json_t *cage,
 		 const struct proof *proof)
 {
@@ -147,9 +140,7 @@ static int print(const struct cli_args *args, const json_t *cage,
 	status = proof_print(proof);
 	if (status)
 		return status;
-	printf("\nLandlock: %s; MDWE: %s (the kernel doesn't show these: the "
-	       "supervisor says so)\n",
-	       yes_no(cage, "landlock"), yes_no(cage, "mdwe"));
+	putchar('\n');
 	if (args->values[OPT_SYSCALLS])
 		print_syscalls(cage);
 	else

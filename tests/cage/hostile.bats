@@ -176,13 +176,11 @@ attacks_cost() {
 }
 
 @test "what a VM logs can't touch the terminal, or forge a line" {
-	local esc=$'\x1b'
 	wait_until 5 vm_is escapes '.state == "running"'
 	wait_until 5 logged escapes owned
 	vmsup logs escapes >"$LAB/escapes"
-	! LC_ALL=C grep -n '[^[:print:]]' "$LAB/escapes"
-	! LC_ALL=C grep -n '[^[:print:]]' "$LAB/run/supervisor.log"
-	! vmsup logs escapes | grep -F "$esc"
+	refute env LC_ALL=C grep -n '[^[:print:]]' "$LAB/escapes"
+	refute env LC_ALL=C grep -n '[^[:print:]]' "$LAB/run/supervisor.log"
 	[[ $(grep -c forged "$LAB/escapes") == 1 ]]
 	grep -q 'owned.*forged.*%s%n' "$LAB/escapes"
 	vm_is escapes '.state == "running" and .generation == 1'
@@ -216,7 +214,7 @@ logged() {
 
 @test "a result that can't be costs the VM its process, the client a failure" {
 	wait_until 5 vm_is liar-ping '.state == "running"'
-	! timeout 10 nsenter --net="/run/netns/$LAB_NETNS" -- \
+	refute timeout 10 nsenter --net="/run/netns/$LAB_NETNS" -- \
 		"$LAB/bin/vmsup" ping liar-ping 10.77.0.1 -c 1
 	wait_until 5 vm_is liar-ping '.state == "stopped"'
 	vm_is liar-ping '.last_exit.reason == "protocol" and
@@ -225,9 +223,16 @@ logged() {
 
 @test "an answer to another question costs the VM its process" {
 	wait_until 5 vm_is liar-pause '.state == "running"'
-	! vmsup pause liar-pause
+	vmsup pause --no-wait liar-pause
 	wait_until 5 vm_is liar-pause '.state == "stopped"'
 	vm_is liar-pause '.last_exit.detail == "EVENT 1 unasked"'
+}
+
+@test "a command that waits for a VM that ends instead says so" {
+	vmsup start liar-pause
+	run timeout 5 nsenter --net="/run/netns/$LAB_NETNS" -- \
+		"$LAB/bin/vmsup" pause liar-pause
+	[[ $status == 1 ]]
 }
 
 @test "a VM that ignores all requests to stop is stopped" {

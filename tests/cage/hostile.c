@@ -459,7 +459,7 @@ static void last_words(struct standin *s)
 {
 	s->channel.generation = 1;
 	standin_say(s, "these are my last words");
-	_exit(VMPROC_EXIT_INTERNAL);
+	_exit(VMPROC_EXIT_OS);
 }
 
 /* At once: the supervisor finds a dead process where READY says a living. */
@@ -563,7 +563,7 @@ static const struct attack {
 	{ "crash", LATE, crash, "signal: SIGSEGV" },
 	{ "abort", EARLY, end_abort, "signal: SIGABRT" },
 	{ "trap", LATE, end_trap, "signal: SIG(ILL|TRAP)" },
-	{ "last-words", AT_ONCE, last_words, "exit: exit 70: .*" },
+	{ "last-words", AT_ONCE, last_words, "exit: exit 71: .*" },
 	{ "ready-and-die", EARLY, ready_and_die, "exit: exit 71: .*" },
 };
 

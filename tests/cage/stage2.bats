@@ -75,7 +75,7 @@ last_exit() {
 }
 
 @test "a blocked call is never executed" {
-	! grep EXECUTED "$LAB/run/supervisor.log"
+	refute grep EXECUTED "$LAB/run/supervisor.log"
 	grep -q 'blocked: openat(' "$LAB/run/supervisor.log"
 }
 

@@ -39,7 +39,7 @@ static inline _Noreturn void standin_bug(const struct standin *s,
 		message.log.text, MSG_LOG_TEXT, "stand-in broken: %s: %s", what,
 		strerrorname_np(error < 0 ? -error : error));
 	channel_send(&s->channel, MSG_LOG, &message, -1);
-	_exit(VMPROC_EXIT_INTERNAL);
+	_exit(VMPROC_EXIT_OS);
 }
 
 /* One line to the log of the VM. */
