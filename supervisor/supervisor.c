@@ -541,7 +541,8 @@ static int start_all(struct supervisor *supervisor,
 static void end_all(struct supervisor *supervisor)
 {
 	/* in one batch, while the TAPs are still held: see net.h */
-	net_destroy(&supervisor->net);
+	if (supervisor->net.sock)
+		net_destroy(&supervisor->net);
 	for (size_t i = 0; i < supervisor->vm_count; i++)
 		vm_free(supervisor->vms[i]);
 	free(supervisor->vms);
@@ -549,7 +550,8 @@ static void end_all(struct supervisor *supervisor)
 		loop_remove(&supervisor->loop, &supervisor->monitor_source);
 		net_monitor_uninit(&supervisor->monitor);
 	}
-	net_uninit(&supervisor->net);
+	if (supervisor->net.sock)
+		net_uninit(&supervisor->net);
 	cgroup_uninit(&supervisor->cgroup);
 	room_uninit(&supervisor->room);
 	for (int kind = 0; kind < GUEST_KINDS; kind++)

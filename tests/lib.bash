@@ -59,8 +59,8 @@ lab_check() {
 	[[ -z $LAB_OBSTACLE ]] || cannot "$LAB_OBSTACLE"
 }
 
-# inside COMMAND...: in the lab's network namespace. Not by "ip netns exec": that
-# hides the host's /sys, and the cgroups with it.
+# inside COMMAND...: in the lab's network namespace. Not by "ip netns exec":
+# that hides the host's /sys, and the cgroups with it.
 inside() {
 	nsenter --net="/run/netns/$LAB_NETNS" -- "$@"
 }
@@ -129,7 +129,7 @@ lab_down() {
 	rm -rf "$LAB"
 	if [[ -n $remains ]]; then
 		echo "# left behind:" >&3
-		sed 's/^/#   /' <<<"$remains" >&3
+		while read -r; do echo "#   $REPLY"; done <<<"$remains" >&3
 		status=1
 	fi
 	return "$status"
@@ -220,6 +220,7 @@ vm_has() {
 vmsup_background() {
 	nsenter --net="/run/netns/$LAB_NETNS" -- "$LAB/bin/vmsup" "$@" \
 		3>&- 4>&- &
+	# shellcheck disable=SC2034 # for the caller
 	BACKGROUND=$!
 }
 

@@ -436,10 +436,10 @@ static void shut_read(struct standin *s)
 
 static void crash(struct standin *s)
 {
-	volatile int *volatile nowhere = NULL;
+	volatile uintptr_t nowhere = 8;
 
 	(void)s;
-	*nowhere = 1;
+	*(volatile int *)nowhere = 1;
 }
 
 static void end_abort(struct standin *s)
