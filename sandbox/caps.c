@@ -10,6 +10,7 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -17,32 +18,44 @@
 #include "ipc/log.h"
 
 /* clang-format off: one capability, one reason, one line */
-static const unsigned int kept[] = {
-	CAP_NET_ADMIN, /* TAPs and links, when a VM is added or a TAP lost */
-	CAP_SYS_ADMIN, /* setns() into the room, for each VM process */
-	CAP_SYS_CHROOT, /* setns() into the room's mount namespace */
-	CAP_SETUID, /* the identity of each VM process */
-	CAP_SETGID, /* the same */
-	CAP_SETPCAP, /* to empty the bounding set of each VM process */
-	CAP_KILL, /* to signal VM processes, which have other uids */
-	CAP_DAC_OVERRIDE, /* to remove its cgroup: the tree's root is 0555 */
+static const struct {
+	unsigned int capability;
+	bool at_end; /* permitted, but not in force before the end */
+} kept[] = {
+	{ CAP_NET_ADMIN, false }, /* TAPs, when a VM is added or a TAP lost */
+	{ CAP_SYS_ADMIN, false }, /* setns() into the room, per VM process */
+	{ CAP_SYS_CHROOT, false }, /* setns() into its mount namespace */
+	{ CAP_SETUID, false }, /* the identity of each VM process */
+	{ CAP_SETGID, false }, /* the same */
+	{ CAP_SETPCAP, false }, /* to empty each VM process's bounding set */
+	{ CAP_KILL, false }, /* to signal VM processes: they have other uids */
+	{ CAP_DAC_OVERRIDE, true }, /* to remove its cgroup from the tree's
+				       root, which not even root may write */
 };
 /* clang-format on */
 
+static int apply(bool ending)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		int sets = CAPNG_PERMITTED | CAPNG_BOUNDING_SET;
+
+		if (ending || !kept[i].at_end)
+			sets |= CAPNG_EFFECTIVE;
+		capng_update(CAPNG_ADD, (capng_type_t)sets,
+			     kept[i].capability);
+	}
+	return capng_apply(CAPNG_SELECT_BOTH);
+}
+
 int caps_kept(size_t index)
 {
-	return index < ARRAY_SIZE(kept) ? (int)kept[index] : -1;
+	return index < ARRAY_SIZE(kept) ? (int)kept[index].capability : -1;
 }
 
 int caps_cut(void)
 {
-	capng_clear(CAPNG_SELECT_BOTH);
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		capng_update(CAPNG_ADD,
-			     CAPNG_EFFECTIVE | CAPNG_PERMITTED |
-				     CAPNG_BOUNDING_SET,
-			     kept[i]);
-	if (capng_apply(CAPNG_SELECT_BOTH) != 0) {
+	if (apply(false) != 0) {
 		log_error("cannot give up capabilities: %s (run as root)",
 			  strerror(errno));
 		return -EPERM;
@@ -51,4 +64,11 @@ int caps_cut(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return 0;
+}
+
+void caps_raise_last(void)
+{
+	if (apply(true) != 0)
+		log_warn("cannot raise capabilities again: %s",
+			 strerror(errno));
 }

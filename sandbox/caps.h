@@ -16,4 +16,8 @@ int caps_kept(size_t index);
  */
 int caps_cut(void);
 
+/* Brings back into force, for the last steps of the supervisor's end, what
+ * caps_cut() kept for those alone. */
+void caps_raise_last(void);
+
 #endif

@@ -7,7 +7,8 @@
  * namespaces through /proc and ends it. The descriptors alone keep the room in
  * existence: nothing of it is visible in the host's file system, and it is gone
  * with the last process or descriptor that refers to it. One room serves all
- * VMs: they can't meet in it, for they have no way to make anything there.
+ * VMs: they have nothing to meet by in it once stage 2 is closed, for then they
+ * can make neither file nor socket.
  */
 #include "sandbox/room.h"
 

@@ -45,6 +45,7 @@ struct supervisor {
 	size_t populated; /* how many of config->vms there are */
 
 	bool foreground;
+	bool cut; /* its capabilities are */
 	bool querying; /* the bridge was made a multicast querier */
 	bool settled; /* every VM of the configuration got somewhere */
 	bool ending;

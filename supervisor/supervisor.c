@@ -532,6 +532,7 @@ static int start_all(struct supervisor *supervisor,
 		error = start_control(supervisor, starter_fd);
 	if (!error)
 		error = caps_cut();
+	supervisor->cut = !error;
 	if (!error)
 		error = filter_load(FILTER_SUPERVISOR);
 	return error;
@@ -552,6 +553,8 @@ static void end_all(struct supervisor *supervisor)
 	}
 	if (supervisor->net.sock)
 		net_uninit(&supervisor->net);
+	if (supervisor->cut)
+		caps_raise_last();
 	cgroup_uninit(&supervisor->cgroup);
 	room_uninit(&supervisor->room);
 	for (int kind = 0; kind < GUEST_KINDS; kind++)

@@ -98,6 +98,8 @@ static enum await_verdict judge(enum await_goal goal, const struct await_vm *vm,
 	bool newer = generation > vm->generation;
 	bool failed = strcmp(state, "failed") == 0;
 
+	if (vm->defined_will_do)
+		return AWAIT_DONE;
 	if (goal == AWAIT_RESET)
 		return strcmp(event, "reset") == 0 || !failed ? AWAIT_DONE
 							      : AWAIT_PENDING;
@@ -112,6 +114,9 @@ static enum await_verdict judge(enum await_goal goal, const struct await_vm *vm,
 	if (failed && (newer || !vm->was_failed || *event))
 		return AWAIT_FAILED;
 	if (goals[goal].up && newer && down)
+		return AWAIT_FAILED;
+	/* it died, and is not restarted */
+	if (goals[goal].same && down)
 		return AWAIT_FAILED;
 	return AWAIT_PENDING;
 }

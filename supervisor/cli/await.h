@@ -31,6 +31,7 @@ struct await_vm {
 	char *name;
 	json_int_t generation; /* when the waiting began */
 	bool was_failed; /* then */
+	bool defined_will_do; /* nobody starts it: being there is enough */
 	enum await_verdict verdict;
 	char detail[128]; /* why it failed */
 };

@@ -31,6 +31,7 @@ struct launch {
 	struct config *config;
 	struct conn starter;
 	struct await await;
+	size_t started; /* VMs that start by themselves */
 	pid_t pid;
 	bool tty;
 };
@@ -202,7 +203,7 @@ static int say_running(const struct launch *launch)
 
 	inet_ntop(AF_INET, &config->bridge_ipv4, address, sizeof(address));
 	printf("%zu VM%s running on %s (%s/%u), supervisor %d\n",
-	       launch->await.count, launch->await.count == 1 ? "" : "s",
+	       launch->started, launch->started == 1 ? "" : "s",
 	       config->bridge, address, config->bridge_ipv4_prefix,
 	       launch->pid);
 	if (isatty(STDOUT_FILENO))
@@ -237,19 +238,27 @@ static int follow(struct launch *launch)
 }
 
 /* The VMs that start with the supervisor. */
+/* All VMs must be there before the supervisor is left alone, and those that
+ * start by themselves must have. */
 static int await_autostart(struct launch *launch)
 {
 	const struct config *config = launch->config;
 	cleanup_free const char **names = NULL;
-	size_t count = 0;
+	int error;
 
 	names = calloc(config->vm_count + 1, sizeof(*names));
 	if (!names)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->vm_count; i++)
-		if (config->vms[i].autostart)
-			names[count++] = config->vms[i].name;
-	return await_init(&launch->await, AWAIT_ALL_RUNNING, names, count);
+		names[i] = config->vms[i].name;
+	error = await_init(&launch->await, AWAIT_ALL_RUNNING, names,
+			   config->vm_count);
+	for (size_t i = 0; i < config->vm_count && !error; i++) {
+		launch->await.vms[i].defined_will_do =
+			!config->vms[i].autostart;
+		launch->started += config->vms[i].autostart;
+	}
+	return error;
 }
 
 int launch_background(const struct cli *cli, struct config *config)

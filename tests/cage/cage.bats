@@ -6,8 +6,9 @@
 load ../lib
 
 # The supervisor's capabilities, as sandbox/caps.c lists them, by number.
-KEPT=(12 21 18 7 6 8 5 1) # NET_ADMIN SYS_ADMIN SYS_CHROOT SETUID SETGID
-# SETPCAP KILL DAC_OVERRIDE
+KEPT=(12 21 18 7 6 8 5) # NET_ADMIN SYS_ADMIN SYS_CHROOT SETUID SETGID SETPCAP
+# KILL
+AT_END=1 # DAC_OVERRIDE: not in force before the end
 
 setup_file() {
 	lab_up
@@ -180,8 +181,9 @@ limit_of() {
 	for cap in "${KEPT[@]}"; do
 		mask=$((mask | 1 << cap))
 	done
-	printf -v mask %016x "$mask"
-	for set in CapPrm CapEff CapBnd; do
+	[[ $(proc_field "$SUPERVISOR" CapEff) == "$(printf %016x "$mask")" ]]
+	printf -v mask %016x $((mask | 1 << AT_END))
+	for set in CapPrm CapBnd; do
 		[[ $(proc_field "$SUPERVISOR" "$set") == "$mask" ]]
 	done
 	[[ $(proc_field "$SUPERVISOR" CapInh) == 0000000000000000 ]]

@@ -17,8 +17,8 @@ setup_file() {
 	vmsup start -c "$LAB/conf"
 	supervisor_pid >"$LAB/pid"
 	rss_of "$(cat "$LAB/pid")" >"$LAB/rss"
-	vmsup events --past --json >"$LAB/events" &
-	echo $! >"$LAB/listener"
+	vmsup_background events --past --json >"$LAB/events"
+	echo "$BACKGROUND" >"$LAB/listener"
 	wait_until 5 test -s "$LAB/events"
 	cut -f1 "$LAB/attacks" | xargs "$LAB/bin/vmsup" start --no-wait
 	# the ones with tests of their own meet a supervisor that is busy

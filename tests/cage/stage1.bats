@@ -17,8 +17,8 @@ setup_file() {
 		echo ');'
 	} >"$LAB/conf"
 	# one on the host's side, in the namespace that the supervisor is in
-	inside "$BUILD/tests/cage/probe" --bind vmsup-cage-host \
-		>"$LAB/bound" 3>&- 4>&- &
+	nsenter --net="/run/netns/$LAB_NETNS" -- "$LAB/bin/vmproc" --bind \
+		vmsup-cage-host >"$LAB/bound" 3>&- 4>&- &
 	echo $! >"$LAB/binder"
 	wait_until 5 grep -q bound "$LAB/bound"
 	vmsup start -c "$LAB/conf"

@@ -19,8 +19,8 @@ setup_file() {
 		echo '{ name = "ok"; } );'
 	} >"$LAB/conf"
 	vmsup start -c "$LAB/conf"
-	vmsup events --past --json >"$LAB/events" &
-	echo $! >"$LAB/listener"
+	vmsup_background events --past --json >"$LAB/events"
+	echo "$BACKGROUND" >"$LAB/listener"
 	wait_until 5 test -s "$LAB/events"
 	awk '{ print $1 }' "$LAB/calls" | xargs "$LAB/bin/vmsup" start --no-wait
 	wait_until 10 all_are \

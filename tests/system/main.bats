@@ -217,3 +217,21 @@ heard() {
 	vmsup stop
 	nothing_left
 }
+
+@test "VMs that don't start by themselves are there, stopped, after a start" {
+	{
+		echo 'vms = ( { name = "first"; }'
+		for i in $(seq 200); do
+			echo ", { name = \"idle$i\"; autostart = false; }"
+		done
+		echo ');'
+	} >"$LAB/conf"
+	run vmsup start -c "$LAB/conf"
+	[ "$status" = 0 ]
+	[[ "$output" == *"1 VM running"* ]]
+	vm_has first .state running
+	vm_has idle200 .state stopped
+	vm_has idle200 .generation 0
+	vmsup start idle200
+	vm_has idle200 .state running
+}

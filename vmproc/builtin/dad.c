@@ -17,8 +17,6 @@
 /* RFC 4861 §10: MAX_RTR_SOLICITATION_DELAY and RETRANS_TIMER */
 #define DELAY_MAX_NS NS_PER_S
 #define WAIT_NS      NS_PER_S
-/* RFC 4291 §2.4: fe80::/10 */
-#define LINK_LOCAL_PREFIX 10
 
 static bool has_address(const struct dad_address *own)
 {
@@ -57,7 +55,7 @@ void dad_init(struct builtin *guest, const struct builtin_config *config)
 	struct dad_address *own = &guest->ipv6[DAD_LINK_LOCAL];
 
 	memcpy(own->address, link_local, sizeof(own->address));
-	own->prefix = LINK_LOCAL_PREFIX;
+	own->prefix = DAD_LINK_LOCAL_PREFIX;
 	own->state = DAD_START;
 	if (!IN6_IS_ADDR_UNSPECIFIED(&config->ipv6) &&
 	    memcmp(&config->ipv6, link_local, sizeof(link_local)) != 0) {

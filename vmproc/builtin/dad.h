@@ -8,6 +8,8 @@
 
 #include "vmproc/builtin/builtin.h"
 
+#define DAD_LINK_LOCAL_PREFIX 10 /* fe80::/10, RFC 4291 §2.4 */
+
 enum dad_slot {
 	DAD_LINK_LOCAL,
 	DAD_GIVEN,

@@ -25,6 +25,8 @@ static const uint8_t router_alert[8] = {
 	IPV6_OPTION_PADN, 0
 };
 
+static const uint8_t link_local[16] = { 0xfe, 0x80 };
+
 struct report_packet {
 	struct eth_header eth;
 	struct ipv6_header ip;
@@ -34,7 +36,7 @@ struct report_packet {
 
 static void report(struct builtin *guest, const struct dad_address *own)
 {
-	const struct dad_address *link_local = &guest->ipv6[DAD_LINK_LOCAL];
+	const struct dad_address *source = &guest->ipv6[DAD_LINK_LOCAL];
 	struct report_packet packet = {
 		.mld = { .type = ICMPV6_LISTENER_REPORT },
 	};
@@ -49,8 +51,8 @@ static void report(struct builtin *guest, const struct dad_address *own)
 		.hop_limit = HOP_LIMIT,
 	};
 	/* From :: as long as there is nothing better (RFC 3590 §4). */
-	if (dad_is_valid(link_local))
-		memcpy(packet.ip.source, link_local->address, 16);
+	if (dad_is_valid(source))
+		memcpy(packet.ip.source, source->address, 16);
 	ipv6_solicited_node(own->address, packet.mld.group);
 	memcpy(packet.ip.destination, packet.mld.group, 16);
 	sum = ipv6_pseudo_sum(packet.ip.source, sizeof(packet.mld));
@@ -62,6 +64,7 @@ static void report(struct builtin *guest, const struct dad_address *own)
 
 void mld_send_report(struct builtin *guest, uint64_t now_ns)
 {
+	guest->mld_report_ns = 0; /* what was asked for is told now */
 	guest->mld_again_ns = guest_after(now_ns, REPORT_AGAIN_NS);
 	for (size_t i = 0; i < DAD_ADDRESSES; i++)
 		if (dad_is_hoped(&guest->ipv6[i]))
@@ -72,34 +75,37 @@ enum counter mld_receive_query(struct builtin *guest, struct packet *packet)
 {
 	const struct mld_message *mld =
 		(const struct mld_message *)packet->data;
-	uint64_t delay_ns;
+	uint64_t delay_ns, due_ns;
 
 	if (packet->bytes < sizeof(*mld))
 		return STAT_RX_DROP_SHORT;
-	if (packet->ttl != HOP_LIMIT || packet->fragmented || mld->code != 0 ||
-	    !IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)
-					   packet->ipv6.source))
+	/* What comes from off the link, or isn't a querier's (RFC 3810 §6.2). */
+	if (packet->ttl != HOP_LIMIT ||
+	    !ipv6_same_prefix(packet->ipv6.source, link_local,
+			      DAD_LINK_LOCAL_PREFIX) ||
+	    packet->fragmented || mld->code != 0)
 		return STAT_RX_DROP_MALFORMED;
-	/* Whichever group it asks for: telling of all our few is no harm. A
-	 * report that is under way answers this query too. */
-	delay_ns = guest_random(guest) %
-		   (ntohs(mld->delay_ms) * NS_PER_MS + NS_PER_MS);
 	if (packet->now_ns < guest->mld_again_ns)
 		return RX_DONE;
-	if (guest->mld_report_ns == 0)
-		guest->mld_report_ns = guest_after(packet->now_ns, delay_ns);
+	/* Whichever group it asks for: telling of all our few is no harm. Of
+	 * several queries, the first answer due is the answer to all. */
+	delay_ns = guest_random(guest) %
+		   (ntohs(mld->delay_ms) * NS_PER_MS + 1);
+	due_ns = guest_after(packet->now_ns, delay_ns);
+	if (guest->mld_report_ns == 0 || due_ns < guest->mld_report_ns)
+		guest->mld_report_ns = due_ns;
 	guest_wake(guest, guest->mld_report_ns);
 	return RX_DONE;
 }
 
 void mld_tick(struct builtin *guest, uint64_t now_ns)
 {
-	if (guest->mld_report_ns == 0 || !guest_has_ipv6(guest))
+	if (guest->mld_report_ns == 0)
 		return;
-	if (now_ns < guest->mld_report_ns) {
+	if (now_ns < guest->mld_report_ns)
 		guest_wake(guest, guest->mld_report_ns);
-		return;
-	}
-	guest->mld_report_ns = 0;
-	mld_send_report(guest, now_ns);
+	else if (guest_has_ipv6(guest))
+		mld_send_report(guest, now_ns);
+	else /* if IPv6 comes back, its addresses begin with a report */
+		guest->mld_report_ns = 0;
 }

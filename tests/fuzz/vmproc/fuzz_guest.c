@@ -89,6 +89,17 @@ static void check_ipv4(const uint8_t *at, size_t bytes)
 	}
 }
 
+/* A listener report, for a group of an address that it may have. */
+static void check_report_frame(const uint8_t *at, size_t bytes)
+{
+	CHECK(bytes == 86 && at[21] == 1 && at[63] == 0);
+	CHECK(memcmp(at + 38, at + 70, 16) == 0);
+	CHECK(memcmp(at + 70, ip6("ff02::1:ff00:1"), 16) == 0 ||
+	      memcmp(at + 70, ip6("ff02::1:ff00:2"), 16) == 0);
+	CHECK(memcmp(at + 22, ip6("::"), 16) == 0 ||
+	      memcmp(at + 22, ip6(GUEST_LL), 16) == 0);
+}
+
 static void check_ipv6(const uint8_t *at, size_t bytes)
 {
 	size_t icmp = at[20] == 0 ? 62 : 54;
@@ -103,9 +114,12 @@ static void check_ipv6(const uint8_t *at, size_t bytes)
 	CHECK(icmp6_sum(at + 22, at + icmp, bytes - icmp) == 0xffff);
 	/* nothing but these goes to groups, and no echo comes from :: */
 	if (at[38] == 0xff)
-		CHECK(at[icmp] == 135 || at[icmp] == 136 || at[icmp] == 143);
+		CHECK(at[icmp] == 135 || at[icmp] == 136 || at[icmp] == 131);
 	if (at[22] == 0 && at[23] == 0)
-		CHECK(at[icmp] == 135 || at[icmp] == 143);
+		CHECK(at[icmp] == 135 || at[icmp] == 131);
+	CHECK((at[icmp] == 131) == (at[20] == 0));
+	if (at[icmp] == 131)
+		check_report_frame(at, bytes);
 }
 
 static void check_transmit(void *ctx, const uint8_t *at, size_t bytes)
@@ -262,6 +276,9 @@ static void step_frame(void)
 		make_nd(a % 2 ? guest_mac : group_mac("ff02::1"), addresses6[a],
 			addresses6[b], 136, (uint32_t)take() << 24,
 			addresses6[take() % 8], take() % 3);
+		break;
+	case 5:
+		make_query(addresses6[a], take16());
 		break;
 	default:
 		make_fragment(kind % 2);

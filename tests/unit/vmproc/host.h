@@ -303,6 +303,22 @@ HOST_FN uint8_t *make_nd(const uint8_t *to, const char *source,
 	return icmp;
 }
 
+/* A general listener query, version 1, that allows a delay. */
+HOST_FN uint8_t *make_query(const char *source, unsigned int delay_ms)
+{
+	static const uint8_t router_alert[8] = { 58, 0, 5, 2, 0, 0, 1, 0 };
+	uint8_t *icmp;
+
+	put_eth(group_mac("ff02::1"), peer_mac, 0x86dd);
+	put_ip6(source, "ff02::1", 0, 1, sizeof(router_alert) + 24);
+	put_bytes(router_alert, sizeof(router_alert));
+	icmp = put(24);
+	icmp[0] = 130;
+	put16(icmp + 4, delay_ms);
+	fix_icmp6(icmp);
+	return icmp;
+}
+
 /* ---- the wire */
 
 HOST_FN void host_transmit(void *ctx, const uint8_t *data, size_t bytes)
@@ -469,6 +485,30 @@ HOST_FN void give_arp_reply(const char *target)
 }
 
 /* ---- what is asked of it */
+
+/* 0 if a frame is a listener report, version 1, for a group; else where not. */
+HOST_FN int check_report(size_t sent, const char *source, const char *group)
+{
+	const uint8_t *at = host.sent_frame[sent];
+
+	if (host.sent_bytes[sent] != 14 + 40 + 8 + 24)
+		return 1;
+	if (memcmp(at, group_mac(group), 6) || memcmp(at + 6, guest_mac, 6) ||
+	    get16(at + 12) != 0x86dd)
+		return 2;
+	if (at[14] != 0x60 || get16(at + 18) != 32 || at[20] != 0 ||
+	    at[21] != 1)
+		return 3;
+	if (memcmp(at + 22, ip6(source), 16) || memcmp(at + 38, ip6(group), 16))
+		return 4;
+	/* router alert with value 0 (RFC 2711 §2.1), and padding */
+	if (memcmp(at + 54, "\x3a\0\x05\x02\0\0\x01\0", 8))
+		return 5;
+	if (at[62] != 131 || at[63] != 0 || get32(at + 66) != 0 ||
+	    memcmp(at + 70, ip6(group), 16))
+		return 6;
+	return icmp6_sum(at + 22, at + 62, 24) == 0xffff ? 0 : 7;
+}
 
 HOST_FN uint64_t host_drops(void)
 {

@@ -190,7 +190,10 @@ int main(void)
 		cmocka_unit_test_setup(vlan_and_unknown_types_are_counted,
 				       setup),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	host_forget();
 	return failed;

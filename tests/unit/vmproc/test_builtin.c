@@ -253,7 +253,10 @@ int main(void)
 		cmocka_unit_test_setup(noise_is_counted, setup),
 		cmocka_unit_test_setup(every_length, setup),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	host_forget();
 	return failed;

@@ -495,7 +495,10 @@ int main(void)
 		cmocka_unit_test_setup(flood_of_beginnings, setup),
 		cmocka_unit_test_setup(flood_from_everywhere, setup),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	host_forget();
 	return failed;

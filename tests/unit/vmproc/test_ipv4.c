@@ -352,7 +352,10 @@ int main(void)
 				       setup),
 		cmocka_unit_test_setup(prefix_31_has_no_broadcast, setup),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	host_forget();
 	return failed;

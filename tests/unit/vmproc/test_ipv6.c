@@ -117,7 +117,7 @@ static void every_cut_is_counted(void **state)
 /* Checksum and all right, but too short for what its type says. */
 static void short_messages_are_counted(void **state)
 {
-	static const uint8_t types[] = { 128, 129, 135, 136 };
+	static const uint8_t types[] = { 128, 129, 130, 135, 136 };
 	uint8_t *icmp;
 
 	(void)state;
@@ -152,10 +152,11 @@ static void only_echo_requests_are_answered(void **state)
 		assert_int_equal(host.sent, 0);
 		host_forget();
 	}
-	/* router advertisement, MLD query and report: not of use */
+	/* router advertisement, others' listener reports: not of use */
 	make_ping6_to(group_mac("ff02::1"), PEER_LL, "ff02::1", 134, 8);
 	give_and_assert_dropped(STAT_RX_DROP_PROTOCOL);
-	make_ping6_to(group_mac("ff02::1"), PEER_LL, "ff02::1", 130, 16);
+	make_ping6_to(group_mac("ff02::1:ff00:2"), PEER_LL, "ff02::1:ff00:2",
+		      131, 16);
 	give_and_assert_dropped(STAT_RX_DROP_PROTOCOL);
 	make_ping6_to(group_mac("ff02::16"), PEER_LL, "ff02::16", 143, 20);
 	give_and_assert_dropped(STAT_RX_DROP_FOREIGN);
@@ -303,7 +304,10 @@ int main(void)
 		cmocka_unit_test_setup(bad_options_are_not, setup),
 		cmocka_unit_test_setup(small_mtu_has_no_ipv6, setup),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	host_forget();
 	return failed;

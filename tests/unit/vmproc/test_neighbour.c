@@ -337,7 +337,10 @@ int main(void)
 		cmocka_unit_test_setup(old_entries_go, setup),
 		cmocka_unit_test_setup(request_ends_a_question, setup),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	host_forget();
 	return failed;

@@ -520,7 +520,10 @@ int main(void)
 		cmocka_unit_test_setup(waits_for_its_own_address, setup),
 		cmocka_unit_test_setup(does_not_wait_for_a_duplicate, setup),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 
 	host_forget();
 	return failed;
