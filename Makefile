@@ -138,8 +138,8 @@ fuzz:
 	scripts/fuzz build-fuzz/tests/fuzz $(FUZZ_SECONDS)
 
 C_FILES = $(shell git ls-files '*.c' '*.h')
-lint:
-	scripts/lint $(C_FILES)
+lint: $(OBJ)/supervisor/interface.inc
+	scripts/lint $(OBJ) $(C_FILES)
 format:
 	clang-format -i $(C_FILES)
 

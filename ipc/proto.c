@@ -35,7 +35,7 @@ static_assert(sizeof(struct msg_ping_result) == 16 + 24, "PING-RESULT");
 static_assert(sizeof(struct msg_log) == 16 + 8 + MSG_LOG_TEXT, "LOG");
 
 static const char *const stat_names[] = {
-#define X(id, name) [STAT_##id] = name,
+#define X(id, name) [STAT_##id] = (name),
 	STATS_TABLE(X)
 #undef X
 };

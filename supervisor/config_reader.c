@@ -126,7 +126,8 @@ static int64_t duration_ms(const struct config_node *node)
 			       ? -1
 			       : (int64_t)ms;
 	if (node->type == NODE_INTEGER)
-		return node->value.integer >= 0 && node->value.integer < limit
+		return node->value.integer >= 0 &&
+				       (double)node->value.integer < limit
 			       ? node->value.integer * 1000
 			       : -1;
 	return node->value.number >= 0 && node->value.number < limit

@@ -39,6 +39,7 @@ static int read_status(int proc_fd, const char *process, char status[4096])
 	cleanup_fd int fd = -1;
 	ssize_t bytes;
 
+	status[0] = '\0';
 	snprintf(path, sizeof(path), "%s/status", process);
 	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
 	bytes = fd < 0 ? -1 : read(fd, status, 4095);

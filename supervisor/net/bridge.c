@@ -41,7 +41,7 @@ static void derive_mac(const struct net *net, const char *name, uint8_t mac[6])
 
 	if (fd >= 0 && read(fd, from, 64) < 0)
 		from[0] = '\0'; /* then run directory and name must do */
-	strcpy(from + 64, net->alias);
+	memcpy(from + 64, net->alias, strnlen(net->alias, sizeof(net->alias)));
 	memcpy(from + 64 + sizeof(net->alias), name, strnlen(name, IFNAMSIZ));
 	hash = siphash(key, from, sizeof(from));
 	memcpy(mac, &hash, 6);

@@ -62,6 +62,16 @@ class Control:
         return reply["parameters"]
 
 
+def is_alive(pid):
+    """False for one that has ended and waits for its parent to see it."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") \
+                as file:
+            return file.read().rsplit(") ", 1)[1][0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Instance:
     """vmsup with its own run directory, in this network namespace."""
 
@@ -150,7 +160,8 @@ class Instance:
         """What is there that shouldn't be, after a stop, as a list."""
         left = []
         for name in os.listdir("/proc"):
-            if name.isdigit() and int(name) not in expected_pids:
+            if (name.isdigit() and int(name) not in expected_pids
+                    and is_alive(name)):
                 left.append(f"process {name}")
         links = subprocess.run(
             ["ip", "-o", "link"], stdout=subprocess.PIPE, check=True

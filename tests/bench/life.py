@@ -129,10 +129,12 @@ class Life:
         large, stop = self.cycles(self.rounds, LARGE, look_large)
         figures["start1000"].set(large)
         figures["stop1000"].set(stop, clean=not self.left)
+        figures["flat-start"].set(large / LARGE, small / SMALL,
+                                  large / LARGE / (small / SMALL))
         # What one more costs, so that what all share doesn't count.
         first = (middle - small) / (MIDDLE - SMALL)
         more = (large - middle) / (LARGE - MIDDLE)
-        figures["flat-start"].set(more, first, more / first)
+        figures["one-more"].set(more, first, more / first)
         figures["flat-pss"].set(pss[LARGE], pss[SMALL], pss[LARGE] / pss[SMALL])
         return self.notes()
 

@@ -113,10 +113,12 @@ static int compare(const void *left, const void *right)
 
 static double percentile_us(const struct meter *meter, unsigned int percent)
 {
+	size_t rank;
+
 	if (meter->replies == 0)
 		return 0;
-	return (double)meter->rtt_ns[(meter->replies - 1) * percent / 100] /
-	       (double)NSEC_PER_USEC;
+	rank = (meter->replies - 1) * percent / 100;
+	return (double)meter->rtt_ns[rank] / (double)NSEC_PER_USEC;
 }
 
 static void report(struct meter *meter, uint64_t took_ns)

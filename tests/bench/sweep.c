@@ -25,8 +25,6 @@
 #define AGAIN_MS      20
 #define RECEIVE_BYTES (8 << 20)
 
-extern char **environ;
-
 struct sweep {
 	int fd;
 	uint16_t id;

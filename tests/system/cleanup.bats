@@ -36,7 +36,7 @@ taps() {
 	for group in $cgroups; do
 		[ ! -e "$group" ]
 	done
-	! grep -q "$LAB" /proc/self/mounts
+	refute grep -q "$LAB" /proc/self/mounts
 }
 
 @test "Ctrl-C in the middle of a start of 500 undoes it" {

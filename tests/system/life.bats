@@ -43,7 +43,7 @@ steady() {
 	inside ip link set lo alias end
 	wait_until 5 grep -q ' lo:' "$LAB/links"
 	kill "$monitor"
-	! grep -q vmtap0 "$LAB/links"
+	refute grep -q vmtap0 "$LAB/links"
 	[ "$(inside ip -j link show vmtap0 |
 		jq -c '.[0] | [.ifindex, .address, .master]')" = "$before" ]
 }
@@ -170,7 +170,7 @@ vmsup_past() {
 jumbo() {
 	local before after
 	before=$(vm_get vm0 .stats.tx_frames)
-	inside ping -q -c 1 -W 1 -s 8972 -M do 10.77.0.2 || return 1
+	inside ping -q -c 1 -W 1 -s 8972 -M 'do' 10.77.0.2 || return 1
 	after=$(vm_get vm0 .stats.tx_frames)
 	[ $((after - before)) = 1 ]
 }

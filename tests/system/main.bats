@@ -98,7 +98,7 @@ vm_steady() {
 	vm_has vm1 .wanted down
 	vm_has vm1 .pid null
 	vm_has vm1 .last_exit.asked true
-	! inside ping -q -c 1 -W 0.2 10.77.0.3
+	refute inside ping -q -c 1 -W 0.2 10.77.0.3
 	vmsup start vm1
 	vm_has vm1 .state running
 	vm_has vm1 .generation 2
@@ -110,7 +110,7 @@ vm_steady() {
 	pid=$(vm_get vm1 .pid)
 	vmsup pause vm1
 	vm_has vm1 .state paused
-	! inside ping -q -c 1 -W 0.2 10.77.0.3
+	refute inside ping -q -c 1 -W 0.2 10.77.0.3
 	vmsup resume vm1
 	vm_has vm1 .state running
 	[ "$(vm_get vm1 .pid)" = "$pid" ]

@@ -308,10 +308,10 @@ static void test_siphash_vectors(void **state)
 	uint8_t key[16], bytes[15];
 
 	(void)state;
-	for (uint8_t i = 0; i < sizeof(key); i++)
-		key[i] = i;
-	for (uint8_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = i;
+	for (size_t i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)i;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)i;
 	/* appendix A of the paper */
 	assert_true(siphash(key, bytes, 15) == 0xa129ca6149be45e5);
 	/* its authors' table, lengths 0 and 8 */

@@ -48,7 +48,7 @@ static void the_bridge_is_as_described(void **state)
 	assert_string_equal(text_at(link, "ifalias"), "vmsup:/run/vmsup");
 	assert_int_equal(number_at(data, "stp_state"), 0);
 	assert_int_equal(number_at(data, "forward_delay"), 0);
-	assert_int_equal(number_at(data, "mcast_snooping"), 0);
+	assert_int_equal(number_at(data, "mcast_snooping"), 1);
 	strcpy(mac, text_at(link, "address"));
 	json_decref(links);
 
@@ -102,6 +102,45 @@ static void a_bridge_has_the_same_mac_each_time(void **state)
 	host_close(&host);
 }
 
+static bool floods_multicast(const char *tap)
+{
+	char command[64];
+	json_t *links, *info;
+	bool floods;
+
+	snprintf(command, sizeof(command), "ip -j -d link show dev %s", tap);
+	links = output("%s", command);
+	info = json_object_get(find(links, NULL, NULL), "linkinfo");
+	floods = json_is_true(json_object_get(
+		json_object_get(info, "info_slave_data"), "mcast_flood"));
+	json_decref(links);
+	return floods;
+}
+
+static void multicast_is_opened_once_all_are_there(void **state)
+{
+	json_t *links, *info;
+
+	(void)state;
+	host_open(&host, "/run/vmsup");
+	host_start(&host, 2);
+	assert_false(floods_multicast("vmtap1"));
+	assert_int_equal(net_multicast_query(&host.net), 0);
+	links = output("ip -j -d link show dev vmsup0");
+	info = json_object_get(find(links, NULL, NULL), "linkinfo");
+	assert_int_equal(number_at(json_object_get(info, "info_data"),
+				   "mcast_querier"),
+			 1);
+	json_decref(links);
+	assert_int_equal(net_multicast_open(&host.net, host.indices, 2), 0);
+	assert_true(floods_multicast("vmtap0"));
+	assert_true(floods_multicast("vmtap1"));
+	/* one that comes later */
+	assert_int_equal(host_tap(&host, 2), 0);
+	assert_true(floods_multicast("vmtap2"));
+	host_close(&host);
+}
+
 static void a_tap_is_as_described(void **state)
 {
 	json_t *links, *link, *port, *list, *entry;
@@ -129,7 +168,7 @@ static void a_tap_is_as_described(void **state)
 	assert_true(json_is_false(json_object_get(port, "learning")));
 	assert_true(json_is_false(json_object_get(port, "flood")));
 	assert_true(json_is_true(json_object_get(port, "bcast_flood")));
-	assert_true(json_is_true(json_object_get(port, "mcast_flood")));
+	assert_true(json_is_false(json_object_get(port, "mcast_flood")));
 	assert_false(json_is_false(json_object_get(port, "locked")));
 	json_decref(links);
 	links = output("ip -j address show dev vmtap0");
@@ -585,6 +624,7 @@ int main(void)
 		IN_NAMESPACE(the_bridge_is_as_described),
 		IN_NAMESPACE(a_bridge_has_the_same_mac_each_time),
 		IN_NAMESPACE(a_tap_is_as_described),
+		IN_NAMESPACE(multicast_is_opened_once_all_are_there),
 		IN_NAMESPACE(a_tap_goes_alone),
 		IN_NAMESPACE(frames_reach_their_vm_only),
 		IN_NAMESPACE(counters_are_the_vms_view),
