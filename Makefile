@@ -139,7 +139,7 @@ fuzz:
 
 C_FILES = $(shell git ls-files '*.c' '*.h')
 lint: $(OBJ)/supervisor/interface.inc
-	scripts/lint $(OBJ) $(C_FILES)
+	@scripts/lint $(OBJ) $(C_FILES)
 format:
 	clang-format -i $(C_FILES)
 
@@ -169,4 +169,4 @@ install: all
 clean:
 	rm -rf $(BUILD) build-*
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

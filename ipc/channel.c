@@ -90,8 +90,8 @@ static unsigned int take_fds(struct msghdr *packet, int fds[RECEIVE_FDS])
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		bytes = c->cmsg_len - CMSG_LEN(0);
-		for (size_t at = 0; at + sizeof(int) <= bytes &&
-				    count < RECEIVE_FDS;
+		for (size_t at = 0;
+		     at + sizeof(int) <= bytes && count < RECEIVE_FDS;
 		     at += sizeof(int))
 			memcpy(&fds[count++], CMSG_DATA(c) + at, sizeof(int));
 	}
@@ -126,8 +126,7 @@ static int check(const struct channel *channel, const struct msghdr *packet,
 		return fault_set(fault, "%s with %u descriptors (%u wanted)",
 				 spec->name, fds, spec->fds);
 	if (channel->generation && header->generation != channel->generation)
-		return fault_set(fault,
-				 "%s of generation %llu (%llu wanted)",
+		return fault_set(fault, "%s of generation %llu (%llu wanted)",
 				 spec->name,
 				 (unsigned long long)header->generation,
 				 (unsigned long long)channel->generation);

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-#define LOOP_BATCH 64
-#define NSEC_PER_SEC 1000000000ULL
+#define LOOP_BATCH    64
+#define NSEC_PER_SEC  1000000000ULL
 #define NSEC_PER_MSEC 1000000ULL
 
 struct loop;

@@ -123,10 +123,10 @@ struct msg_link {
 	X(RX_DROP_LONG, "rx_drop_long") /* over the receive buffer */          \
 	X(RX_DROP_FOREIGN, "rx_drop_foreign") /* for another MAC or address */ \
 	X(RX_DROP_ETHERTYPE, "rx_drop_ethertype") /* not ARP, IPv4, IPv6 */    \
-	X(RX_DROP_PROTOCOL, "rx_drop_protocol") /* not ICMP or a type unused */\
+	X(RX_DROP_PROTOCOL, "rx_drop_protocol") /* not ICMP, unused type */    \
 	X(RX_DROP_MALFORMED, "rx_drop_malformed") /* version, length, field */ \
 	X(RX_DROP_CHECKSUM, "rx_drop_checksum")                                \
-	X(RX_DROP_FRAGMENT, "rx_drop_fragment") /* reassembly limit, timeout */\
+	X(RX_DROP_FRAGMENT, "rx_drop_fragment") /* reassembly: limit, time */  \
 	X(TX_DROP_LINK_DOWN, "tx_drop_link_down") /* EIO */                    \
 	X(TX_DROP_FULL, "tx_drop_full") /* EAGAIN, ENOBUFS */                  \
 	X(TX_DROP_ERROR, "tx_drop_error") /* any other refusal */              \
@@ -212,7 +212,7 @@ enum vmproc_exit {
 	VMPROC_EXIT_OS = 71, /* the kernel refused something it must have */
 	VMPROC_EXIT_ORPHAN = 72, /* the supervisor went away */
 	VMPROC_EXIT_CAGE = 73, /* a stage of the cage could not be closed */
-	VMPROC_EXIT_PROTOCOL = 76, /* the supervisor said something unexpected */
+	VMPROC_EXIT_PROTOCOL = 76, /* the supervisor broke the protocol */
 	VMPROC_EXIT_CONFIG = 78, /* bad configuration: never retried */
 };
 

@@ -42,8 +42,7 @@ static int apply(bool ending)
 
 		if (ending || !kept[i].at_end)
 			sets |= CAPNG_EFFECTIVE;
-		capng_update(CAPNG_ADD, (capng_type_t)sets,
-			     kept[i].capability);
+		capng_update(CAPNG_ADD, (capng_type_t)sets, kept[i].capability);
 	}
 	return capng_apply(CAPNG_SELECT_BOTH);
 }

@@ -133,8 +133,7 @@ int cgroup_open(const struct cgroup *cgroup, const char *name,
 
 void cgroup_remove(const struct cgroup *cgroup, const char *name)
 {
-	if (unlinkat(cgroup->dir_fd, name, AT_REMOVEDIR) < 0 &&
-	    errno != ENOENT)
+	if (unlinkat(cgroup->dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		log_warn("cannot remove the cgroup %s/%s: %s", cgroup->path,
 			 name, strerror(errno));
 }

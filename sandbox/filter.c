@@ -50,6 +50,7 @@ struct role {
 	size_t count;
 };
 
+/* clang-format off */
 #define ANY(call) { .syscall = SCMP_SYS(call) }
 #define PIN(call, arg, value)                                                  \
 	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
@@ -57,6 +58,7 @@ struct role {
 #define PIN_MASK(call, arg, mask, value)                                       \
 	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
 	  .pin = { { arg, SCMP_CMP_MASKED_EQ, mask, value } } }
+/* clang-format on */
 
 /* clang-format off: one call, one reason, one line */
 static const struct rule builtin_rules[] = {
@@ -200,10 +202,9 @@ static scmp_filter_ctx compile(const struct role *role)
 	error = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 				 SCMP_ACT_KILL_PROCESS);
 	for (size_t i = 0; i < role->count && !error; i++)
-		error = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
-					       role->rules[i].syscall,
-					       role->rules[i].pins,
-					       role->rules[i].pin);
+		error = seccomp_rule_add_array(
+			ctx, SCMP_ACT_ALLOW, role->rules[i].syscall,
+			role->rules[i].pins, role->rules[i].pin);
 	if (error) {
 		refuse(role, "add a rule", error);
 		seccomp_release(ctx);
@@ -257,8 +258,8 @@ const char *filter_syscall(enum filter_role role, size_t index)
 
 void filter_syscall_name(int number, char *name, size_t bytes)
 {
-	char *found = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE,
-						       number);
+	char *found =
+		seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
 
 	if (found)
 		snprintf(name, bytes, "%s", found);

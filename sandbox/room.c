@@ -137,8 +137,8 @@ int room_init(struct room *room, const char *scratch)
 		return -errno;
 	}
 	/* end of file: the helper failed, and said why */
-	error = read(done_fd, &done, 1) == 1 ? open_namespaces(room, pid) :
-					       -EPERM;
+	error = read(done_fd, &done, 1) == 1 ? open_namespaces(room, pid)
+					     : -EPERM;
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;

@@ -44,8 +44,8 @@ static _Noreturn void fail(const struct stage1 *stage, int channel_fd,
 			  "cage, stage 1: %s: %s", step,
 			  strerrorname_np(error));
 	message.log.level = LOG_LEVEL_ERROR;
-	message.log.length = length < MSG_LOG_TEXT ? (uint32_t)length :
-						     MSG_LOG_TEXT - 1;
+	message.log.length = length < MSG_LOG_TEXT ? (uint32_t)length
+						   : MSG_LOG_TEXT - 1;
 	channel_send(&channel, MSG_LOG, &message, -1);
 	_exit(VMPROC_EXIT_CAGE);
 }

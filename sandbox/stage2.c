@@ -24,7 +24,7 @@
 #include "ipc/fd.h"
 
 #ifndef PR_SET_MDWE
-#define PR_SET_MDWE 65 /* Linux 6.3 */
+#define PR_SET_MDWE              65 /* Linux 6.3 */
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 

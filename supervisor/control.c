@@ -133,14 +133,17 @@ static void do_work(struct timer *timer)
 /* ---- room for newcomers */
 
 /* Whose place a newcomer may have: the longest silent of those that are idle,
- * else of those that are stuck. */
-static struct control_client *find_victim(const struct control *control)
+ * else of those that are stuck. Root's places are only root's. */
+static struct control_client *find_victim(const struct control *control,
+					  uid_t uid)
 {
 	struct control_client *client, *stuck = NULL;
 	uint64_t now_ns = loop_now_ns();
 
 	for (client = TAILQ_FIRST(&control->clients); client;
 	     client = TAILQ_NEXT(client, by_age)) {
+		if (uid != 0 && client->uid == 0)
+			continue;
 		if (client_is_idle(client))
 			return client;
 		if (!stuck && client_is_stuck(client, now_ns))
@@ -158,7 +161,7 @@ static bool make_room(struct control *control, uid_t uid)
 		most -= CONTROL_ROOT_RESERVE;
 	if (control->counts.clients < most)
 		return true;
-	victim = find_victim(control);
+	victim = find_victim(control, uid);
 	if (!victim)
 		return false;
 	control_note(control, CLIENT_EVICTED, victim->uid, victim->pid,

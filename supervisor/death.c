@@ -46,8 +46,7 @@ static void grow(struct deaths *deaths)
 void deaths_add(struct deaths *deaths, const struct death *death)
 {
 	/* before the first wrap, entry i is death i: growing moves nothing */
-	if (deaths->count >= deaths->capacity &&
-	    deaths->capacity < DEATHS_KEPT)
+	if (deaths->count >= deaths->capacity && deaths->capacity < DEATHS_KEPT)
 		grow(deaths);
 	if (deaths->capacity == 0)
 		return;

@@ -22,8 +22,8 @@ static json_t *event_json(const struct event *event, uint64_t lost)
 
 json_t *events_past(const struct events *events)
 {
-	uint64_t kept = events->count < EVENTS_KEPT ? events->count :
-						      EVENTS_KEPT;
+	uint64_t kept = events->count < EVENTS_KEPT ? events->count
+						    : EVENTS_KEPT;
 	json_t *past = json_array();
 
 	for (uint64_t i = events->count - kept; i < events->count; i++)
@@ -51,11 +51,12 @@ void events_add(struct events *events, const struct vm *vm, const char *name,
 			l->lost++;
 			continue;
 		}
-		uint64_t lost = l->lost;
+		json_t *message = json_pack("{s:[o]}", "events",
+					    event_json(event, l->lost));
 
-		l->lost = 0;
-		call_more(l->call, json_pack("{s:[o]}", "events",
-					     event_json(event, lost)));
+		l->lost = message ? 0 : l->lost + 1;
+		if (message)
+			call_more(l->call, message);
 	}
 }
 
@@ -121,7 +122,7 @@ void events_log(struct events *events, const char *vm,
 		const struct vmlog_line *line)
 {
 	for (struct listener *l = events->followers, *next; l; l = next) {
-		uint64_t lost = l->lost;
+		json_t *message;
 
 		next = l->next;
 		if (strcmp(l->vm, vm) != 0)
@@ -130,10 +131,12 @@ void events_log(struct events *events, const char *vm,
 			l->lost++;
 			continue;
 		}
-		l->lost = 0;
-		call_more(l->call, json_pack("{s:[o], s:I}", "lines",
-					     vmlog_line_json(line), "dropped",
-					     (json_int_t)lost));
+		message = json_pack("{s:[o], s:I}", "lines",
+				    vmlog_line_json(line), "dropped",
+				    (json_int_t)l->lost);
+		l->lost = message ? 0 : l->lost + 1;
+		if (message)
+			call_more(l->call, message);
 	}
 }
 

@@ -38,8 +38,9 @@ static void retry_in(struct vm *vm, uint32_t delay_ms)
 static void fail(struct vm *vm, const char *why)
 {
 	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
-	vm_log(vm, LOG_LEVEL_ERROR, "failed: %s (vmsup reset %s starts it anew)",
-	       why, vm->config.name);
+	vm_log(vm, LOG_LEVEL_ERROR,
+	       "failed: %s (vmsup reset %s starts it anew)", why,
+	       vm->config.name);
 	change(vm, VM_FAILED, "failed", why);
 }
 
@@ -79,8 +80,7 @@ static void spawn(struct vm *vm)
 	}
 	/* what the host refuses now it may grant later: as if it had died */
 	vm_log(vm, LOG_LEVEL_ERROR, "%s", problem.text);
-	snprintf(death.detail, sizeof(death.detail), "%.79s",
-		 problem.text);
+	snprintf(death.detail, sizeof(death.detail), "%.79s", problem.text);
 	death.generation = vm->generation;
 	clock_gettime(CLOCK_REALTIME, &death.time);
 	deaths_add(&vm->deaths, &death);
@@ -255,8 +255,8 @@ static void died(struct vm *vm)
 {
 	const struct death *death = deaths_last(&vm->deaths);
 	uint64_t ran_ms = vm->running_ns ? (loop_now_ns() - vm->running_ns) /
-						   NSEC_PER_MSEC :
-					   0;
+						   NSEC_PER_MSEC
+					 : 0;
 	struct backoff_verdict verdict = judge(vm, ran_ms);
 	char bad[24];
 
@@ -267,8 +267,8 @@ static void died(struct vm *vm)
 		fail(vm, death->detail); /* it would only say so again */
 	} else if (!vm->config.restart.enabled) {
 		vm->wanted = false;
-		change(vm, VM_STOPPED, "stopped", "its policy is not to "
-						  "restart");
+		change(vm, VM_STOPPED, "stopped",
+		       "its policy is not to restart");
 	} else if (verdict.give_up) {
 		give_up(vm);
 	} else if (verdict.delay_ms) {

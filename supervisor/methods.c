@@ -11,10 +11,10 @@
 #include "supervisor/core.h"
 
 /* How long a Status waits for counters of VMs that don't answer. */
-#define STATUS_WAIT_MS 50
-#define PING_TIMEOUT_MS 10000
+#define STATUS_WAIT_MS      50
+#define PING_TIMEOUT_MS     10000
 #define PING_TIMEOUT_MAX_MS 3600000
-#define PING_PAYLOAD_BYTES 56
+#define PING_PAYLOAD_BYTES  56
 
 static void no_such_vm(struct call *call, const char *name)
 {
@@ -25,6 +25,16 @@ static void failed(struct call *call, const char *message)
 {
 	call_error(call, "io.vmsup.Failed",
 		   json_pack("{s:s}", "message", message));
+}
+
+/* parameters: NULL if there was no memory to make them. */
+static void reply(struct call *call, json_t *parameters)
+{
+	if (parameters)
+		call_reply(call, parameters);
+	else
+		failed(call, "the supervisor has no memory for the reply (try "
+			     "again later)");
 }
 
 static void wrong_state(struct call *call, const struct vm *vm,
@@ -52,8 +62,9 @@ static struct vm *named_vm(struct supervisor *supervisor, struct call *call)
 	return vm;
 }
 
-/* Checks that names is an array of VM names (or absent, if optional). False
- * with the call answered. */
+/* Checks that names is an array of VM names (or absent, if optional), not more
+ * of them than there are VMs: a reply of a thousand times vm0 would hold up
+ * everybody. False with the call answered. */
 static bool names_valid(struct supervisor *supervisor, struct call *call,
 			bool optional)
 {
@@ -73,6 +84,10 @@ static bool names_valid(struct supervisor *supervisor, struct call *call,
 		}
 		if (!supervisor_find(supervisor, json_string_value(name))) {
 			no_such_vm(call, json_string_value(name));
+			return false;
+		}
+		if (i == supervisor->vm_count) {
+			call_invalid_parameter(call, "names");
 			return false;
 		}
 	}
@@ -109,21 +124,25 @@ static void wait_gone(struct call *call)
 static void answer_status(const struct supervisor *supervisor,
 			  struct call *call)
 {
-	json_t *names = json_object_get(call->parameters, "names"), *name;
+	json_t *names = json_object_get(call->parameters, "names");
+	size_t named = json_array_size(names);
+	size_t count = named ? named : supervisor->vm_count;
 	json_t *vms = json_array();
-	size_t i;
+	bool complete = true;
 
-	if (json_array_size(names))
-		json_array_foreach(names, i, name)
-			json_array_append_new(
-				vms, vm_json(supervisor_find(
-					     supervisor,
-					     json_string_value(name))));
-	else
-		for (i = 0; i < supervisor->vm_count; i++)
-			json_array_append_new(vms, vm_json(supervisor->vms[i]));
-	call_reply(call, json_pack("{s:o, s:o}", "supervisor",
-				   supervisor_json(supervisor), "vms", vms));
+	for (size_t i = 0; i < count && complete; i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+		const struct vm *vm = named ? supervisor_find(supervisor, name)
+					    : supervisor->vms[i];
+
+		complete = json_array_append_new(vms, vm_json(vm)) == 0;
+	}
+	if (!complete) {
+		json_decref(vms);
+		vms = NULL;
+	}
+	reply(call, json_pack("{s:o, s:o}", "supervisor",
+			      supervisor_json(supervisor), "vms", vms));
 }
 
 static void answer_wait(struct status_wait *wait)
@@ -181,6 +200,7 @@ void methods_stats_arrived(struct supervisor *supervisor)
 	if (!supervisor->status_waits || stats_due(supervisor))
 		return;
 	while (supervisor->status_waits)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): out of the list */
 		answer_wait(supervisor->status_waits);
 }
 
@@ -196,8 +216,8 @@ static void command(struct supervisor *supervisor, struct call *call,
 	if (!names_valid(supervisor, call, false))
 		return;
 	json_array_foreach(names, i, name) {
-		struct vm *vm = supervisor_find(supervisor,
-						json_string_value(name));
+		struct vm *vm =
+			supervisor_find(supervisor, json_string_value(name));
 
 		if (!vm_takes(vm, event)) {
 			wrong_state(call, vm, vm_remedy(vm->state));
@@ -274,8 +294,8 @@ static void kill_vms(void *ctx, struct call *call)
 	if (!names_valid(supervisor, call, false))
 		return;
 	json_array_foreach(names, i, name) {
-		struct vm *vm = supervisor_find(supervisor,
-						json_string_value(name));
+		struct vm *vm =
+			supervisor_find(supervisor, json_string_value(name));
 
 		if (vm->pid_fd < 0) {
 			wrong_state(call, vm, "it has no process to kill");
@@ -354,16 +374,31 @@ void methods_answer_shutdown(struct supervisor *supervisor)
 
 /* ---- streams */
 
+/* An optional boolean of the call; false (with the call answered) if it is
+ * something else. */
+static bool optional_bool(struct call *call, const char *name, bool *value)
+{
+	json_t *given = json_object_get(call->parameters, name);
+
+	*value = json_is_true(given);
+	if (!given || json_is_null(given) || json_is_boolean(given))
+		return true;
+	call_invalid_parameter(call, name);
+	return false;
+}
+
 static void events(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
-	bool past = json_is_true(json_object_get(call->parameters, "past"));
+	bool past;
 
+	if (!optional_bool(call, "past", &past))
+		return;
 	if (call->more)
 		events_listen(&supervisor->events, call, past);
 	else
-		call_reply(call, json_pack("{s:o}", "events",
-					   events_past(&supervisor->events)));
+		reply(call, json_pack("{s:o}", "events",
+				      events_past(&supervisor->events)));
 }
 
 static void logs(void *ctx, struct call *call)
@@ -371,21 +406,20 @@ static void logs(void *ctx, struct call *call)
 	struct supervisor *supervisor = ctx;
 	struct vm *vm = named_vm(supervisor, call);
 	bool previous, follow;
-	json_t *reply;
+	json_t *lines;
 
-	if (!vm)
+	if (!vm || !optional_bool(call, "previous", &previous) ||
+	    !optional_bool(call, "follow", &follow))
 		return;
-	previous = json_is_true(json_object_get(call->parameters, "previous"));
-	follow = json_is_true(json_object_get(call->parameters, "follow"));
-	reply = json_pack("{s:o, s:I}", "lines",
-			  vmlog_json(previous ? &vm->log.previous :
-						&vm->log.current),
-			  "dropped", (json_int_t)vm->log_dropped);
-	if (follow && call->more) {
-		call_more(call, reply);
+	lines = json_pack(
+		"{s:o, s:I}", "lines",
+		vmlog_json(previous ? &vm->log.previous : &vm->log.current),
+		"dropped", (json_int_t)vm->log_dropped);
+	if (lines && follow && call->more) {
+		call_more(call, lines);
 		events_follow(&supervisor->events, call, vm->config.name);
 	} else {
-		call_reply(call, reply);
+		reply(call, lines);
 	}
 }
 
@@ -458,10 +492,10 @@ static void ping(void *ctx, struct call *call)
 	request.id = ++supervisor->ping_id;
 	error = vm_ping(vm, &request, call);
 	if (error) {
-		failed(call, error == -EBUSY ?
-				     "too many pings are under way from this "
-				     "VM (wait for their results)" :
-				     "the VM process doesn't listen");
+		failed(call, error == -EBUSY
+				     ? "too many pings are under way from this "
+				       "VM (wait for their results)"
+				     : "the VM process doesn't listen");
 		return;
 	}
 	call->ctx = vm->pings;
@@ -475,9 +509,9 @@ static json_t *namespaces_json(const struct room *room)
 	json_t *namespaces = json_object();
 
 	for (int i = 0; i < ROOM_NAMESPACES; i++)
-		json_object_set_new(namespaces, room_namespace_name(i),
-				    json_integer((json_int_t)room_inode(room,
-									i)));
+		json_object_set_new(
+			namespaces, room_namespace_name(i),
+			json_integer((json_int_t)room_inode(room, i)));
 	return namespaces;
 }
 
@@ -508,20 +542,18 @@ static void sandbox(void *ctx, struct call *call)
 	syscalls = json_array();
 	for (size_t i = 0; (name = filter_syscall(FILTER_BUILTIN, i)); i++)
 		json_array_append_new(syscalls, json_string(name));
-	cgroup = supervisor->cgroup.dir_fd < 0 ?
-			 json_null() :
-			 json_sprintf("%s/%s", supervisor->cgroup.path,
-				      vm->config.name);
-	call_reply(call,
-		   json_pack("{s:{s:s, s:i, s:I, s:i, s:i, s:o, s:o, s:o, "
-			     "s:o}}",
-			     "cage", "name", vm->config.name, "pid",
-			     (int)vm->pid, "generation",
-			     (json_int_t)vm->generation, "uid", (int)vm->uid,
-			     "channel_fd", PROTO_CHANNEL_FD, "descriptors",
-			     manifest_json(vm), "syscalls", syscalls,
-			     "namespaces", namespaces_json(&supervisor->room),
-			     "cgroup", cgroup));
+	cgroup = supervisor->cgroup.dir_fd < 0
+			 ? json_null()
+			 : json_sprintf("%s/%s", supervisor->cgroup.path,
+					vm->config.name);
+	reply(call,
+	      json_pack("{s:{s:s, s:i, s:I, s:i, s:i, s:o, s:o, s:o, s:o}}",
+			"cage", "name", vm->config.name, "pid", (int)vm->pid,
+			"generation", (json_int_t)vm->generation, "uid",
+			(int)vm->uid, "channel_fd", PROTO_CHANNEL_FD,
+			"descriptors", manifest_json(vm), "syscalls", syscalls,
+			"namespaces", namespaces_json(&supervisor->room),
+			"cgroup", cgroup));
 }
 
 const struct control_method methods[] = {

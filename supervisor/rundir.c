@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "ipc/fd.h"
+#include "ipc/log.h"
 #include "supervisor/death.h"
 
 /* FNV-1a, 64 bits: a short name for a path, no secret. */
@@ -83,12 +84,17 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 
 static int open_log(struct rundir *rundir)
 {
-	rundir->log_fd = openat(rundir->dir_fd, RUNDIR_LOG,
-				O_WRONLY | O_CREAT | O_TRUNC | O_APPEND |
-					O_CLOEXEC | O_NOFOLLOW,
-				0640);
+	int fd = openat(rundir->dir_fd, RUNDIR_LOG,
+			O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC |
+				O_NOFOLLOW,
+			0640);
+
+	if (fd < 0)
+		return -errno;
+	rundir->log_fd = fd;
 	rundir->log_bytes = 0;
-	return rundir->log_fd < 0 ? -errno : 0;
+	rundir->log_torn = false;
+	return 0;
 }
 
 int rundir_init(struct rundir *rundir, const char *path, gid_t group,
@@ -118,7 +124,10 @@ int rundir_init(struct rundir *rundir, const char *path, gid_t group,
 void rundir_uninit(struct rundir *rundir)
 {
 	static const char *const files[] = {
-		RUNDIR_SOCKET, RUNDIR_LOG, RUNDIR_LOG ".1", RUNDIR_LOCK,
+		RUNDIR_SOCKET,
+		RUNDIR_LOG,
+		RUNDIR_LOG ".1",
+		RUNDIR_LOCK,
 	};
 	bool owner = rundir->log_fd >= 0; /* opened once the lock was ours */
 
@@ -131,33 +140,61 @@ void rundir_uninit(struct rundir *rundir)
 	fd_close(&rundir->dir_fd);
 }
 
-static void turn_log(struct rundir *rundir)
+/* Without a new log the old one stays, and takes nothing more. */
+static int turn_log(struct rundir *rundir)
 {
-	fd_close(&rundir->log_fd);
+	int old_fd = rundir->log_fd, error;
+
 	renameat(rundir->dir_fd, RUNDIR_LOG, rundir->dir_fd, RUNDIR_LOG ".1");
-	open_log(rundir);
+	error = open_log(rundir);
+	if (error)
+		renameat(rundir->dir_fd, RUNDIR_LOG ".1", rundir->dir_fd,
+			 RUNDIR_LOG);
+	else
+		fd_close(&old_fd);
+	return error;
+}
+
+/* Writes a line, with its end; false if it didn't fit on the disk. */
+static bool put_line(struct rundir *rundir, const char *text, size_t length)
+{
+	ssize_t written;
+
+	/* half a line is there: the next one starts on a line of its own */
+	if (rundir->log_torn) {
+		if (write(rundir->log_fd, "\n", 1) != 1)
+			return false;
+		rundir->log_bytes++;
+		rundir->log_torn = false;
+	}
+	written = write(rundir->log_fd, text, length);
+	if (written > 0)
+		rundir->log_bytes += written;
+	rundir->log_torn = written > 0 && (size_t)written < length;
+	return written == (ssize_t)length;
 }
 
 void rundir_log(struct rundir *rundir, const char *level, const char *line)
 {
+	char text[LOG_LINE_BYTES + 128], time[32], lost[48] = "";
 	struct timespec now;
-	char time[32], lost[48] = "";
-	int length;
+	size_t length;
 
-	if (rundir->log_bytes > RUNDIR_LOG_BYTES)
-		turn_log(rundir);
+	if (rundir->log_bytes > RUNDIR_LOG_BYTES && turn_log(rundir) < 0) {
+		rundir->log_lost++;
+		return;
+	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	time_format(time, &now);
 	if (rundir->log_lost)
 		snprintf(lost, sizeof(lost), "(%llu lines lost) ",
 			 rundir->log_lost);
-	length = dprintf(rundir->log_fd, "%s %s: %s%s\n", time, level, lost,
-			 line);
+	snprintf(text, sizeof(text), "%s %s: %s%s\n", time, level, lost, line);
+	length = strlen(text);
+	text[length - 1] = '\n'; /* if it was cut */
 	/* a full disk costs lines, which are counted, and nothing else */
-	if (length < 0) {
-		rundir->log_lost++;
-	} else {
+	if (put_line(rundir, text, length))
 		rundir->log_lost = 0;
-		rundir->log_bytes += length;
-	}
+	else
+		rundir->log_lost++;
 }

@@ -8,8 +8,8 @@
 
 #include "supervisor/problem.h"
 
-#define RUNDIR_LOCK "lock"
-#define RUNDIR_LOG "supervisor.log"
+#define RUNDIR_LOCK   "lock"
+#define RUNDIR_LOG    "supervisor.log"
 #define RUNDIR_SOCKET "control.sock"
 /* The longest path: a socket in it must still have a name (unix(7)). */
 #define RUNDIR_PATH_MAX 94
@@ -21,8 +21,9 @@ struct rundir {
 	char instance[17]; /* of the path, for names: 16 hex digits */
 	int dir_fd; /* owned */
 	int lock_fd; /* owned; locked */
-	int log_fd; /* owned; -1: lines are lost and counted */
+	int log_fd; /* owned; -1: not open yet */
 	off_t log_bytes;
+	bool log_torn; /* the disk was full in the middle of a line */
 	unsigned long long log_lost;
 	bool made; /* the directory is ours to remove: no lock was in it */
 };

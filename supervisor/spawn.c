@@ -107,8 +107,7 @@ static void process_ended(struct source *source, uint32_t events)
 		return;
 	death = vm->doom;
 	death_explain(&death, &info);
-	death.asked = vm->state == VM_STOPPING &&
-		      vm->doom.reason == DEATH_NONE;
+	death.asked = vm->state == VM_STOPPING && vm->doom.reason == DEATH_NONE;
 	death.generation = vm->generation;
 	death.uptime_ns = loop_now_ns() - vm->spawned_ns;
 	clock_gettime(CLOCK_REALTIME, &death.time);
@@ -117,8 +116,8 @@ static void process_ended(struct source *source, uint32_t events)
 	deaths_add(&vm->deaths, &death);
 	vm_log(vm, death.asked ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	       "generation %llu ended%s: %s",
-	       (unsigned long long)vm->generation, death.asked ? "" : " unasked",
-	       death.detail);
+	       (unsigned long long)vm->generation,
+	       death.asked ? "" : " unasked", death.detail);
 	events_add(&vm->supervisor->events, vm, "died", death.detail);
 	vm_event(vm, VM_DIED);
 }
@@ -154,10 +153,10 @@ static int make_process(struct vm *vm, struct problem *problem)
 		return problem_set(problem, error,
 				   "cannot make the cgroup of %s: %s%s",
 				   vm->config.name, strerror(-error),
-				   error == -EOPNOTSUPP ?
-					   " (its limits need cgroup v2 with "
-					   "the memory and cpu controllers)" :
-					   "");
+				   error == -EOPNOTSUPP
+					   ? " (its limits need cgroup v2 with "
+					     "the memory and cpu controllers)"
+					   : "");
 	error = channel_pair(ends);
 	if (error)
 		return problem_set(problem, error,
@@ -209,8 +208,8 @@ static int introduce(struct vm *vm)
 	message.config.guest = config->guest;
 	memcpy(message.config.name, config->name, sizeof(config->name));
 	memcpy(message.config.mac, config->mac, sizeof(config->mac));
-	message.config.mtu = vm->tap_mtu > UINT16_MAX ? UINT16_MAX :
-							(uint16_t)vm->tap_mtu;
+	message.config.mtu = vm->tap_mtu > UINT16_MAX ? UINT16_MAX
+						      : (uint16_t)vm->tap_mtu;
 	message.config.ipv4 = config->ipv4;
 	message.config.ipv4_prefix = common->bridge_ipv4_prefix;
 	if (config->has_ipv6) {

@@ -36,8 +36,7 @@ static json_t *traffic_json(const uint64_t a[STATS], const uint64_t b[STATS])
 		else
 			tx_dropped += value;
 		if (value)
-			json_object_set_new(drops, stat_name(i),
-					    number(value));
+			json_object_set_new(drops, stat_name(i), number(value));
 	}
 	json_object_set_new(traffic, "rx_dropped", number(rx_dropped));
 	json_object_set_new(traffic, "tx_dropped", number(tx_dropped));
@@ -71,24 +70,24 @@ static void add_process(json_t *object, const struct vm *vm)
 	json_object_set_new(object, "pid",
 			    vm->pid_fd >= 0 ? json_integer(vm->pid) : null);
 	json_object_set_new(object, "uptime_s",
-			    vm->pid_fd >= 0 && vm->running_ns ?
-				    seconds_since(vm->running_ns) :
-				    null);
+			    vm->pid_fd >= 0 && vm->running_ns
+				    ? seconds_since(vm->running_ns)
+				    : null);
 	json_object_set_new(
 		object, "start_ms",
-		vm->running_ns ?
-			json_real((double)(vm->running_ns - vm->spawned_ns) /
-				  (double)NSEC_PER_MSEC) :
-			null);
+		vm->running_ns
+			? json_real((double)(vm->running_ns - vm->spawned_ns) /
+				    (double)NSEC_PER_MSEC)
+			: null);
 	json_object_set_new(object, "last_exit",
 			    last ? death_json(last) : null);
 	json_object_set_new(
 		object, "next_retry_s",
-		vm->state == VM_BACKOFF && vm->timer.due_ns > now ?
-			json_real((double)(vm->timer.due_ns - now) /
-				  (double)NSEC_PER_SEC) :
-		vm->state == VM_BACKOFF ? json_real(0) :
-					  null);
+		vm->state == VM_BACKOFF && vm->timer.due_ns > now
+			? json_real((double)(vm->timer.due_ns - now) /
+				    (double)NSEC_PER_SEC)
+		: vm->state == VM_BACKOFF ? json_real(0)
+					  : null);
 }
 
 json_t *vm_json(const struct vm *vm)
@@ -98,8 +97,8 @@ json_t *vm_json(const struct vm *vm)
 	char mac[18], ipv4[INET_ADDRSTRLEN];
 
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x",
-		 config->mac[0], config->mac[1], config->mac[2],
-		 config->mac[3], config->mac[4], config->mac[5]);
+		 config->mac[0], config->mac[1], config->mac[2], config->mac[3],
+		 config->mac[4], config->mac[5]);
 	inet_ntop(AF_INET, &config->ipv4, ipv4, sizeof(ipv4));
 	json_object_set_new(object, "name", json_string(config->name));
 	json_object_set_new(object, "guest",

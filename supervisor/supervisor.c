@@ -180,9 +180,10 @@ static void open_multicast(struct timer *timer)
 	ifindexes = calloc(supervisor->vm_count + 1, sizeof(*ifindexes));
 	for (size_t i = 0; ifindexes && i < supervisor->vm_count; i++)
 		ifindexes[i] = supervisor->vms[i]->tap_ifindex;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees it */
 	error = ifindexes ? net_multicast_open(&supervisor->net, ifindexes,
-					       supervisor->vm_count) :
-			    -ENOMEM;
+					       supervisor->vm_count)
+			  : -ENOMEM;
 	if (error)
 		log_warn("cannot open multicast between VMs: %s (IPv6 between "
 			 "them may not work)",
@@ -345,9 +346,9 @@ static int start_rundir(struct supervisor *supervisor, const char *path)
 {
 	struct problem problem;
 
-	return report(rundir_init(&supervisor->rundir, path, find_group(),
-				  &problem),
-		      &problem);
+	return report(
+		rundir_init(&supervisor->rundir, path, find_group(), &problem),
+		&problem);
 }
 
 /* Every VM costs descriptors: refused here rather than at the 200th. */
@@ -405,6 +406,7 @@ static int start_net(struct supervisor *supervisor)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->vm_count; i++)
 		memcpy(taps[i].name, config->vms[i].tap, sizeof(taps[i].name));
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
 	error = net_prepare(&supervisor->net, &bridge, taps, config->vm_count,
 			    &problem);
 	if (!error)
@@ -429,8 +431,7 @@ static int start_cage(struct supervisor *supervisor)
 	supervisor->filter_fd[GUEST_BUILTIN] = filter_export(FILTER_BUILTIN);
 	if (supervisor->filter_fd[GUEST_BUILTIN] < 0)
 		return supervisor->filter_fd[GUEST_BUILTIN];
-	supervisor->proc_fd = open("/proc",
-				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	supervisor->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (supervisor->proc_fd < 0) {
 		log_error("cannot open /proc: %s (mount it)", strerror(errno));
 		return -errno;
@@ -469,8 +470,9 @@ static int start_control(struct supervisor *supervisor, int *starter_fd)
 	if (*starter_fd < 0)
 		return 0;
 	fd = fcntl(*starter_fd, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0 || loop_add(&supervisor->loop, &supervisor->starter_source,
-			       fd, EPOLLRDHUP, starter_gone, supervisor) < 0 ||
+	if (fd < 0 ||
+	    loop_add(&supervisor->loop, &supervisor->starter_source, fd,
+		     EPOLLRDHUP, starter_gone, supervisor) < 0 ||
 	    control_adopt(supervisor->control, *starter_fd, 0, getppid()) < 0) {
 		log_error("cannot serve the command that starts this");
 		return -EIO;

@@ -23,12 +23,12 @@
 
 /* Messages of one VM served before others get their turn. */
 #define MESSAGE_BUDGET 32
-#define PINGS_PER_VM 64
+#define PINGS_PER_VM   64
 /* Log lines: so many a second, and at once. Over that they are dropped and
  * counted; far over that the process is not logging but flooding. */
-#define LOG_RATE 10
-#define LOG_BURST 50
-#define FLOOD_RATE 100
+#define LOG_RATE    10
+#define LOG_BURST   50
+#define FLOOD_RATE  100
 #define FLOOD_BURST 1000
 /* Heartbeats fall on this grid, so that VMs share the supervisor's wake-ups. */
 #define HEARTBEAT_GRID_NS (50 * NSEC_PER_MSEC)
@@ -209,7 +209,7 @@ static void on_log(struct vm *vm, const union msg *message, int *fd)
 }
 
 #define IN(state) (1U << VM_##state)
-#define ALIVE (IN(RUNNING) | IN(PAUSED) | IN(STOPPING))
+#define ALIVE     (IN(RUNNING) | IN(PAUSED) | IN(STOPPING))
 
 static const struct {
 	unsigned int states; /* of the VM, in which it may come */
@@ -252,8 +252,8 @@ static bool serve(struct vm *vm)
 	if (handlers[type].states & 1U << vm->state)
 		handlers[type].handle(vm, &message, &fd);
 	else
-		vm_doom(vm, DEATH_PROTOCOL, "%s while %s",
-			msg_specs[type].name, vm_state_name(vm->state));
+		vm_doom(vm, DEATH_PROTOCOL, "%s while %s", msg_specs[type].name,
+			vm_state_name(vm->state));
 	fd_close(&fd);
 	return vm->doom.reason == DEATH_NONE && vm->channel.fd >= 0;
 }

@@ -49,10 +49,9 @@ int uids_take(struct uids *uids, uid_t *uid, struct problem *problem)
 			return 0;
 		}
 		if (errno != EAGAIN && errno != EACCES)
-			return problem_set(problem, -errno,
-					   "cannot lock uid %u in %s: %s",
-					   uids->next, UIDS_LOCK_FILE,
-					   strerror(errno));
+			return problem_set(
+				problem, -errno, "cannot lock uid %u in %s: %s",
+				uids->next, UIDS_LOCK_FILE, strerror(errno));
 		/* another instance's: go past the range that it holds */
 		if (fcntl(uids->lock_fd, F_OFD_GETLK, &lock) < 0 ||
 		    lock.l_type == F_UNLCK || lock.l_len <= 0)

@@ -125,7 +125,7 @@ static const char *take_keys(struct varlink_call *call)
 
 	if (!json_is_object(call->message))
 		return "is no JSON object";
-	json_object_foreach (call->message, name, value) {
+	json_object_foreach(call->message, name, value) {
 		const struct call_key *key = find_key(name);
 
 		if (!key)

@@ -32,21 +32,20 @@ static bool is(const char *status, const char *key, const char *want)
 	       strncmp(value, want, strlen(want)) == 0;
 }
 
-/* Reads /proc/PROCESS/status. 0 or -errno. */
-static int read_status(int proc_fd, const char *process, char status[4096])
+/* Reads /proc/PROCESS/status; false: there is none. */
+static bool read_status(int proc_fd, const char *process, char status[4096])
 {
 	char path[32];
 	cleanup_fd int fd = -1;
 	ssize_t bytes;
 
-	status[0] = '\0';
 	snprintf(path, sizeof(path), "%s/status", process);
 	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
 	bytes = fd < 0 ? -1 : read(fd, status, 4095);
-	if (bytes < 0)
-		return -errno;
+	if (bytes <= 0)
+		return false;
 	status[bytes] = '\0';
-	return bytes ? 0 : -EIO;
+	return true;
 }
 
 /* VM processes inherit the supervisor's filters: one more is stage 2's. */
@@ -56,7 +55,7 @@ static bool own_filter(int proc_fd, const char *status)
 	char own[4096];
 	const char *mine, *its = field(status, key);
 
-	if (read_status(proc_fd, "self", own) < 0)
+	if (!read_status(proc_fd, "self", own))
 		return false;
 	mine = field(own, key);
 	return mine && its && strtoul(its, NULL, 10) > strtoul(mine, NULL, 10);
@@ -84,7 +83,7 @@ int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
 	};
 
 	snprintf(process, sizeof(process), "%d", vm->pid);
-	if (read_status(proc_fd, process, status) < 0)
+	if (!read_status(proc_fd, process, status))
 		return problem_set(problem, -EPERM,
 				   "cannot read /proc/%s/status", process);
 	state = field(status, "State");

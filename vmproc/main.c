@@ -13,13 +13,13 @@ static void log_to_supervisor(void *ctx, enum log_level level, const char *line)
 	union msg message = { 0 };
 	int length;
 
-	length = vm->log_lost ?
-			 snprintf(message.log.text, MSG_LOG_TEXT,
-				  "(%u lines lost) %s", vm->log_lost, line) :
-			 snprintf(message.log.text, MSG_LOG_TEXT, "%s", line);
+	length = vm->log_lost
+			 ? snprintf(message.log.text, MSG_LOG_TEXT,
+				    "(%u lines lost) %s", vm->log_lost, line)
+			 : snprintf(message.log.text, MSG_LOG_TEXT, "%s", line);
 	message.log.level = level;
-	message.log.length = length < MSG_LOG_TEXT ? (uint32_t)length :
-						     MSG_LOG_TEXT - 1;
+	message.log.length = length < MSG_LOG_TEXT ? (uint32_t)length
+						   : MSG_LOG_TEXT - 1;
 	if (channel_send(&vm->channel, MSG_LOG, &message, -1) < 0)
 		vm->log_lost++;
 	else

@@ -185,7 +185,8 @@ static void handle(struct vmproc *vm, const union msg *message, int *fd)
 {
 	unsigned int type = message->header.type;
 
-	if (!handlers[type].handle || !(handlers[type].states & 1U << vm->state))
+	if (!handlers[type].handle ||
+	    !(handlers[type].states & 1U << vm->state))
 		vmproc_end(VMPROC_EXIT_PROTOCOL, "%s in state %d",
 			   msg_specs[type].name, vm->state);
 	handlers[type].handle(vm, message, fd);
@@ -200,8 +201,8 @@ void messages_ready(struct source *source, uint32_t events)
 		struct channel_fault fault = { 0 };
 		union msg message;
 		int fd;
-		int result = channel_receive(&vm->channel, &message, &fd,
-					     &fault);
+		int result =
+			channel_receive(&vm->channel, &message, &fd, &fault);
 
 		if (result == -EAGAIN)
 			return;
@@ -209,9 +210,9 @@ void messages_ready(struct source *source, uint32_t events)
 			vmproc_end(VMPROC_EXIT_ORPHAN, "supervisor gone");
 		if (result < 0)
 			vmproc_end(VMPROC_EXIT_PROTOCOL, "channel: %s",
-				   result == -EPROTO ?
-					   fault.text :
-					   strerrorname_np(-result));
+				   result == -EPROTO
+					   ? fault.text
+					   : strerrorname_np(-result));
 		handle(vm, &message, &fd);
 		fd_close(&fd);
 	}

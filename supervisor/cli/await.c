@@ -79,7 +79,7 @@ void await_baseline(struct await *await, const json_t *status)
 	json_t *object;
 	size_t i;
 
-	json_array_foreach (json_object_get(status, "vms"), i, object) {
+	json_array_foreach(json_object_get(status, "vms"), i, object) {
 		vm = find(await, field_text(object, "name"));
 		if (!vm)
 			continue;
@@ -159,7 +159,7 @@ void await_status(struct await *await, const json_t *status)
 	bool down;
 	size_t i;
 
-	json_array_foreach (json_object_get(status, "vms"), i, object) {
+	json_array_foreach(json_object_get(status, "vms"), i, object) {
 		vm = find(await, field_text(object, "name"));
 		if (!vm)
 			continue;
@@ -198,7 +198,7 @@ static bool take_events(struct await *await, const json_t *parameters)
 	json_t *event;
 	size_t i;
 
-	json_array_foreach (json_object_get(parameters, "events"), i, event) {
+	json_array_foreach(json_object_get(parameters, "events"), i, event) {
 		await_event(await, event);
 		lost |= field_int(event, "lost") > 0;
 	}

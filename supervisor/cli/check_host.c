@@ -153,7 +153,9 @@ bool check_descriptors(struct finding *finding)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return check_missing(finding, "%s", strerror(errno));
 	hard = limit.rlim_max;
-	vms = hard < SUPERVISOR_FDS ? 0 : (hard - SUPERVISOR_FDS) / SUPERVISOR_FDS_PER_VM;
+	vms = hard < SUPERVISOR_FDS
+		      ? 0
+		      : (hard - SUPERVISOR_FDS) / SUPERVISOR_FDS_PER_VM;
 	if (vms >= CONFIG_MAX_VMS)
 		return check_found(finding, "%lu, enough for %d VMs", hard,
 				   CONFIG_MAX_VMS);

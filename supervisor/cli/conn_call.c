@@ -21,7 +21,8 @@ static int say_wrong_state(const char *method, const json_t *parameters)
 	const char *remedy = field_text(parameters, "remedy");
 
 	(void)method;
-	return cli_error("%s is in state %s%s%s%s", field_text(parameters, "name"),
+	return cli_error("%s is in state %s%s%s%s",
+			 field_text(parameters, "name"),
 			 field_text(parameters, "state"), *remedy ? " (" : "",
 			 remedy, *remedy ? ")" : "");
 }

@@ -22,7 +22,7 @@ static void take(void *ctx, const json_t *parameters)
 	json_t *event;
 	size_t i;
 
-	json_array_foreach (json_object_get(parameters, "events"), i, event)
+	json_array_foreach(json_object_get(parameters, "events"), i, event)
 		stream_event(event, *json);
 }
 

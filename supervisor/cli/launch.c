@@ -203,9 +203,8 @@ static int say_running(const struct launch *launch)
 
 	inet_ntop(AF_INET, &config->bridge_ipv4, address, sizeof(address));
 	printf("%zu VM%s running on %s (%s/%u), supervisor %d\n",
-	       launch->started, launch->started == 1 ? "" : "s",
-	       config->bridge, address, config->bridge_ipv4_prefix,
-	       launch->pid);
+	       launch->started, launch->started == 1 ? "" : "s", config->bridge,
+	       address, config->bridge_ipv4_prefix, launch->pid);
 	if (isatty(STDOUT_FILENO))
 		printf("'vmsup status' shows them, 'vmsup stop' ends all\n");
 	return cli_flush();

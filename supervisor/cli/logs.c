@@ -29,7 +29,7 @@ static void take(void *ctx, const json_t *parameters)
 		cli_error("%" JSON_INTEGER_FORMAT " older lines were dropped "
 			  "(too many, or too fast)",
 			  dropped);
-	json_array_foreach (json_object_get(parameters, "lines"), i, line)
+	json_array_foreach(json_object_get(parameters, "lines"), i, line)
 		stream_log_line(line);
 }
 

@@ -128,7 +128,7 @@ static const json_t *find_vm(const json_t *status, const char *name)
 	json_t *vm;
 	size_t i;
 
-	json_array_foreach (json_object_get(status, "vms"), i, vm)
+	json_array_foreach(json_object_get(status, "vms"), i, vm)
 		if (strcmp(field_text(vm, "name"), name) == 0)
 			return vm;
 	return NULL;

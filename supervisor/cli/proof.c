@@ -62,7 +62,7 @@ int proof_print(const struct proof *proof)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach (proof->checks, i, row) {
+	json_array_foreach(proof->checks, i, row) {
 		const char *cells[] = {
 			field_text(row, "check"),
 			field_text(row, "wanted"),

@@ -91,7 +91,7 @@ static void read_manifest(struct manifest *manifest, const json_t *cage)
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach (json_object_get(cage, "descriptors"), i, entry)
+	json_array_foreach(json_object_get(cage, "descriptors"), i, entry)
 		if (manifest->count < ENTRIES_MAX)
 			manifest->entries[manifest->count++] = entry;
 }

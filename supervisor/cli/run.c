@@ -123,7 +123,7 @@ static void take_events(struct attached *vm, const json_t *parameters)
 	json_t *event;
 	size_t i;
 
-	json_array_foreach (json_object_get(parameters, "events"), i, event) {
+	json_array_foreach(json_object_get(parameters, "events"), i, event) {
 		if (strcmp(field_text(event, "vm"), vm->names[0]) != 0)
 			continue;
 		stream_event(event, false);
@@ -138,7 +138,7 @@ static void take_lines(const json_t *parameters)
 	json_t *line;
 	size_t i;
 
-	json_array_foreach (json_object_get(parameters, "lines"), i, line)
+	json_array_foreach(json_object_get(parameters, "lines"), i, line)
 		stream_log_line(line);
 }
 

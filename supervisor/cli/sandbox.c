@@ -104,7 +104,7 @@ static void print_syscalls(const json_t *cage)
 	json_t *name;
 
 	printf("\n%zu system calls are allowed:\n", json_array_size(names));
-	json_array_foreach (names, i, name) {
+	json_array_foreach(names, i, name) {
 		const char *text = json_string_value(name);
 
 		text = text ? text : "?";

@@ -66,7 +66,7 @@ static bool any_retry(const json_t *vms)
 	size_t i;
 	json_t *vm;
 
-	json_array_foreach (vms, i, vm)
+	json_array_foreach(vms, i, vm)
 		if (!field_absent(vm, "next_retry_s"))
 			return true;
 	return false;
@@ -111,7 +111,7 @@ static struct libscols_table *make_table(const struct view *view,
 	for (i = 0; good && i < columns.count; i++)
 		good = table_column(table, columns_name(&columns, i),
 				    columns_flags(&columns, i));
-	json_array_foreach (vms, i, vm) {
+	json_array_foreach(vms, i, vm) {
 		if (!good || (max_rows && i == max_rows))
 			break;
 		good = add_vm(table, &columns, vm);
@@ -154,7 +154,7 @@ static void print_title(const json_t *status)
 	size_t i, running = 0;
 	json_t *vm;
 
-	json_array_foreach (vms, i, vm)
+	json_array_foreach(vms, i, vm)
 		running += strcmp(field_text(vm, "state"), "running") == 0;
 	printf("vmsup %s, process %" JSON_INTEGER_FORMAT ", up %s: %zu VMs, "
 	       "%zu running\033[K\n\033[K\n",

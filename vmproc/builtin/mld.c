@@ -89,8 +89,7 @@ enum counter mld_receive_query(struct builtin *guest, struct packet *packet)
 		return RX_DONE;
 	/* Whichever group it asks for: telling of all our few is no harm. Of
 	 * several queries, the first answer due is the answer to all. */
-	delay_ns = guest_random(guest) %
-		   (ntohs(mld->delay_ms) * NS_PER_MS + 1);
+	delay_ns = guest_random(guest) % (ntohs(mld->delay_ms) * NS_PER_MS + 1);
 	due_ns = guest_after(packet->now_ns, delay_ns);
 	if (guest->mld_report_ns == 0 || due_ns < guest->mld_report_ns)
 		guest->mld_report_ns = due_ns;

@@ -53,10 +53,10 @@ static void every_type_arrives_as_it_was_sent(void **state)
 	(void)state;
 	for (int type = MSG_NONE + 1; type < MSG_TYPES; type++) {
 		const struct msg_spec *spec = &msg_specs[type];
-		const struct channel *from = spec->to_vmproc ? &supervisor :
-							       &vmproc;
-		const struct channel *to = spec->to_vmproc ? &vmproc :
-							     &supervisor;
+		const struct channel *from = spec->to_vmproc ? &supervisor
+							     : &vmproc;
+		const struct channel *to = spec->to_vmproc ? &vmproc
+							   : &supervisor;
 		int sent_fd = spec->fds ? open("/dev/null", O_RDONLY) : -1;
 		struct channel_fault fault = { 0 };
 		union msg out, in;
@@ -93,13 +93,11 @@ static void send_raw(int to, const void *bytes, size_t length, int count)
 	if (count) {
 		control.header.cmsg_level = SOL_SOCKET;
 		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len =
-			CMSG_LEN((size_t)count * sizeof(int));
+		control.header.cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
 		memcpy(CMSG_DATA(&control.header), fds,
 		       (size_t)count * sizeof(int));
 		packet.msg_control = &control;
-		packet.msg_controllen =
-			CMSG_SPACE((size_t)count * sizeof(int));
+		packet.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
 	}
 	assert_int_equal(sendmsg(to, &packet, 0), length);
 }
@@ -117,22 +115,30 @@ static void what_is_not_in_the_table_is_refused(void **state)
 		int fds;
 	} bad[] = {
 		{ "type 0", { .header = { MSG_NONE, 0, 16, 7 } }, 0, 0 },
-		{ "type past the end", { .header = { MSG_TYPES, 0, 16, 7 } },
-		  0, 0 },
+		{ "type past the end",
+		  { .header = { MSG_TYPES, 0, 16, 7 } },
+		  0,
+		  0 },
 		{ "type 65535", { .header = { 65535, 0, 16, 7 } }, 0, 0 },
-		{ "wrong direction", { .header = { MSG_START, 0, 16, 7 } }, 0,
+		{ "wrong direction",
+		  { .header = { MSG_START, 0, 16, 7 } },
+		  0,
 		  0 },
 		{ "one byte short", log, sizeof(struct msg_log) - 1, 0 },
 		{ "one byte long", log, sizeof(struct msg_log) + 1, 0 },
 		{ "header lies about size",
-		  { .header = { MSG_LOG, 0, 17, 7 } }, sizeof(struct msg_log),
+		  { .header = { MSG_LOG, 0, 17, 7 } },
+		  sizeof(struct msg_log),
 		  0 },
-		{ "reserved bits", { .header = { MSG_READY, 1, 16, 7 } }, 0,
-		  1 },
+		{ "reserved bits", { .header = { MSG_READY, 1, 16, 7 } }, 0, 1 },
 		{ "half a header", log, 8, 0 },
-		{ "older generation", { .header = { MSG_READY, 0, 16, 6 } }, 0,
+		{ "older generation",
+		  { .header = { MSG_READY, 0, 16, 6 } },
+		  0,
 		  1 },
-		{ "newer generation", { .header = { MSG_READY, 0, 16, 8 } }, 0,
+		{ "newer generation",
+		  { .header = { MSG_READY, 0, 16, 8 } },
+		  0,
 		  1 },
 		{ "no descriptor", ready, 0, 0 },
 		{ "two descriptors", ready, 0, 2 },
@@ -147,8 +153,8 @@ static void what_is_not_in_the_table_is_refused(void **state)
 		int before = open_fds(), fd;
 
 		send_raw(vmproc.fd, &bad[i].message,
-			 bad[i].length ? bad[i].length :
-					 bad[i].message.header.size,
+			 bad[i].length ? bad[i].length
+				       : bad[i].message.header.size,
 			 bad[i].fds);
 		if (channel_receive(&supervisor, &in, &fd, &fault) != -EPROTO)
 			fail_msg("accepted: %s", bad[i].why);

@@ -68,7 +68,7 @@ static inline json_t *find(json_t *array, const char *key, const char *text)
 	json_t *element;
 	size_t i;
 
-	json_array_foreach (array, i, element) {
+	json_array_foreach(array, i, element) {
 		const char *value =
 			key ? json_string_value(json_object_get(element, key))
 			    : NULL;

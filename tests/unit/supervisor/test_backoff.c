@@ -62,8 +62,8 @@ static void quick_deaths_double_the_delay_within_jitter(void **state)
 static void the_jitter_reaches_both_ends(void **state)
 {
 	(void)state;
-	assert_int_equal(backoff_death(&backoff, &policy, SECOND, 0, 0).delay_ms,
-			 80);
+	assert_int_equal(
+		backoff_death(&backoff, &policy, SECOND, 0, 0).delay_ms, 80);
 	backoff_reset(&backoff);
 	assert_int_equal(
 		backoff_death(&backoff, &policy, SECOND, 0, 40).delay_ms, 120);

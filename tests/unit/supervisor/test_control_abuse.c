@@ -509,6 +509,33 @@ static void some_places_are_for_root(void **state)
 	wait_for_clients(0);
 }
 
+/* Idle as it is, a connection of root's is no room for members: each that took
+ * its place would be one more of theirs, until they had all. */
+static void members_never_take_roots_places(void **state)
+{
+	unsigned int members = CONTROL_MAX_CLIENTS - CONTROL_ROOT_RESERVE;
+	struct peer root = peer_adopted(0);
+	int ends[2];
+
+	(void)state;
+	expect_served(&root, 1);
+	for (unsigned int i = 0; i < members - 1; i++) {
+		crowd[i] = peer_adopted(1000);
+		peer_call(&crowd[i], "io.vmsup.Stream", ",\"more\":true");
+	}
+	wait_for_kept(members - 1);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(control_adopt(test.control, ends[0], 1000, 1), -EBUSY);
+	fd_close(&ends[0]);
+	fd_close(&ends[1]);
+	expect_served(&root, 2);
+	peer_close(&root);
+	for (unsigned int i = 0; i < members - 1; i++)
+		peer_close(&crowd[i]);
+	wait_for_clients(0);
+}
+
 /* As many as the limits of this process allow at the same time, 10,000 in all;
  * somebody else wants to be served all the while. */
 static void ten_thousand(const char *bytes, size_t length)
@@ -694,6 +721,7 @@ int main(void)
 		TEST(the_busy_are_not_disturbed),
 		TEST(half_messages_make_room_soon),
 		TEST(some_places_are_for_root),
+		TEST(members_never_take_roots_places),
 		TEST(ten_thousand_silent_connections),
 		TEST(ten_thousand_half_messages),
 		TEST(ten_thousand_garbage_messages),

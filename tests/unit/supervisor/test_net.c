@@ -128,9 +128,9 @@ static void multicast_is_opened_once_all_are_there(void **state)
 	assert_int_equal(net_multicast_query(&host.net), 0);
 	links = output("ip -j -d link show dev vmsup0");
 	info = json_object_get(find(links, NULL, NULL), "linkinfo");
-	assert_int_equal(number_at(json_object_get(info, "info_data"),
-				   "mcast_querier"),
-			 1);
+	assert_int_equal(
+		number_at(json_object_get(info, "info_data"), "mcast_querier"),
+		1);
 	json_decref(links);
 	assert_int_equal(net_multicast_open(&host.net, host.indices, 2), 0);
 	assert_true(floods_multicast("vmtap0"));

@@ -1,0 +1,302 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Running out of descriptors, processes, memory and disk: a clear error for that
+# request, running VMs go on, and all is well once there is enough again.
+
+load ../lib
+
+setup() {
+	lab_up
+	lab_check
+	need prlimit
+	lab_vmproc vmproc
+}
+
+teardown() {
+	[[ -z $LAB_OBSTACLE ]] || return 0
+	leave_group
+	# a test that failed may have left it
+	! mountpoint -q "$LAB/disk" || umount -l "$LAB/disk"
+	lab_down
+}
+
+# Starts two VMs that may die often.
+start_two() {
+	echo 'defaults = { restart = { crash_deaths = 100; delay_max = 0.2; };
+		};' >"$LAB/conf"
+	vmsup start --vms 2 -c "$LAB/conf"
+	SUPERVISOR=$(supervisor_pid)
+}
+
+# Those that ran still run, whatever can't be had now.
+vms_go_on() {
+	for i; do
+		inside ping -q -c 1 -W 1 "10.77.0.$i"
+	done
+}
+
+steady() {
+	vm_is "$1" '.state == "running" and .uptime_s >= 1'
+}
+
+one_line() {
+	[[ ${#lines[@]} == 1 && $output == "vmsup: "* ]] || {
+		echo "not one line of vmsup's: $output"
+		return 1
+	}
+}
+
+# ---- descriptors
+
+# leave_fds COUNT: so many descriptors may the supervisor still open.
+leave_fds() {
+	local left=$1 limit=0
+	while :; do
+		[[ -e /proc/$SUPERVISOR/fd/$limit ]] || ((left-- > 0)) || break
+		((++limit))
+	done
+	prlimit --pid "$SUPERVISOR" --nofile="$limit:"
+}
+
+enough_fds() {
+	prlimit --pid "$SUPERVISOR" --nofile=1024:
+}
+
+@test "without a descriptor newcomers are told so, and VMs go on" {
+	start_two
+	leave_fds 0
+	for command in status 'run more' 'stop vm0'; do
+		# shellcheck disable=SC2086 # several words
+		fails_with 1 vmsup $command
+		one_line
+		[[ $output == *"no file descriptor left"*"LimitNOFILE"* ]]
+	done
+	vms_go_on 2 3
+	enough_fds
+	all_are '.generation == 1 and .state == "running"'
+	vmsup run more
+	vms_go_on 2 3 4
+}
+
+@test "without descriptors for a TAP, run fails with a reason; later it works" {
+	start_two
+	before=$(fds_of "$SUPERVISOR")
+	for left in 2 3; do
+		leave_fds $left
+		fails_with 1 vmsup run more
+		one_line
+		[[ $output == *"Too many open files"* ]]
+	done
+	enough_fds
+	vms_go_on 2 3
+	wait_until 5 has_fds "$before"
+	# nothing is left of the attempts: the same name, the next address
+	fails_with 4 vmsup status more
+	vmsup run more
+	vm_has more .ipv4 10.77.0.4
+	vms_go_on 4
+}
+
+has_fds() {
+	[[ $(fds_of "$SUPERVISOR") == "$1" ]]
+}
+
+@test "a VM killed without a descriptor to spare comes back, then or later" {
+	start_two
+	wait_until 5 steady vm1
+	pid=$(vm_get vm1 .pid)
+	before=$(fds_of "$SUPERVISOR")
+	leave_fds 0
+	kill -9 "$pid"
+	wait_until 5 gone "$pid"
+	vms_go_on 2
+	enough_fds
+	wait_until 5 vm_is vm1 '.state == "running" and .generation > 1'
+	vms_go_on 3
+	wait_until 5 has_fds "$before"
+	vm_has vm0 .generation 1
+}
+
+gone() {
+	[[ ! -d /proc/$1 ]]
+}
+
+@test "a hard limit too low for that many VMs is refused at the start" {
+	run inside bash -c "ulimit -Hn 300; exec '$LAB/bin/vmsup' start --vms 100"
+	[ "$status" = 1 ]
+	one_line
+	[[ $output == *"100 VMs need"*"descriptors, the limit is 300"* ]]
+	[[ $output == *"ulimit -Hn"*"LimitNOFILE"* ]]
+	nothing_left
+}
+
+# ---- processes
+
+# Puts the supervisor, and what it will fork, into a pids cgroup of its own.
+# v1: any of that hierarchy; v2: the group that its VMs are in already.
+join_group() {
+	local mount
+	mount=$(awk '$3 == "cgroup" && $4 ~ /(^|,)pids(,|$)/ { print $2; exit }' \
+		/proc/mounts)
+	if [[ -n $mount ]] && mkdir "$mount/$LAB_NETNS" 2>/dev/null; then
+		PIDS_GROUP=$mount/$LAB_NETNS
+		PIDS_MADE=1
+		echo "$SUPERVISOR" >"$PIDS_GROUP/cgroup.procs"
+		return
+	fi
+	PIDS_GROUP=$(lab_cgroups)
+	[[ -n $PIDS_GROUP && -w $PIDS_GROUP/pids.max ]] ||
+		cannot "no writable cgroup with the pids controller"
+}
+
+# A made group is empty once lab_down has stopped what was in it; before that,
+# its processes go back to where they came from.
+leave_group() {
+	local pid
+	[[ -n ${PIDS_MADE:-} ]] || return 0
+	while read -r pid; do
+		echo "$pid" >"${PIDS_GROUP%/*}/cgroup.procs"
+	done <"$PIDS_GROUP/cgroup.procs"
+	rmdir "$PIDS_GROUP"
+}
+
+@test "a VM that no process can be made for waits, and comes back" {
+	start_two
+	wait_until 5 steady vm1
+	join_group
+	echo 0 >"$PIDS_GROUP/pids.max"
+	kill -9 "$(vm_get vm1 .pid)"
+	wait_until 5 vm_is vm1 '.state == "backoff" and
+		(.last_exit.detail | startswith("cannot make a process for vm1"))'
+	vm_is vm1 '.next_retry_s >= 0 and .pid == null'
+	vmsup status | grep -q backoff
+	vmsup logs vm1 --previous | grep -q 'too many processes'
+	vms_go_on 2
+	vm_has vm0 .generation 1
+	echo max >"$PIDS_GROUP/pids.max"
+	wait_until 5 vm_has vm1 .state running
+	vms_go_on 3
+}
+
+@test "a start that no process can be made for ends in failed, with the reason" {
+	vmsup start --vms 1
+	SUPERVISOR=$(supervisor_pid)
+	join_group
+	echo 0 >"$PIDS_GROUP/pids.max"
+	run vmsup run more
+	[ "$status" = 1 ]
+	[[ $output == *more*"5 deaths"*"cannot make a process"* ]]
+	vm_has more .state failed
+	vms_go_on 2
+	echo max >"$PIDS_GROUP/pids.max"
+	vmsup reset more
+	wait_until 5 vm_has more .state running
+	vms_go_on 2 3
+}
+
+# ---- memory
+
+# Clients that make the supervisor hold their messages, as many as it can.
+hold_memory() {
+	python3 - "$VMSUP_RUN_DIR/control.sock" <<-'EOF'
+		import socket, sys
+		clients = []
+		cut = 0
+		for _ in range(100):
+		    client = socket.socket(socket.AF_UNIX)
+		    client.connect(sys.argv[1])
+		    client.settimeout(1)
+		    try:
+		        client.sendall(b'{"method":"' + b"x" * 65000)
+		        client.sendall(b"x")
+		    except OSError:
+		        pass
+		    clients.append(client)
+		for client in clients:
+		    client.settimeout(0.01)
+		    try:
+		        client.recv(1)
+		        cut += 1
+		    except TimeoutError:
+		        pass
+		    except OSError:
+		        cut += 1
+		print(cut)
+	EOF
+}
+
+@test "without memory requests fail, the supervisor and its VMs go on" {
+	need python3
+	start_two
+	wait_until 5 steady vm1
+	size=$(sed -n 's/^VmSize:[^0-9]*\([0-9]*\).*/\1/p' \
+		"/proc/$SUPERVISOR/status")
+	prlimit --pid "$SUPERVISOR" --as="$((size * 1024)):"
+	cut=$(hold_memory)
+	echo "cut off: $cut of 100"
+	[ "$cut" -gt 0 ]
+	grep -q 'no memory is left' "$VMSUP_RUN_DIR/supervisor.log"
+	vms_go_on 2 3
+	prlimit --pid "$SUPERVISOR" --as=unlimited:
+	[ "$(supervisor_pid)" = "$SUPERVISOR" ]
+	all_are '.generation == 1 and .state == "running"'
+	vmsup run more
+	vms_go_on 4
+}
+
+# ---- disk
+
+# A run directory on a disk of its own, of that size.
+small_disk() {
+	mkdir "$LAB/disk"
+	mount -t tmpfs -o "size=$1,mode=755" tmpfs "$LAB/disk"
+	VMSUP_RUN_DIR=$LAB/disk/run
+}
+
+@test "a full disk costs lines of the log, which are counted, and nothing else" {
+	small_disk 64k
+	start_two
+	wait_until 5 steady vm1
+	log=$VMSUP_RUN_DIR/supervisor.log
+	cat /dev/zero >"$LAB/disk/fill" 2>/dev/null || true
+	# until no more fits into what the log has of the disk, and some more
+	size=0
+	while [[ $(stat -c %s "$log") != "$size" ]]; do
+		size=$(stat -c %s "$log")
+		for _ in 1 2 3; do
+			vmsup restart vm1
+		done
+	done
+	kill -9 "$(vm_get vm1 .pid)"
+	wait_until 5 vm_has vm1 .last_exit.detail SIGKILL
+	wait_until 5 vm_has vm1 .state running
+	# VMs keep their own last lines, in memory
+	vmsup logs vm1 --previous | grep -q 'ended unasked: SIGKILL'
+	vms_go_on 2 3
+	vm_has vm0 .generation 1
+	! grep -q SIGKILL "$log"
+	rm "$LAB/disk/fill"
+	vmsup restart vm1
+	grep -Eq '^[^ ]+Z [a-z]+: \([0-9]+ lines lost\) vm1: ' "$log"
+	tail -n 1 "$log" | grep -q 'runs: pid'
+	vmsup stop
+	umount "$LAB/disk"
+	rmdir "$LAB/disk"
+	nothing_left
+}
+
+@test "a disk that is full already: the start fails in one line, nothing left" {
+	small_disk 64k
+	cat /dev/zero >"$LAB/disk/fill" 2>/dev/null || true
+	vmsup start --vms 1 # it needs none
+	vmsup stop
+	umount "$LAB/disk"
+	rmdir "$LAB/disk"
+	small_disk 64k,nr_inodes=2
+	fails_with 1 vmsup start --vms 1
+	one_line
+	[[ $output == *"$VMSUP_RUN_DIR"*"No space left on device"* ]]
+	[ -z "$(ls "$LAB/disk")" ]
+	nothing_left
+	umount "$LAB/disk"
+}
