@@ -293,6 +293,8 @@ static void listener_ready(struct source *source, uint32_t events)
 	struct control *control = source->ctx;
 
 	(void)events;
+	/* it is lost if the limit is lowered while it is in use */
+	reserve_descriptor(control);
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd = accept_one(control);
 

@@ -72,6 +72,18 @@ void supervisor_vm_changed(struct supervisor *supervisor);
 /* Begins to take everything down; returns at once. */
 void supervisor_end(struct supervisor *supervisor, int exit_status);
 
+/* Gives what the configuration leaves open: names, addresses, MACs. 0 or
+ * -errno with problem set. */
+int supervisor_assign(struct supervisor *supervisor, struct problem *problem);
+
+/* What the loop calls; ctx is the supervisor. Makes the next few configured
+ * VMs; looks at all after changes; opens multicast between them. */
+timer_fn supervisor_populate, supervisor_review, supervisor_open_multicast;
+/* Signals; the hang-up of who started this; link news. */
+source_fn supervisor_on_signal, supervisor_on_starter_gone,
+	supervisor_on_monitor;
+net_news_fn supervisor_on_link_news;
+
 /* The methods of io.vmsup; their ctx is the supervisor. */
 extern const struct control_method methods[];
 extern const size_t method_count;

@@ -8,12 +8,14 @@ load ../lib
 setup() {
 	lab_up
 	lab_check
-	need prlimit
+	need prlimit python3 ss
 	lab_vmproc vmproc
+	HOLDER=''
 }
 
 teardown() {
 	[[ -z $LAB_OBSTACLE ]] || return 0
+	kill "$HOLDER" 2>/dev/null || true
 	leave_group
 	# a test that failed may have left it
 	! mountpoint -q "$LAB/disk" || umount -l "$LAB/disk"
@@ -26,6 +28,13 @@ start_two() {
 		};' >"$LAB/conf"
 	vmsup start --vms 2 -c "$LAB/conf"
 	SUPERVISOR=$(supervisor_pid)
+	# without the connection that asked
+	wait_until 5 settled_fds
+	BEFORE=$(fds_of "$SUPERVISOR")
+}
+
+settled_fds() {
+	[[ -z $(ss -xH state established src "$VMSUP_RUN_DIR/control.sock") ]]
 }
 
 # Those that ran still run, whatever can't be had now.
@@ -48,18 +57,39 @@ one_line() {
 
 # ---- descriptors
 
-# leave_fds COUNT: so many descriptors may the supervisor still open.
+# leave_fds COUNT: so many descriptors may the supervisor still open; others
+# hold the rest, by connections that are in use.
 leave_fds() {
-	local left=$1 limit=0
-	while :; do
-		[[ -e /proc/$SUPERVISOR/fd/$limit ]] || ((left-- > 0)) || break
-		((++limit))
-	done
+	local left=$1 limit fifo=$LAB/hold-$1
+	limit=$(($(used_fds | tail -n 1) + 5))
 	prlimit --pid "$SUPERVISOR" --nofile="$limit:"
+	rm -f "$fifo"
+	mkfifo "$fifo"
+	inside python3 "$ROOT/tests/system/rude.py" \
+		"$VMSUP_RUN_DIR/control.sock" subscribers \
+		$((limit - $(fds_of "$SUPERVISOR") - left)) \
+		<"$fifo" >"$LAB/held" 3>&- 4>&- &
+	HOLDER=$!
+	exec {HOLD}>"$fifo"
+	wait_until 5 grep -q held "$LAB/held"
+	wait_until 5 has_fds $((limit - left))
+}
+
+used_fds() {
+	find "/proc/$SUPERVISOR/fd" -mindepth 1 -printf '%f\n' | sort -n
 }
 
 enough_fds() {
 	prlimit --pid "$SUPERVISOR" --nofile=1024:
+}
+
+let_go() {
+	exec {HOLD}>&-
+	wait "$HOLDER"
+}
+
+has_fds() {
+	[[ $(fds_of "$SUPERVISOR") == "$1" ]]
 }
 
 @test "without a descriptor newcomers are told so, and VMs go on" {
@@ -72,24 +102,50 @@ enough_fds() {
 		[[ $output == *"no file descriptor left"*"LimitNOFILE"* ]]
 	done
 	vms_go_on 2 3
-	enough_fds
+	# as soon as somebody hangs up
+	let_go
+	wait_until 5 has_fds "$BEFORE"
 	all_are '.generation == 1 and .state == "running"'
+	leave_fds 0
+	fails_with 1 vmsup status
+	# or as the limit is raised
+	enough_fds
 	vmsup run more
 	vms_go_on 2 3 4
+	let_go
+}
+
+@test "a limit that is lowered far makes newcomers wait until it is raised" {
+	start_two
+	prlimit --pid "$SUPERVISOR" --nofile=5:
+	vmsup_background status >"$LAB/status"
+	vms_go_on 2 3
+	[ ! -s "$LAB/status" ]
+	enough_fds
+	wait "$BACKGROUND"
+	grep -q running "$LAB/status"
+	wait_until 5 has_fds "$BEFORE"
+	# and who comes when there are none later is told again
+	leave_fds 0
+	fails_with 1 vmsup status
+	[[ $output == *"no file descriptor left"* ]]
+	let_go
 }
 
 @test "without descriptors for a TAP, run fails with a reason; later it works" {
 	start_two
-	before=$(fds_of "$SUPERVISOR")
-	for left in 2 3; do
+	for left in 1 2 3; do
 		leave_fds $left
-		fails_with 1 vmsup run more
+		run vmsup run more
+		[ "$status" = 1 ]
 		one_line
-		[[ $output == *"Too many open files"* ]]
+		[[ $output == *"Too many open files"* ||
+			$output == *"no file descriptor left"* ]]
+		let_go
+		enough_fds
 	done
-	enough_fds
 	vms_go_on 2 3
-	wait_until 5 has_fds "$before"
+	wait_until 5 has_fds "$BEFORE"
 	# nothing is left of the attempts: the same name, the next address
 	fails_with 4 vmsup status more
 	vmsup run more
@@ -97,23 +153,19 @@ enough_fds() {
 	vms_go_on 4
 }
 
-has_fds() {
-	[[ $(fds_of "$SUPERVISOR") == "$1" ]]
-}
-
 @test "a VM killed without a descriptor to spare comes back, then or later" {
 	start_two
 	wait_until 5 steady vm1
 	pid=$(vm_get vm1 .pid)
-	before=$(fds_of "$SUPERVISOR")
 	leave_fds 0
 	kill -9 "$pid"
 	wait_until 5 gone "$pid"
 	vms_go_on 2
+	let_go
 	enough_fds
 	wait_until 5 vm_is vm1 '.state == "running" and .generation > 1'
 	vms_go_on 3
-	wait_until 5 has_fds "$before"
+	wait_until 5 has_fds "$BEFORE"
 	vm_has vm0 .generation 1
 }
 
@@ -122,7 +174,7 @@ gone() {
 }
 
 @test "a hard limit too low for that many VMs is refused at the start" {
-	run inside bash -c "ulimit -Hn 300; exec '$LAB/bin/vmsup' start --vms 100"
+	run inside bash -c "ulimit -n 300; exec '$LAB/bin/vmsup' start --vms 100"
 	[ "$status" = 1 ]
 	one_line
 	[[ $output == *"100 VMs need"*"descriptors, the limit is 300"* ]]
@@ -170,7 +222,7 @@ leave_group() {
 		(.last_exit.detail | startswith("cannot make a process for vm1"))'
 	vm_is vm1 '.next_retry_s >= 0 and .pid == null'
 	vmsup status | grep -q backoff
-	vmsup logs vm1 --previous | grep -q 'too many processes'
+	vmsup logs vm1 | grep -q 'too many processes'
 	vms_go_on 2
 	vm_has vm0 .generation 1
 	echo max >"$PIDS_GROUP/pids.max"
@@ -226,7 +278,6 @@ hold_memory() {
 }
 
 @test "without memory requests fail, the supervisor and its VMs go on" {
-	need python3
 	start_two
 	wait_until 5 steady vm1
 	size=$(sed -n 's/^VmSize:[^0-9]*\([0-9]*\).*/\1/p' \
@@ -274,7 +325,7 @@ small_disk() {
 	vmsup logs vm1 --previous | grep -q 'ended unasked: SIGKILL'
 	vms_go_on 2 3
 	vm_has vm0 .generation 1
-	! grep -q SIGKILL "$log"
+	refute grep -q SIGKILL "$log"
 	rm "$LAB/disk/fill"
 	vmsup restart vm1
 	grep -Eq '^[^ ]+Z [a-z]+: \([0-9]+ lines lost\) vm1: ' "$log"

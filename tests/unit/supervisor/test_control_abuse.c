@@ -699,6 +699,14 @@ static void without_a_reserve_accepting_pauses(void **state)
 	peer_close(&early);
 }
 
+static void a_lost_reserve_is_made_good(void **state)
+{
+	(void)state;
+	fd_close(&test.control->reserve_fd);
+	others_are_served();
+	assert_true(test.control->reserve_fd >= 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -728,6 +736,7 @@ int main(void)
 		TEST(one_flooder_leaves_time_for_others),
 		TEST(without_descriptors_newcomers_are_told),
 		TEST(without_a_reserve_accepting_pauses),
+		TEST(a_lost_reserve_is_made_good),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
