@@ -88,11 +88,8 @@ static const struct rule supervisor_rules[] = {
 	ANY(close), /* descriptors */
 	ANY(lseek), /* stdio on /proc files */
 	ANY(clock_gettime), /* where the vDSO can't tell the time */
-	ANY(nanosleep), /* libnl, between tries */
-	ANY(clock_nanosleep), /* the same on newer libcs */
 	ANY(restart_syscall), /* after a stop and continue */
-	ANY(poll), /* libnl waits for answers */
-	ANY(ppoll), /* the same on newer libcs */
+	ANY(poll), /* whether the terminal takes a line */
 	/* memory */
 	ANY(brk), /* heap */
 	NO_EXEC(mmap), /* heap, never code */
@@ -100,12 +97,8 @@ static const struct rule supervisor_rules[] = {
 	ANY(munmap), /* heap */
 	ANY(mremap), /* heap */
 	ANY(madvise), /* gives heap back */
-	/* sockets: netlink and local ones only */
-	PIN(socket, 0, AF_UNIX), /* the control socket's peers, syslog */
-	PIN(socket, 0, AF_NETLINK), /* links */
+	/* sockets: none is made but channels */
 	PIN(socketpair, 0, AF_UNIX), /* a channel for each VM process */
-	ANY(bind), /* netlink */
-	ANY(getsockname), /* netlink: our port */
 	ANY(setsockopt), /* netlink: buffer sizes */
 	ANY(getsockopt), /* SO_PEERCRED */
 	ANY(accept4), /* control clients */
@@ -113,11 +106,9 @@ static const struct rule supervisor_rules[] = {
 	ANY(recvmsg), /* channels, netlink, control calls */
 	ANY(sendto), /* control replies */
 	ANY(recvfrom), /* control calls */
-	ANY(shutdown), /* control clients that are cut off */
 	/* descriptors and files */
 	ANY(ioctl), /* TAPs; seccomp notifications */
 	ANY(fcntl), /* close-on-exec, OFD locks on uids */
-	ANY(dup), /* the starter's connection */
 	ANY(dup2), /* stage 1 */
 	ANY(dup3), /* stage 1 */
 	ANY(close_range), /* stage 1 */
@@ -125,9 +116,7 @@ static const struct rule supervisor_rules[] = {
 	ANY(newfstatat), /* stdio; sizes */
 	ANY(fstat), /* the same on older libcs */
 	ANY(mkdirat), /* a VM's cgroup */
-	ANY(mkdir), /* the same on older libcs */
 	ANY(unlinkat), /* the run directory, cgroups */
-	ANY(unlink), /* the same on older libcs */
 	ANY(rmdir), /* the same on older libcs */
 	ANY(renameat), /* the log's rotation */
 	ANY(getdents64), /* what is left in a cgroup */
@@ -136,12 +125,13 @@ static const struct rule supervisor_rules[] = {
 	ANY(umask), /* stage 1 */
 	/* processes */
 	ANY(clone3), /* a VM process, with a pidfd, into its cgroup */
-	PIN(execveat, 4, AT_EMPTY_PATH), /* vmproc, by descriptor only */
+	PIN(execveat, 4, AT_EMPTY_PATH), /* vmproc, by its descriptor */
 	ANY(waitid), /* how a VM process ended */
 	ANY(pidfd_send_signal), /* the only way a VM process is signalled */
 	ANY(exit), /* the end */
 	ANY(exit_group), /* the end */
-	ANY(getpid), /* libnl, the log */
+	ANY(getpid), /* stage 1: whose child */
+	ANY(getppid), /* stage 1: still the supervisor's child */
 	ANY(gettid), /* abort */
 	ANY(tgkill), /* abort */
 	ANY(rt_sigaction), /* stage 1: defaults */
@@ -158,7 +148,8 @@ static const struct rule supervisor_rules[] = {
 	ANY(setresgid), /* the VM's own */
 	ANY(setresuid), /* the VM's own */
 	ANY(prctl), /* bounding set, no new privileges, not dumpable, MDWE */
-	ANY(capset), /* none */
+	ANY(capset), /* none; at the end, those kept for it */
+	ANY(capget), /* the same, by libcap-ng */
 	/* vmproc, from its exec to the end of stage 2 */
 	ANY(arch_prctl), /* libc's start: thread pointer */
 	ANY(set_tid_address), /* libc's start */

@@ -168,6 +168,11 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 		fail(stage, channel_fd, "drop capabilities", -error);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(stage, channel_fd, "no new privileges", errno);
+	/* after the change of identity, which would clear it: nobody could
+	 * take over a VM process, and its uid is free for others */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
+	    getppid() != stage->parent)
+		fail(stage, channel_fd, "end with the supervisor", ESRCH);
 	syscall(SYS_execveat, PROGRAM_FD, "", argv, envp, AT_EMPTY_PATH);
 	fail(stage, channel_fd, "execute vmproc", errno);
 }

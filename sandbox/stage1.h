@@ -15,6 +15,7 @@ struct stage1 {
 	int program_fd; /* vmproc */
 	const char *name; /* of the VM, for ps(1) */
 	uint64_t generation;
+	pid_t parent; /* the supervisor: without it, the process ends */
 };
 
 /*

@@ -141,9 +141,27 @@ static bool hears(const struct control_client *client)
 	return client->state == CLIENT_SERVED && !client->deaf;
 }
 
+/* Bounds what all clients together leave unread. */
+static void share_memory(const struct control *control)
+{
+	struct control_client *client, *worst = NULL;
+	size_t unread = 0;
+
+	TAILQ_FOREACH(client, &control->clients, by_age)
+	{
+		unread += buffer_length(&client->out);
+		if (!worst ||
+		    buffer_length(&client->out) > buffer_length(&worst->out))
+			worst = client;
+	}
+	if (worst && unread > CONTROL_MAX_UNREAD_BYTES)
+		cut_off(worst, "too much is unread, and most of it by it");
+}
+
 /* After a message was added to out, or wasn't. */
 static void after_put(struct control_client *client, int error)
 {
+	share_memory(client->control);
 	if (error == -ENOBUFS)
 		cut_off(client, "it doesn't read what is sent to it");
 	else if (error)

@@ -19,6 +19,8 @@
 #define CONTROL_MAX_REQUEST_BYTES (64UL * 1024)
 /* A client that lets this much pile up unread is cut off. */
 #define CONTROL_MAX_OUTPUT_BYTES (8UL * 1024 * 1024)
+/* All clients together: over it, the one with the most unread is. */
+#define CONTROL_MAX_UNREAD_BYTES (32 * 1024 * 1024)
 /* A connection with no call under way may stay silent this long. */
 #define CONTROL_IDLE_MS 30000
 /* A message may stay incomplete this long, counted from its first byte. */

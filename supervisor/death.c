@@ -19,6 +19,7 @@ static const char *const reasons[] = {
 	[DEATH_WATCHDOG] = "watchdog",
 	[DEATH_PROTOCOL] = "protocol",
 	[DEATH_START_TIMEOUT] = "start-timeout",
+	[DEATH_LOST] = "lost",
 };
 static_assert(ARRAY_SIZE(reasons) == DEATH_REASONS, "a name per reason");
 

@@ -19,6 +19,7 @@ enum death_reason {
 	DEATH_WATCHDOG,
 	DEATH_PROTOCOL,
 	DEATH_START_TIMEOUT,
+	DEATH_LOST, /* it ended, nobody knows how */
 	DEATH_REASONS
 };
 

@@ -194,8 +194,9 @@ static void reset_and_start(struct vm *vm)
 static void ready(struct vm *vm)
 {
 	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
-	vm->running_ns = vm->answered_ns = loop_now_ns();
+	vm->running_ns = loop_now_ns();
 	vm_heartbeat_start(vm);
+	vm_tell_mtu(vm);
 	vm_log(vm, LOG_LEVEL_INFO, "generation %llu runs: pid %d, uid %u",
 	       (unsigned long long)vm->generation, vm->pid, vm->uid);
 	change(vm, VM_RUNNING, "running", NULL);
@@ -265,6 +266,9 @@ static void died(struct vm *vm)
 	if (death && death->reason == DEATH_EXIT &&
 	    strncmp(death->detail, bad, strlen(bad)) == 0) {
 		fail(vm, death->detail); /* it would only say so again */
+	} else if (vm->supervisor->ending) {
+		vm->wanted = false;
+		change(vm, VM_STOPPED, "stopped", NULL);
 	} else if (!vm->config.restart.enabled) {
 		vm->wanted = false;
 		change(vm, VM_STOPPED, "stopped",
@@ -282,7 +286,7 @@ static void died(struct vm *vm)
 static void gone(struct vm *vm)
 {
 	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
-	if (vm->wanted)
+	if (vm->wanted && !vm->supervisor->ending)
 		spawn(vm);
 	else
 		change(vm, VM_STOPPED, "stopped", NULL);

@@ -77,6 +77,10 @@ static bool names_valid(struct supervisor *supervisor, struct call *call,
 		call_invalid_parameter(call, "names");
 		return false;
 	}
+	if (json_array_size(names) > supervisor->vm_count) {
+		call_invalid_parameter(call, "names");
+		return false;
+	}
 	json_array_foreach(names, i, name) {
 		if (!json_is_string(name)) {
 			call_invalid_parameter(call, "names");
@@ -215,6 +219,10 @@ static void command(struct supervisor *supervisor, struct call *call,
 
 	if (!names_valid(supervisor, call, false))
 		return;
+	if (supervisor->ending && event != VM_STOP) {
+		failed(call, "the supervisor is stopping");
+		return;
+	}
 	json_array_foreach(names, i, name) {
 		struct vm *vm =
 			supervisor_find(supervisor, json_string_value(name));

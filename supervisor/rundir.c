@@ -24,14 +24,6 @@ static uint64_t hash(const char *text)
 	return value;
 }
 
-bool rundir_file(const struct rundir *rundir, const char *name, char *path,
-		 size_t bytes)
-{
-	int length = snprintf(path, bytes, "%s/%s", rundir->path, name);
-
-	return length > 0 && (size_t)length < bytes;
-}
-
 static int open_dir(struct rundir *rundir, gid_t group, struct problem *problem)
 {
 	struct stat st;
@@ -66,6 +58,7 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 	/* a lock that nobody holds was left by a supervisor that crashed, and
 	 * so was the directory */
 	bool left = faccessat(rundir->dir_fd, RUNDIR_LOCK, F_OK, 0) == 0;
+	struct stat held, named;
 
 	rundir->lock_fd = openat(rundir->dir_fd, RUNDIR_LOCK,
 				 O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
@@ -77,6 +70,16 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 		return problem_set(problem, -EBUSY,
 				   "a supervisor runs in %s already (vmsup "
 				   "stop, or another --run-dir)",
+				   rundir->path);
+	/* the lock of a supervisor that ended just now may be gone from there,
+	 * and another one's in its place */
+	if (fstat(rundir->lock_fd, &held) < 0 ||
+	    fstatat(rundir->dir_fd, RUNDIR_LOCK, &named, AT_SYMLINK_NOFOLLOW) <
+		    0 ||
+	    held.st_ino != named.st_ino)
+		return problem_set(problem, -EBUSY,
+				   "a supervisor is just ending in %s (try "
+				   "again)",
 				   rundir->path);
 	rundir->made |= left;
 	return 0;

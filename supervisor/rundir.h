@@ -38,8 +38,4 @@ void rundir_uninit(struct rundir *rundir);
 /* Appends one line to the log, with the time. */
 void rundir_log(struct rundir *rundir, const char *level, const char *line);
 
-/* Path of a file in the directory; false if it is too long. */
-bool rundir_file(const struct rundir *rundir, const char *name, char *path,
-		 size_t bytes);
-
 #endif

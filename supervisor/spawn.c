@@ -102,9 +102,16 @@ static void process_ended(struct source *source, uint32_t events)
 	(void)events;
 	/* its last words first, while its pid is still its own */
 	vm_channel_drain(vm);
-	if (waitid(P_PIDFD, (id_t)vm->pid_fd, &info, WEXITED | WNOHANG) < 0 ||
-	    info.si_pid == 0)
+	if (waitid(P_PIDFD, (id_t)vm->pid_fd, &info, WEXITED | WNOHANG) < 0) {
+		if (errno == EINTR)
+			return;
+		/* somebody else reaped it: how it ended can't be known */
+		vm->doom.reason = DEATH_LOST;
+		snprintf(vm->doom.detail, sizeof(vm->doom.detail),
+			 "exit status lost");
+	} else if (info.si_pid == 0) {
 		return;
+	}
 	death = vm->doom;
 	death_explain(&death, &info);
 	death.asked = vm->state == VM_STOPPING && vm->doom.reason == DEATH_NONE;
@@ -142,6 +149,7 @@ static pid_t clone_into(int cgroup_fd, int *pid_fd)
 static int make_process(struct vm *vm, struct problem *problem)
 {
 	struct supervisor *supervisor = vm->supervisor;
+	pid_t supervisor_pid = getpid();
 	cleanup_fd int cgroup_fd = -1;
 	int ends[2];
 	int error;
@@ -171,6 +179,7 @@ static int make_process(struct vm *vm, struct problem *problem)
 			.program_fd = supervisor->vmproc_fd,
 			.name = vm->config.name,
 			.generation = vm->generation,
+			.parent = supervisor_pid,
 		});
 	error = vm->pid < 0 ? -errno : 0;
 	close(ends[1]);
@@ -208,6 +217,7 @@ static int introduce(struct vm *vm)
 	message.config.guest = config->guest;
 	memcpy(message.config.name, config->name, sizeof(config->name));
 	memcpy(message.config.mac, config->mac, sizeof(config->mac));
+	vm->told_mtu = vm->tap_mtu;
 	message.config.mtu = vm->tap_mtu > UINT16_MAX ? UINT16_MAX
 						      : (uint16_t)vm->tap_mtu;
 	message.config.ipv4 = config->ipv4;
@@ -229,7 +239,7 @@ static int introduce(struct vm *vm)
 static void forget_process(struct vm *vm)
 {
 	memset(&vm->doom, 0, sizeof(vm->doom));
-	vm->running_ns = vm->answered_ns = 0;
+	vm->running_ns = vm->unanswered_ns = 0;
 	vm->awaiting_stats = vm->aborting = vm->channel_ended = false;
 	vm->pause_pending = vm->resume_pending = false;
 	/* what one generation said too much isn't held against the next */

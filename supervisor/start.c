@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,10 +37,13 @@ static void log_sink(void *ctx, enum log_level level, const char *line)
 {
 	struct supervisor *supervisor = ctx;
 	bool starting = !supervisor->settled && level == LOG_LEVEL_ERROR;
+	struct pollfd terminal = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-	if (supervisor->rundir.log_fd >= 0)
+	if (supervisor->rundir.dir_fd >= 0)
 		rundir_log(&supervisor->rundir, log_level_name(level), line);
-	if (supervisor->foreground || starting)
+	/* a terminal that is held, or a full pipe, must not hold the VMs */
+	if ((supervisor->foreground || starting) &&
+	    poll(&terminal, 1, 0) == 1 && terminal.revents & POLLOUT)
 		dprintf(STDERR_FILENO, "vmsup: %s\n", line);
 }
 
@@ -167,20 +171,25 @@ static int start_control(struct supervisor *supervisor, int *starter_fd)
 		.url = "",
 	};
 	struct problem problem;
-	char path[108];
 	int fd;
 
 	config.methods = methods;
 	config.method_count = method_count;
 	config.ctx = supervisor;
 	config.group = find_group();
-	rundir_file(&supervisor->rundir, RUNDIR_SOCKET, path, sizeof(path));
-	fd = control_listen(path, config.group, &problem);
+	/* by its name in the directory that was checked, whatever the path to
+	 * it leads to by now */
+	if (fchdir(supervisor->rundir.dir_fd) < 0)
+		return -errno;
+	fd = control_listen(RUNDIR_SOCKET, config.group, &problem);
+	if (chdir("/") < 0)
+		return -errno;
 	if (fd < 0)
 		return report(fd, &problem);
 	supervisor->control = control_new(&supervisor->loop, fd, &config);
 	if (!supervisor->control) {
-		log_error("cannot serve %s: %s", path, strerror(errno));
+		log_error("cannot serve %s: %s", RUNDIR_SOCKET,
+			  strerror(errno));
 		close(fd);
 		return -EIO;
 	}
@@ -207,8 +216,14 @@ static int start_signals(struct supervisor *supervisor)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN); /* a write says so itself */
+	signal(SIGXFSZ, SIG_IGN); /* and so does this one */
+	signal(SIGALRM, SIG_IGN); /* of no meaning here */
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* ignored, children would reap themselves */
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;

@@ -273,14 +273,13 @@ void supervisor_on_link_news(void *ctx, const struct net_news *news)
 			  supervisor->config->bridge);
 	for (size_t i = 0; i < supervisor->vm_count; i++) {
 		struct vm *vm = supervisor->vms[i];
-		union msg message = { .link.mtu = news->mtu };
 
 		if (vm->tap_ifindex != news->ifindex || news->deleted ||
 		    vm->tap_mtu == news->mtu)
 			continue;
 		vm->tap_mtu = news->mtu;
 		if (vm->state == VM_RUNNING || vm->state == VM_PAUSED)
-			channel_send(&vm->channel, MSG_LINK, &message, -1);
+			vm_tell_mtu(vm);
 	}
 }
 

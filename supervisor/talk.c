@@ -60,6 +60,15 @@ int vm_send(struct vm *vm, enum msg_type type)
 	return channel_send(&vm->channel, type, &message, -1);
 }
 
+void vm_tell_mtu(struct vm *vm)
+{
+	union msg message = { .link.mtu = vm->tap_mtu };
+
+	if (vm->tap_mtu != vm->told_mtu &&
+	    channel_send(&vm->channel, MSG_LINK, &message, -1) == 0)
+		vm->told_mtu = vm->tap_mtu;
+}
+
 /* ---- from the VM process */
 
 /* Whether it is the listener of a filter: nothing else knows of ids that it
@@ -111,7 +120,8 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 		return;
 	}
 	vm->awaiting_stats = false;
-	vm->answered_ns = loop_now_ns();
+	vm->unanswered_ns = 0;
+	vm_tell_mtu(vm); /* it reads again, if it didn't then */
 	memcpy(vm->stats, message->stats.counters, sizeof(vm->stats));
 	methods_stats_arrived(vm->supervisor);
 }
@@ -371,7 +381,8 @@ static void abort_vm(struct vm *vm)
 static void beat(struct timer *timer)
 {
 	struct vm *vm = timer->ctx;
-	uint64_t silent_ns = loop_now_ns() - vm->answered_ns;
+	uint64_t watchdog_ns = vm->config.timeouts.watchdog_ms * NSEC_PER_MSEC;
+	uint64_t now_ns = loop_now_ns();
 
 	if (vm->aborting) {
 		vm_signal(vm, SIGKILL);
@@ -381,10 +392,19 @@ static void beat(struct timer *timer)
 		vm_doom(vm, DEATH_PROTOCOL, "closed its channel");
 		return;
 	}
-	if (silent_ns >= vm->config.timeouts.watchdog_ms * NSEC_PER_MSEC) {
+	/* the supervisor may have been held up itself: what the VM has said
+	 * meanwhile counts, and its silence only since it was asked */
+	for (int i = 0; vm->unanswered_ns && i < MESSAGE_BUDGET && serve(vm);
+	     i++)
+		;
+	if (vm->doom.reason != DEATH_NONE || vm->channel_ended)
+		return;
+	if (vm->unanswered_ns && now_ns - vm->unanswered_ns >= watchdog_ns) {
 		abort_vm(vm);
 		return;
 	}
+	if (!vm->unanswered_ns)
+		vm->unanswered_ns = now_ns;
 	vm_ask_stats(vm);
 	arm_heartbeat(vm);
 }

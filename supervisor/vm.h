@@ -67,6 +67,7 @@ struct vm {
 	int tap_fd; /* owned */
 	int tap_ifindex;
 	uint32_t tap_mtu;
+	uint32_t told_mtu; /* what the process knows of it */
 	struct net_counters tap_base; /* when this generation started */
 
 	/* the process, if there is one: pid_fd >= 0 */
@@ -82,7 +83,7 @@ struct vm {
 
 	/* heartbeat */
 	struct timer heartbeat;
-	uint64_t answered_ns;
+	uint64_t unanswered_ns; /* since when an answer is due; 0: none is */
 	bool awaiting_stats; /* a STATS? is under way */
 	bool aborting; /* SIGABRT was sent, SIGKILL is next */
 	bool pause_pending, resume_pending;
@@ -140,6 +141,8 @@ bool vm_ask_stats(struct vm *vm);
 int vm_ping(struct vm *vm, const struct msg_ping *request, struct call *call);
 /* Sends a message without descriptor or body of its own. 0 or -errno. */
 int vm_send(struct vm *vm, enum msg_type type);
+/* Tells the process the MTU of its TAP, if it knows another. */
+void vm_tell_mtu(struct vm *vm);
 
 /* ---- life.c: states and events */
 

@@ -22,6 +22,9 @@
 #include "supervisor/net/netlink.h"
 #include "supervisor/siphash.h"
 
+/* Multicast groups that all VMs together may join: each of 1,023 has a few. */
+#define MAX_GROUPS 65536
+
 /* Above the groups that people number by hand; the index makes it unique. */
 #define GROUP_BASE 0x40000000U
 
@@ -68,6 +71,8 @@ static int create(struct net *net, const struct net_bridge *bridge,
 	netlink_put_u32(&batch, IFLA_BR_STP_STATE, 0);
 	netlink_put_u32(&batch, IFLA_BR_FORWARD_DELAY, 0);
 	netlink_put_u8(&batch, IFLA_BR_MCAST_SNOOPING, 1);
+	/* over this the kernel gives up snooping, and floods */
+	netlink_put_u32(&batch, IFLA_BR_MCAST_HASH_MAX, MAX_GROUPS);
 	/* the bridge trusts itself as querier once this has passed: at once,
 	 * before the first VM is there */
 	netlink_put(&batch, IFLA_BR_MCAST_QUERY_RESPONSE_INTVL,

@@ -96,6 +96,8 @@ static void put_port(struct netlink_batch *batch, const struct net *net,
 	netlink_put_u8(batch, IFLA_BRPORT_LEARNING, 0);
 	netlink_put_u8(batch, IFLA_BRPORT_UNICAST_FLOOD, 0);
 	netlink_put_u8(batch, IFLA_BRPORT_MCAST_FLOOD, net->multicast);
+	/* who sends a query is still no router */
+	netlink_put_u8(batch, IFLA_BRPORT_MULTICAST_ROUTER, 0);
 	netlink_put_u8(batch, PORT_LOCKED, 1);
 	netlink_nest_end(batch, port);
 }

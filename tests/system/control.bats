@@ -201,14 +201,14 @@ as_nobody() {
 	meanwhile rude descriptors
 }
 
-@test "10,000 silent connections: cut off, others are served" {
-	held rude crowd 10000 silent
+@test "10,000 silent connections of members: cut off, others are served" {
+	held rude_member crowd 10000 silent
 	cat "$LAB/said"
 	served
 	release
 }
 
-@test "10,000 busy connections of members: refused and told so, root is served" {
+@test "10,000 busy connections of members: told so and refused, root is served" {
 	held rude_member crowd 10000 busy
 	cat "$LAB/said"
 	served

@@ -212,3 +212,49 @@ jumbo() {
 gone() {
 	[ ! -d "/proc/$1" ]
 }
+
+@test "a supervisor that was held up doesn't blame its VMs" {
+	configured 'defaults = { timeouts = { heartbeat = 0.1; watchdog = 0.5;
+		abort = 0.2; }; };'
+	wait_until 5 steady vm1
+	pid=$(supervisor_pid)
+	kill -STOP "$pid"
+	sleep 1.5 # twice and more what the watchdog bears
+	kill -CONT "$pid"
+	wait_until 5 vm_is vm0 '.uptime_s > 3'
+	vm_has vm0 .generation 1
+	vm_has vm1 .generation 1
+}
+
+@test "a start while all is being stopped is refused, and the stop goes on" {
+	configured 'defaults = { timeouts = { stop_guest = 1.0;
+		stop_process = 0.5; }; };'
+	pid=$(supervisor_pid)
+	vmsup kill vm0 --signal STOP
+	vmsup_background stop
+	wait_until 5 vm_has vm1 .state stopped
+	fails_with 1 vmsup start --no-wait vm1
+	[[ $output == *stopping* ]]
+	wait_until 10 gone "$pid"
+	nothing_left
+}
+
+@test "children are reaped even if the caller ignores SIGCHLD" {
+	inside python3 -c 'import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])' "$LAB/bin/vmsup" start --vms 1 3>&- 4>&-
+	vmsup kill vm0
+	wait_until 5 vm_has vm0 .generation 2
+	vm_has vm0 .last_exit.detail SIGKILL
+}
+
+@test "no VM process outlives a supervisor that was killed, not even a stopped one" {
+	vmsup start --vms 2
+	pids=$(vmsup status --json | jq '.vms[].pid')
+	vmsup kill vm0 --signal STOP
+	kill -9 "$(supervisor_pid)"
+	for pid in $pids; do
+		wait_until 5 gone "$pid"
+	done
+	vmsup start --vms 2
+}
