@@ -77,10 +77,6 @@ static bool names_valid(struct supervisor *supervisor, struct call *call,
 		call_invalid_parameter(call, "names");
 		return false;
 	}
-	if (json_array_size(names) > supervisor->vm_count) {
-		call_invalid_parameter(call, "names");
-		return false;
-	}
 	json_array_foreach(names, i, name) {
 		if (!json_is_string(name)) {
 			call_invalid_parameter(call, "names");

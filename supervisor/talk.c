@@ -30,6 +30,8 @@
 #define LOG_BURST   50
 #define FLOOD_RATE  100
 #define FLOOD_BURST 1000
+/* From the end of the channel to the end of the process. */
+#define CHANNEL_GRACE_MS 500
 /* Heartbeats fall on this grid, so that VMs share the supervisor's wake-ups. */
 #define HEARTBEAT_GRID_NS (50 * NSEC_PER_MSEC)
 
@@ -234,6 +236,8 @@ static const struct {
 	[MSG_LOG] = { IN(STARTING) | ALIVE, on_log },
 };
 
+static void beat(struct timer *timer);
+
 /* One message. False when there is no more to read now. */
 static bool serve(struct vm *vm)
 {
@@ -252,10 +256,13 @@ static bool serve(struct vm *vm)
 		return false;
 	}
 	if (result <= 0) {
-		/* a process that ends closes it too: the heartbeat tells */
+		/* a process that ends closes it too: a moment will tell */
 		loop_remove(&vm->supervisor->loop, &vm->channel_source);
 		vm->channel_ended = true;
-		vm_heartbeat_start(vm);
+		vm->heartbeat.fire = beat;
+		vm->heartbeat.ctx = vm;
+		loop_timer_in(&vm->supervisor->loop, &vm->heartbeat,
+			      CHANNEL_GRACE_MS);
 		return false;
 	}
 	type = message.header.type;

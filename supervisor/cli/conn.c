@@ -115,6 +115,7 @@ int conn_send(struct conn *conn, const char *method, json_t *parameters,
 {
 	cleanup_free char *text = NULL;
 	json_t *call;
+	int error;
 
 	call = json_pack("{s:s++, s:o*}", "method", "io.vmsup.", method, "",
 			 "parameters", parameters);
@@ -126,8 +127,10 @@ int conn_send(struct conn *conn, const char *method, json_t *parameters,
 	json_decref(call);
 	if (!text)
 		return -ENOMEM;
-	/* The NUL at the end is part of the message. */
-	return send_all(conn->fd, text, strlen(text) + 1);
+	/* The NUL at the end is part of the message. Who hangs up at once has
+	 * said why: conn_receive() finds it. */
+	error = send_all(conn->fd, text, strlen(text) + 1);
+	return error == -EPIPE || error == -ECONNRESET ? 0 : error;
 }
 
 /* Room for more input: what was taken is let go of first. 0 or -errno. */

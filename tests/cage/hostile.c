@@ -557,7 +557,9 @@ static const struct attack {
 	{ "deaf", EARLY, deaf, "watchdog: no heartbeat for [0-9.]+ s" },
 	{ "hang-up-early", EARLY, hang_up, "protocol: closed its channel" },
 	{ "hang-up-late", LATE, hang_up, "protocol: closed its channel" },
-	{ "shut-write", EARLY, shut_write, "protocol: closed its channel" },
+	/* shutdown() is refused by the inherited filter: it is only silent */
+	{ "shut-write", EARLY, shut_write,
+	  "start-timeout: not READY within 1.5 s" },
 	{ "shut-read", EARLY, shut_read,
 	  "watchdog: no heartbeat for [0-9.]+ s" },
 	{ "crash", LATE, crash, "signal: SIGSEGV" },

@@ -274,34 +274,15 @@ static void probe_descriptors(struct standin *s)
 
 /* ---- stage 1: networks */
 
-static int netlink_ask(int fd, int type, int flags, const char *name)
+/* The one kind of socket that can be had: half of a local pair. */
+static int local_socket(void)
 {
-	struct {
-		struct nlmsghdr header;
-		struct ifinfomsg info;
-		struct rtattr attribute;
-		char name[IFNAMSIZ];
-	} request = { 0 };
-	struct {
-		struct nlmsghdr header;
-		struct nlmsgerr error;
-	} answer;
+	int ends[2];
 
-	request.header.nlmsg_len = sizeof(request);
-	request.header.nlmsg_type = (uint16_t)type;
-	request.header.nlmsg_flags =
-		(uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
-	request.attribute.rta_len = RTA_LENGTH(IFNAMSIZ);
-	request.attribute.rta_type = IFLA_IFNAME;
-	snprintf(request.name, sizeof(request.name), "%s", name);
-	if (send(fd, &request, sizeof(request), 0) < 0 ||
-	    recv(fd, &answer, sizeof(answer), 0) <
-		    (ssize_t)sizeof(answer.header))
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
-	if (answer.header.nlmsg_type != NLMSG_ERROR || !answer.error.error)
-		return 0;
-	errno = -answer.error.error;
-	return -1;
+	close(ends[1]);
+	return ends[0];
 }
 
 static int send_abstract(int fd, const char *name)
@@ -317,12 +298,11 @@ static int send_abstract(int fd, const char *name)
 
 static void probe_networks(struct standin *s)
 {
-	static const int families[] = { AF_INET,      AF_INET6, AF_PACKET,
-					AF_VSOCK,     AF_KEY,   AF_ALG,
-					AF_BLUETOOTH, AF_TIPC,  AF_RDS };
-	cleanup_fd int unix_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	cleanup_fd int netlink_fd =
-		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	static const int families[] = { AF_UNIX,  AF_NETLINK, AF_INET,
+					AF_INET6, AF_PACKET,  AF_VSOCK,
+					AF_KEY,   AF_ALG,     AF_BLUETOOTH,
+					AF_TIPC,  AF_RDS };
+	cleanup_fd int unix_fd = local_socket();
 	struct ifreq request = { 0 };
 	long links = 0, up = 0;
 	char line[32];
@@ -344,11 +324,8 @@ static void probe_networks(struct standin *s)
 	snprintf(request.ifr_name, IFNAMSIZ, "lo");
 	request.ifr_flags = IFF_UP;
 	TRY(s, "lo-up", ioctl(unix_fd, SIOCSIFFLAGS, &request));
-	TRY(s, "newlink",
-	    netlink_ask(netlink_fd, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
-			"x0"));
-	TRY(s, "dellink", netlink_ask(netlink_fd, RTM_DELLINK, 0, "vmsup0"));
 	TRY(s, "host-socket", send_abstract(unix_fd, HOST_SOCKET));
+	TRY(s, "bind", syscall(SYS_bind, unix_fd, NULL, 0));
 	TRY(s, "connect", syscall(SYS_connect, unix_fd, NULL, 0));
 	TRY(s, "listen", syscall(SYS_listen, unix_fd, 1));
 }
@@ -405,16 +382,9 @@ static void probe_kernel(struct standin *s)
 
 static void probe_landlock(struct standin *s)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	cleanup_fd int bound_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	cleanup_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	const char *step = "";
 	int error;
 
-	/* an address that the kernel picks, for it to send to itself */
-	if (bind(bound_fd, (struct sockaddr *)&address,
-		 sizeof(address.sun_family)) < 0)
-		standin_bug(s, "bind", errno);
 	TRY(s, "before:open", open("/", O_RDONLY | O_CLOEXEC));
 	tell_number(s, "landlock-version",
 		    syscall(SYS_landlock_create_ruleset, NULL, 0, 1));
@@ -425,16 +395,6 @@ static void probe_landlock(struct standin *s)
 	TRY(s, "mdwe-off", prctl(65, 0, 0, 0, 0));
 	TRY(s, "after:open", open("/", O_RDONLY | O_CLOEXEC));
 	TRY(s, "after:create", open("/x", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-	{
-		socklen_t length = sizeof(address);
-
-		if (getsockname(bound_fd, (struct sockaddr *)&address,
-				&length) < 0)
-			standin_bug(s, "getsockname", errno);
-		TRY(s, "after:abstract",
-		    sendto(fd, "x", 1, MSG_DONTWAIT,
-			   (struct sockaddr *)&address, length));
-	}
 }
 
 static const struct {
@@ -668,7 +628,7 @@ static _Noreturn void attack(struct standin *s, const struct attack *attack)
 	long args[6], result;
 	int error;
 
-	other_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	other_fd = local_socket();
 	standin_close_cage(s);
 	listener_copy_fd = s->listener_fd;
 	standin_send(s, MSG_READY, s->listener_fd);

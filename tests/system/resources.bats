@@ -16,6 +16,8 @@ setup() {
 teardown() {
 	local status=0
 	[[ -z $LAB_OBSTACLE ]] || return 0
+	# lab_down asks it to stop
+	[[ -z ${SUPERVISOR:-} ]] || enough_fds || true
 	[[ -z $HOLDER ]] || kill "$HOLDER" 2>/dev/null || true
 	# a test that failed may have left it
 	! mountpoint -q "$LAB/disk" || umount -l "$LAB/disk"
@@ -101,7 +103,7 @@ has_fds() {
 }
 
 refused_for_fds() {
-	fails_with 1 vmsup "$@"
+	fails_with 1 vmsup status
 	one_line
 	[[ $output == *"no file descriptor left"*"LimitNOFILE"* ]] || {
 		echo "$output"
@@ -114,15 +116,17 @@ refused_for_fds() {
 	leave_fds 0
 	for command in status 'run more' 'stop vm0'; do
 		# shellcheck disable=SC2086 # several words
-		refused_for_fds $command
+		fails_with 1 vmsup $command
+		one_line
 	done
+	refused_for_fds
 	vms_go_on 2 3
 	# as soon as somebody hangs up
 	let_go
 	wait_until 5 has_fds "$BEFORE"
 	all_are '.generation == 1 and .state == "running"'
 	leave_fds 0
-	refused_for_fds status
+	refused_for_fds
 	# or as the limit is raised
 	enough_fds
 	vmsup run more
@@ -142,7 +146,7 @@ refused_for_fds() {
 	wait_until 5 has_fds "$BEFORE"
 	# and who comes when there are none later is told again
 	leave_fds 0
-	refused_for_fds status
+	refused_for_fds
 	let_go
 }
 
