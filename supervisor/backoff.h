@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 
 #define BACKOFF_MAX_DEATHS 100
 

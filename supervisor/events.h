@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "supervisor/control.h"
+#include "supervisor/control/control.h"
 #include "supervisor/vm.h"
 
 #define EVENTS_KEPT 1024

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 
 #define SUPERVISOR_DEFAULT_RUN_DIR "/run/vmsup"
 

@@ -22,7 +22,7 @@
 #include "ipc/fd.h"
 #include "supervisor/cli/launch.h"
 #include "sandbox/caps.h"
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 #include "supervisor/supervisor.h"
 
 bool check_root(struct finding *finding)

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "supervisor/cli/cli.h"
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 
 /* Opens the program of the VM processes: beside this program, or where an
  * installation has it. The descriptor, the caller's; or -1, the reason printed

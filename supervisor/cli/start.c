@@ -10,7 +10,7 @@
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/launch.h"
 #include "supervisor/cli/text.h"
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 #include "supervisor/problem.h"
 
 /* More than any bridge takes; whether the configuration does is its to say. */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 
 /* libconfig 1.5 loses a string that a syntax error follows. The name is
  * LeakSanitizer's. NOLINTBEGIN(*-reserved-identifier,cert-dcl*) */

@@ -12,7 +12,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/control.h"
+#include "supervisor/control/control.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -26,8 +26,8 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/client.h"
-#include "supervisor/control.h"
+#include "supervisor/control/client.h"
+#include "supervisor/control/control.h"
 
 /* More turns than any condition here takes; each waits a millisecond at most. */
 #define MAX_TURNS 20000

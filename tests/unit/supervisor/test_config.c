@@ -11,8 +11,8 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/config.h"
-#include "supervisor/config_value.h"
+#include "supervisor/config/config.h"
+#include "supervisor/config/config_value.h"
 
 static int setup(void **state)
 {

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "ipc/fd.h"
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 #include "supervisor/siphash.h"
 
 #define MACHINE_ID "0123456789abcdef0123456789abcdef"

@@ -13,7 +13,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 
 #define EXAMPLE_FILE "docs/vmsup.conf.example"
 

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/buffer.h"
-#include "supervisor/service.h"
-#include "supervisor/varlink.h"
+#include "supervisor/control/buffer.h"
+#include "supervisor/control/service.h"
+#include "supervisor/control/varlink.h"
 
 /* ---- calls in */
 

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "supervisor/config_tree.h"
+#include "supervisor/config/config_tree.h"
 
 /* Over a hundred times a full configuration of a small host. */
 #define CONFIG_TEXT_MAX_BYTES (4 * 1024 * 1024)

@@ -9,7 +9,7 @@
  * for duplicates in time n squared, so that groups are kept small. Comments and
  * strings are told apart from the rest as libconfig does it.
  */
-#include "supervisor/config_text.h"
+#include "supervisor/config/config_text.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_CONFIG_CHECK_H
 #define VMSUP_SUPERVISOR_CONFIG_CHECK_H
 
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 
 /* All of these return 0, or -EINVAL or -E2BIG with problem set. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What must hold between the values of a configuration. */
-#include "supervisor/config_check.h"
+#include "supervisor/config/config_check.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

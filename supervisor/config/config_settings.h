@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_CONFIG_SETTINGS_H
 #define VMSUP_SUPERVISOR_CONFIG_SETTINGS_H
 
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 
 enum setting_kind {
 	SETTING_GROUP, /* of other settings, in the same object */

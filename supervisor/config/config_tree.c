@@ -3,7 +3,7 @@
  * The tree of settings, by libconfig. The one file that sees its header: what
  * it calls config_init() and config_read() is something else everywhere else.
  */
-#include "supervisor/config_tree.h"
+#include "supervisor/config/config_tree.h"
 
 #include <errno.h>
 #include <libconfig.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/config_text.h"
+#include "supervisor/config/config_text.h"
 
 /* No path below this one can be opened, should an @include ever get through. */
 #define NO_DIRECTORY "/dev/null"

@@ -3,9 +3,9 @@
 #ifndef VMSUP_SUPERVISOR_CONFIG_READER_H
 #define VMSUP_SUPERVISOR_CONFIG_READER_H
 
-#include "supervisor/config.h"
-#include "supervisor/config_errors.h"
-#include "supervisor/config_tree.h"
+#include "supervisor/config/config.h"
+#include "supervisor/config/config_errors.h"
+#include "supervisor/config/config_tree.h"
 
 struct config_reader {
 	struct config *config; /* without VMs at first */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* A configuration and its VMs: defaults, lifetime, additions. */
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,8 +9,8 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/config_check.h"
-#include "supervisor/config_value.h"
+#include "supervisor/config/config_check.h"
+#include "supervisor/config/config_value.h"
 
 #define FIRST_ROOM 16 /* a power of two */
 

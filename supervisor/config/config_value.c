@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Single values of a configuration: text to what it means, one rule each. */
-#include "supervisor/config_value.h"
+#include "supervisor/config/config_value.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

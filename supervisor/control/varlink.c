@@ -8,7 +8,7 @@
  * was sent. Afterwards every key must be one that varlink knows, and of its
  * type: an unknown key may ask for something that would silently not be done.
  */
-#include "supervisor/varlink.h"
+#include "supervisor/control/varlink.h"
 
 #include <errno.h>
 #include <string.h>

@@ -17,15 +17,15 @@
  * Descriptors sent beside a message are closed by the kernel, because recv()
  * offers no room for them.
  */
-#include "supervisor/client.h"
+#include "supervisor/control/client.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "ipc/fd.h"
-#include "supervisor/service.h"
-#include "supervisor/varlink.h"
+#include "supervisor/control/service.h"
+#include "supervisor/control/varlink.h"
 
 /* One client's share of a turn. */
 #define CALLS_PER_TURN 8

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Every setting of the configuration file, in one table per group. */
-#include "supervisor/config_settings.h"
+#include "supervisor/config/config_settings.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "supervisor/buffer.h"
+#include "supervisor/control/buffer.h"
 
 /* How deep a message's objects and arrays may nest, its own braces included. */
 #define VARLINK_MAX_DEPTH 16

@@ -15,7 +15,7 @@
  * without descriptors or memory neither spins nor stops the listener for good,
  * and a flood of refusals becomes one line in the log and a number.
  */
-#include "supervisor/control.h"
+#include "supervisor/control/control.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/client.h"
+#include "supervisor/control/client.h"
 
 /* So that a flood of connections leaves each turn time for the others. */
 #define ACCEPTS_PER_TURN 16

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/config.h"
-#include "supervisor/config_check.h"
-#include "supervisor/config_unique.h"
+#include "supervisor/config/config.h"
+#include "supervisor/config/config_check.h"
+#include "supervisor/config/config_unique.h"
 #include "supervisor/siphash.h"
 
 /* ---- TAP names */

@@ -4,7 +4,7 @@
  * never ends the reading: it is noted, the setting is marked as wrong, and
  * nothing else is judged by it.
  */
-#include "supervisor/config_reader.h"
+#include "supervisor/config/config_reader.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/config_check.h"
-#include "supervisor/config_settings.h"
-#include "supervisor/config_value.h"
+#include "supervisor/config/config_check.h"
+#include "supervisor/config/config_settings.h"
+#include "supervisor/config/config_value.h"
 
 /* ---- errors */
 

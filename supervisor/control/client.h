@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "supervisor/buffer.h"
-#include "supervisor/control.h"
+#include "supervisor/control/buffer.h"
+#include "supervisor/control/control.h"
 
 /* What happens to clients and is logged at most once in a while. */
 enum client_note {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What no two VMs may share: sorted, then neighbours compared. */
-#include "supervisor/config_unique.h"
+#include "supervisor/config/config_unique.h"
 
 #include <assert.h>
 #include <errno.h>

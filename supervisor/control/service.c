@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* From a call's name to the method that answers it; org.varlink.service. */
-#include "supervisor/service.h"
+#include "supervisor/control/service.h"
 
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/varlink.h"
+#include "supervisor/control/varlink.h"
 
 /* What varlink.org asks of every service, "Service Interface". */
 const char service_description[] =

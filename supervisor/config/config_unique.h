@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_CONFIG_UNIQUE_H
 #define VMSUP_SUPERVISOR_CONFIG_UNIQUE_H
 
-#include "supervisor/config.h"
+#include "supervisor/config/config.h"
 
 enum config_key {
 	CONFIG_KEY_NAME,

@@ -8,12 +8,12 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/config.h"
-#include "supervisor/config_check.h"
-#include "supervisor/config_errors.h"
-#include "supervisor/config_reader.h"
-#include "supervisor/config_tree.h"
-#include "supervisor/config_unique.h"
+#include "supervisor/config/config.h"
+#include "supervisor/config/config_check.h"
+#include "supervisor/config/config_errors.h"
+#include "supervisor/config/config_reader.h"
+#include "supervisor/config/config_tree.h"
+#include "supervisor/config/config_unique.h"
 
 /* The line of the first of two paths that is there; else of group itself. */
 static unsigned int line_of(const struct config_node *group, const char *path,

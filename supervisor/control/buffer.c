@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Bytes in a row, added at the end and taken from the front, up to a limit. */
-#include "supervisor/buffer.h"
+#include "supervisor/control/buffer.h"
 
 #include <errno.h>
 #include <stdlib.h>

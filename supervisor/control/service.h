@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_SERVICE_H
 #define VMSUP_SUPERVISOR_SERVICE_H
 
-#include "supervisor/control.h"
+#include "supervisor/control/control.h"
 
 /* The interface text of org.varlink.service. */
 extern const char service_description[];

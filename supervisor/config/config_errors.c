@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The errors of one configuration file, collected, told in order of lines. */
-#include "supervisor/config_errors.h"
+#include "supervisor/config/config_errors.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
