@@ -144,11 +144,11 @@ static bool hears(const struct control_client *client)
 /* Bounds what all clients together leave unread. */
 static void share_memory(const struct control *control)
 {
-	struct control_client *client, *worst = NULL;
+	struct control_client *worst = NULL;
 	size_t unread = 0;
 
-	TAILQ_FOREACH(client, &control->clients, by_age)
-	{
+	for (struct control_client *client = TAILQ_FIRST(&control->clients);
+	     client; client = TAILQ_NEXT(client, by_age)) {
 		unread += buffer_length(&client->out);
 		if (!worst ||
 		    buffer_length(&client->out) > buffer_length(&worst->out))
