@@ -107,7 +107,7 @@ unit: $(UNIT)
 	prove --exec tests/run $(UNIT)
 
 check: tests
-	BUILD=$(BUILD) prove --timer --exec tests/run $(UNIT) \
+	BUILD=$(BUILD) prove --timer --failures --comments --exec tests/run $(UNIT) \
 		$(sort $(wildcard tests/cage/*.bats tests/system/*.bats))
 
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all \

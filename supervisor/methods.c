@@ -121,22 +121,37 @@ static void wait_gone(struct call *call)
 	free(wait);
 }
 
+/* How many VMs a Status is about, and which: those named, or all. */
+static size_t asked_for(const struct supervisor *supervisor,
+			const struct call *call)
+{
+	size_t named =
+		json_array_size(json_object_get(call->parameters, "names"));
+
+	return named ? named : supervisor->vm_count;
+}
+
+static struct vm *asked_vm(const struct supervisor *supervisor,
+			   const struct call *call, size_t index)
+{
+	json_t *names = json_object_get(call->parameters, "names");
+	json_t *name = json_array_get(names, index);
+
+	return name ? supervisor_find(supervisor, json_string_value(name))
+		    : supervisor->vms[index];
+}
+
 static void answer_status(const struct supervisor *supervisor,
 			  struct call *call)
 {
-	json_t *names = json_object_get(call->parameters, "names");
-	size_t named = json_array_size(names);
-	size_t count = named ? named : supervisor->vm_count;
+	size_t count = asked_for(supervisor, call);
 	json_t *vms = json_array();
 	bool complete = true;
 
-	for (size_t i = 0; i < count && complete; i++) {
-		const char *name = json_string_value(json_array_get(names, i));
-		const struct vm *vm = named ? supervisor_find(supervisor, name)
-					    : supervisor->vms[i];
-
-		complete = json_array_append_new(vms, vm_json(vm)) == 0;
-	}
+	for (size_t i = 0; i < count && complete; i++)
+		complete = json_array_append_new(
+				   vms,
+				   vm_json(asked_vm(supervisor, call, i))) == 0;
 	if (!complete) {
 		json_decref(vms);
 		vms = NULL;
@@ -161,26 +176,34 @@ static void wait_over(struct timer *timer)
 	answer_wait(timer->ctx);
 }
 
-static bool stats_due(const struct supervisor *supervisor)
+/* True if counters of a VM that the call is about are on their way. ask: asks
+ * those first whose aren't. */
+static bool stats_due(const struct supervisor *supervisor,
+		      const struct call *call, bool ask)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		if (supervisor->vms[i]->awaiting_stats &&
-		    supervisor->vms[i]->pid_fd >= 0)
-			return true;
-	return false;
+	size_t count = asked_for(supervisor, call);
+	bool due = false;
+
+	for (size_t i = 0; i < count && (ask || !due); i++) {
+		struct vm *vm = asked_vm(supervisor, call, i);
+
+		if (ask)
+			due |= vm_ask_stats(vm);
+		else
+			due = vm->awaiting_stats && vm->pid_fd >= 0;
+	}
+	return due;
 }
 
 static void status(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
 	struct status_wait *wait;
-	bool due = false;
 
 	if (!names_valid(supervisor, call, true))
 		return;
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		due |= vm_ask_stats(supervisor->vms[i]);
-	wait = due ? calloc(1, sizeof(*wait)) : NULL;
+	wait = stats_due(supervisor, call, true) ? calloc(1, sizeof(*wait))
+						 : NULL;
 	if (!wait) {
 		answer_status(supervisor, call);
 		return;
@@ -197,11 +220,14 @@ static void status(void *ctx, struct call *call)
 
 void methods_stats_arrived(struct supervisor *supervisor)
 {
-	if (!supervisor->status_waits || stats_due(supervisor))
-		return;
-	while (supervisor->status_waits)
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): out of the list */
-		answer_wait(supervisor->status_waits);
+	struct status_wait *next;
+
+	for (struct status_wait *wait = supervisor->status_waits; wait;
+	     wait = next) {
+		next = wait->next;
+		if (!stats_due(supervisor, wait->call, false))
+			answer_wait(wait);
+	}
 }
 
 /* ---- commands */

@@ -28,6 +28,7 @@ static const struct {
 	{ "descriptors", check_descriptors, false },
 	{ "Landlock", check_landlock, false },
 	{ "MDWE", check_mdwe, false },
+	{ "SO_PASSRIGHTS", check_passrights, false },
 	{ "cgroup v2", check_cgroup, false },
 	{ "group vmsup", check_group, false },
 	{ "IPv6", check_ipv6, false },

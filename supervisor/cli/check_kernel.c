@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/cli/proc.h"
+#include "supervisor/control/control.h"
 
 #ifndef PR_GET_MDWE
 #define PR_GET_MDWE 66
@@ -147,6 +149,19 @@ bool check_mdwe(struct finding *finding)
 				     "executed by the filter alone (Linux "
 				     "6.3)");
 	return check_found(finding, "no new executable memory in VM processes");
+}
+
+bool check_passrights(struct finding *finding)
+{
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int off = 0;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) < 0)
+		return check_missing(finding,
+				     "members of the group vmsup can hold up "
+				     "the supervisor with descriptors whose "
+				     "close takes long (Linux 6.16)");
+	return check_found(finding, "the control socket takes no descriptors");
 }
 
 bool check_cgroup(struct finding *finding)

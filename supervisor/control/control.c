@@ -35,11 +35,6 @@
 /* One line per kind of event in this time. */
 #define NOTE_NS (10 * NSEC_PER_SEC)
 
-/* Linux 6.16; the libc's headers don't have it yet. */
-#if !defined(SO_PASSRIGHTS) && (defined(__x86_64__) || defined(__aarch64__))
-#define SO_PASSRIGHTS 83
-#endif
-
 /* ---- counts and log */
 
 static const struct {
@@ -185,18 +180,14 @@ static void refuse(struct control *control, int fd, const struct ucred *peer,
 	fd_close(&fd);
 }
 
-/* No method takes descriptors. Where the kernel can, the sender is told so:
- * closing a stranger's last descriptor may take as long as he likes (a TCP
- * socket that lingers). Elsewhere recv() has the kernel close them. */
+/* No method takes descriptors, and closing a stranger's last one may take as
+ * long as he likes (a TCP socket that lingers). Kernels before 6.16 close them
+ * all the same: there a member of the group can hold up the supervisor. */
 static void refuse_descriptors(int fd)
 {
-#ifdef SO_PASSRIGHTS
 	int off = 0;
 
 	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
-#else
-	(void)fd;
-#endif
 }
 
 int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)

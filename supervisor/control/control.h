@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "ipc/loop.h"
@@ -27,6 +28,11 @@
 #define CONTROL_HALF_MS 5000
 /* Of CONTROL_MAX_CLIENTS, what only root's connections may use. */
 #define CONTROL_ROOT_RESERVE 8
+
+/* Linux 6.16; the headers of older systems don't have it. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
 
 struct control;
 struct control_client;
