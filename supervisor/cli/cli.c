@@ -194,7 +194,7 @@ static int set_run_dir(struct cli *cli, const char *given)
 	length = strlen(given);
 	while (length > 1 && given[length - 1] == '/')
 		length--;
-	if (strlen(cwd) + 1 + length > RUN_DIR_MAX)
+	if (strlen(cwd) + (*cwd != 0) + length > RUN_DIR_MAX)
 		return too_long(given);
 	snprintf(cli->run_dir, sizeof(cli->run_dir), "%s%s%.*s", cwd,
 		 *cwd ? "/" : "", (int)length, given);

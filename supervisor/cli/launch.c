@@ -83,7 +83,6 @@ static void clear_progress(const struct launch *launch)
 		fputs("\033[K", stderr);
 }
 
-/* In the child: becomes the supervisor. */
 /* What the caller of the command had open is none of the supervisor's. */
 static void close_others(int a_fd, int b_fd)
 {
@@ -98,6 +97,7 @@ static void close_others(int a_fd, int b_fd)
 	close_range((unsigned int)second + 1, ~0U, 0);
 }
 
+/* In the child: becomes the supervisor. */
 static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 				    int vmproc_fd)
 {
@@ -236,7 +236,6 @@ static int follow(struct launch *launch)
 	}
 }
 
-/* The VMs that start with the supervisor. */
 /* All VMs must be there before the supervisor is left alone, and those that
  * start by themselves must have. */
 static int await_autostart(struct launch *launch)
