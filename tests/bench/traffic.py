@@ -87,6 +87,11 @@ class Bare:
                     check=True,
                 )
         subprocess.run(
+            ["bridge", "link", "set", "dev", tap, "mcast_router",
+             str(self.port["multicast_router"])],
+            check=True,
+        )
+        subprocess.run(
             ["bridge", "fdb", "add", mac, "dev", tap, "master", "static",
              "sticky"],
             check=True,
