@@ -21,7 +21,6 @@
 
 #include <assert.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>

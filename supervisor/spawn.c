@@ -15,6 +15,9 @@
 #include "sandbox/stage1.h"
 #include "supervisor/core.h"
 
+/* P_PIDFD, which libcs before 2.36 lack. */
+#define WAIT_PIDFD ((idtype_t)3)
+
 void vm_signal(struct vm *vm, int signal)
 {
 	if (vm->pid_fd >= 0)
@@ -102,7 +105,8 @@ static void process_ended(struct source *source, uint32_t events)
 	(void)events;
 	/* its last words first, while its pid is still its own */
 	vm_channel_drain(vm);
-	if (waitid(P_PIDFD, (id_t)vm->pid_fd, &info, WEXITED | WNOHANG) < 0) {
+	if (waitid(WAIT_PIDFD, (id_t)vm->pid_fd, &info, WEXITED | WNOHANG) <
+	    0) {
 		if (errno == EINTR)
 			return;
 		/* somebody else reaped it: how it ended can't be known */
@@ -274,7 +278,7 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 	if (error) {
 		/* a process that can't be watched: ended and reaped here */
 		vm_signal(vm, SIGKILL);
-		waitid(P_PIDFD, (id_t)vm->pid_fd, NULL, WEXITED);
+		waitid(WAIT_PIDFD, (id_t)vm->pid_fd, NULL, WEXITED);
 		let_go(vm);
 		return problem_set(problem, error, "cannot watch %s: %s",
 				   vm->config.name, strerror(-error));

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,7 +172,7 @@ static int reap(struct launch *launch)
 /* The end of the child within that time. */
 static bool ended_in(pid_t pid, int timeout_ms)
 {
-	cleanup_fd int pid_fd = pidfd_open(pid, 0);
+	cleanup_fd int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd polled = { .fd = pid_fd, .events = POLLIN };
 
 	return pid_fd < 0 || poll(&polled, 1, timeout_ms) != 0;

@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ipc/fd.h"
@@ -35,7 +35,7 @@ static int stop_supervisor(const struct cli *cli)
 	/* Before the call: it is the process that we are connected to, so its
 	 * number can't be another's yet. */
 	if (conn.peer_pid > 0)
-		pid_fd = pidfd_open(conn.peer_pid, 0);
+		pid_fd = (int)syscall(SYS_pidfd_open, conn.peer_pid, 0);
 	status = conn_call(&conn, "Shutdown", NULL, CONN_FOREVER, NULL);
 	polled.fd = pid_fd;
 	if (!status && pid_fd >= 0)
