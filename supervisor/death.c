@@ -106,3 +106,15 @@ json_t *death_json(const struct death *death)
 			 (double)death->uptime_ns / (double)NSEC_PER_SEC,
 			 "time", time, "asked", (int)death->asked);
 }
+
+json_t *deaths_json(const struct deaths *deaths)
+{
+	uint64_t kept = deaths->count < deaths->capacity ? deaths->count
+							 : deaths->capacity;
+	json_t *array = json_array();
+
+	for (uint64_t i = deaths->count - kept; i < deaths->count; i++)
+		json_array_append_new(
+			array, death_json(&deaths->ring[i % deaths->capacity]));
+	return array;
+}

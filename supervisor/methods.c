@@ -453,6 +453,15 @@ static void logs(void *ctx, struct call *call)
 	}
 }
 
+static void deaths(void *ctx, struct call *call)
+{
+	const struct vm *vm = named_vm(ctx, call);
+
+	if (vm)
+		reply(call,
+		      json_pack("{s:o}", "deaths", deaths_json(&vm->deaths)));
+}
+
 /* ---- Ping */
 
 static void ping_gone(struct call *call)
@@ -599,6 +608,7 @@ const struct control_method methods[] = {
 	{ .name = "Shutdown", .handle = shutdown_all, .root_only = true },
 	{ .name = "Events", .handle = events },
 	{ .name = "Logs", .handle = logs },
+	{ .name = "Deaths", .handle = deaths },
 	{ .name = "Ping", .handle = ping },
 	{ .name = "Sandbox", .handle = sandbox },
 };

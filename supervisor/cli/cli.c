@@ -25,12 +25,12 @@
 static const struct cli_command help_command, complete_command;
 
 static const struct cli_command *const commands[] = {
-	&start_command,     &stop_command,      &act_restart_command,
-	&run_command,       &status_command,    &events_command,
-	&logs_command,      &ping_command,      &kill_command,
-	&act_reset_command, &act_pause_command, &act_resume_command,
-	&sandbox_command,   &check_command,     &help_command,
-	&complete_command,
+	&start_command,      &stop_command,      &act_restart_command,
+	&run_command,        &status_command,    &events_command,
+	&logs_command,       &deaths_command,    &ping_command,
+	&kill_command,       &act_reset_command, &act_pause_command,
+	&act_resume_command, &sandbox_command,   &check_command,
+	&help_command,       &complete_command,
 };
 
 static const struct cli_command *find_command(const char *name)

@@ -59,6 +59,7 @@ extern const struct cli_command act_restart_command, act_reset_command;
 extern const struct cli_command act_pause_command, act_resume_command;
 extern const struct cli_command kill_command, run_command, status_command;
 extern const struct cli_command ping_command, events_command, logs_command;
+extern const struct cli_command deaths_command;
 extern const struct cli_command sandbox_command, check_command;
 
 /* The whole program. Returns the exit status. */

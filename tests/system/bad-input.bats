@@ -174,7 +174,7 @@ as_nobody() {
 	done
 	run vmsup --help
 	[ "$status" = 0 ]
-	for command in start stop restart reset pause resume status events logs \
+	for command in start stop restart reset pause resume status events logs deaths \
 		ping kill sandbox check run; do
 		[[ $output == *"  $command "* ]]
 		run vmsup "$command" --help

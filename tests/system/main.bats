@@ -122,6 +122,24 @@ vm_steady() {
 	vm_has vm0 .generation 1
 }
 
+@test "deaths remembers how each generation ended" {
+	vmsup start --vms 1
+	for signal in SEGV KILL; do
+		before=$(vm_get vm0 .generation)
+		vmsup kill vm0 --signal $signal
+		wait_until 10 vm_has vm0 .generation $((before + 1))
+		wait_until 10 vm_has vm0 .state running
+		wait_until 5 vm_steady vm0
+	done
+	vmsup restart vm0
+	[ "$(vmsup deaths vm0 --json |
+		jq -r 'map("\(.generation) \(.detail) \(.asked)") | join(", ")')" = \
+		"1 SIGSEGV false, 2 SIGKILL false, 3 exit 0: done true" ]
+	run vmsup deaths vm0
+	[ "${#lines[@]}" = 4 ]
+	[[ "${lines[1]}" == *SIGSEGV* ]]
+}
+
 @test "what a state has no place for is refused with the remedy" {
 	vmsup start --vms 1
 	vmsup stop vm0
