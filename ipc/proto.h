@@ -111,7 +111,8 @@ struct msg_link {
 
 /*
  * Counters of one VM process, from its start. Frames and bytes are the VM's
- * view: rx is what was read from the TAP, dropped ones included. Every frame
+ * view: rx is what was read from the TAP, dropped ones included; what the TAP's
+ * full queue dropped was never read, and is told by the supervisor. Every frame
  * that is neither answered nor consumed is counted under exactly one reason.
  */
 #define STATS_TABLE(X)                                                         \
@@ -119,6 +120,7 @@ struct msg_link {
 	X(RX_BYTES, "rx_bytes")                                                \
 	X(TX_FRAMES, "tx_frames")                                              \
 	X(TX_BYTES, "tx_bytes")                                                \
+	X(RX_DROP_QUEUE, "rx_drop_queue") /* never read: queue full */         \
 	X(RX_DROP_SHORT, "rx_drop_short") /* cut off within a header */        \
 	X(RX_DROP_LONG, "rx_drop_long") /* over the receive buffer */          \
 	X(RX_DROP_FOREIGN, "rx_drop_foreign") /* for another MAC or address */ \
@@ -138,7 +140,7 @@ enum counter {
 #undef X
 	STATS
 };
-#define STAT_RX_DROP_FIRST STAT_RX_DROP_SHORT
+#define STAT_RX_DROP_FIRST STAT_RX_DROP_QUEUE
 #define STAT_TX_DROP_FIRST STAT_TX_DROP_LINK_DOWN
 
 struct msg_stats {

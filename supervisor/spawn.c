@@ -57,6 +57,10 @@ static void settle_stats(struct vm *vm)
 		vm->stats[STAT_TX_FRAMES] =
 			now.tx_frames - vm->tap_base.tx_frames;
 		vm->stats[STAT_TX_BYTES] = now.tx_bytes - vm->tap_base.tx_bytes;
+		vm->stats[STAT_RX_DROP_QUEUE] =
+			now.rx_dropped - vm->tap_base.rx_dropped;
+		/* what the queue drops until the next one reads is its loss */
+		vm->tap_base = now;
 	}
 	for (int i = 0; i < STATS; i++)
 		vm->settled[i] += vm->stats[i];
@@ -264,9 +268,6 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 	error = vm_renew_tap(vm, problem);
 	if (error)
 		return error;
-	if (net_tap_counters(&vm->supervisor->net, vm->tap_ifindex,
-			     &vm->tap_base) < 0)
-		memset(&vm->tap_base, 0, sizeof(vm->tap_base));
 	error = make_process(vm, problem);
 	if (error)
 		return error;

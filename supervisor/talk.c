@@ -116,6 +116,8 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 
 static void on_stats(struct vm *vm, const union msg *message, int *fd)
 {
+	struct net_counters tap;
+
 	(void)fd;
 	if (!vm->awaiting_stats) {
 		vm_doom(vm, DEATH_PROTOCOL, "STATS without a request");
@@ -125,6 +127,11 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 	vm->unanswered_ns = 0;
 	vm_tell_mtu(vm); /* it reads again, if it didn't then */
 	memcpy(vm->stats, message->stats.counters, sizeof(vm->stats));
+	/* what it never got to read it can't know of */
+	vm->stats[STAT_RX_DROP_QUEUE] =
+		net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, &tap)
+			? 0
+			: tap.rx_dropped - vm->tap_base.rx_dropped;
 	methods_stats_arrived(vm->supervisor);
 }
 

@@ -96,6 +96,7 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 	error = make_tap(vm, problem);
 	if (error)
 		return error;
+	memset(&vm->tap_base, 0, sizeof(vm->tap_base));
 	vm_log(vm, LOG_LEVEL_WARN, "%s was deleted from outside: made anew",
 	       vm->config.tap);
 	events_add(&vm->supervisor->events, vm, "tap-recreated",

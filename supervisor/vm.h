@@ -68,7 +68,7 @@ struct vm {
 	int tap_ifindex;
 	uint32_t tap_mtu;
 	uint32_t told_mtu; /* what the process knows of it */
-	struct net_counters tap_base; /* when this generation started */
+	struct net_counters tap_base; /* when the last generation ended */
 
 	/* the process, if there is one: pid_fd >= 0 */
 	pid_t pid; /* to be shown; signals go through pid_fd */

@@ -102,11 +102,6 @@ bool net_tap_alive(int tap_fd);
 int net_tap_counters(struct net *net, int ifindex,
 		     struct net_counters *counters);
 
-/* Deletes one TAP, and what the host knows about the VM behind it; tap as it
- * was given to net_tap_create(). 0, also if the TAP is gone already, or -errno.
- */
-int net_tap_destroy(struct net *net, int ifindex, const struct net_tap *tap);
-
 /* Deletes every TAP of ours and the bridge in one request. Call it while the
  * TAPs' descriptors are still open: closing them one by one costs 20 ms each.
  * 0 or -errno of the first failure; goes on after it. */

@@ -254,17 +254,6 @@ int net_tap_create(struct net *net, const struct net_tap *tap, int *tap_fd,
 	return 0;
 }
 
-int net_tap_destroy(struct net *net, int ifindex, const struct net_tap *tap)
-{
-	struct netlink_batch batch = { 0 };
-
-	if (net->bridge_ifindex > 0) {
-		put_neighbours(&batch, RTM_DELNEIGH, net, tap);
-		(void)netlink_send(net->sock, &batch);
-	}
-	return net_delete(net, ifindex);
-}
-
 /* ---- counters */
 
 struct counting {

@@ -258,3 +258,16 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LAB/bin/vmsup" start --vms 1 3>&- 4>&-
 	done
 	vmsup start --vms 2
 }
+
+@test "frames that a full queue drops are counted, also while the VM is paused" {
+	vmsup start --vms 1
+	vmsup pause vm0
+	inside ping -q -l 4000 -c 4000 -w 1 10.77.0.2 || true
+	dropped=$(inside ip -j -s link show vmtap0 |
+		jq '.[0].stats64.tx.dropped')
+	[ "$dropped" -gt 0 ]
+	wait_until 5 vm_is vm0 ".stats.drops.rx_drop_queue == $dropped"
+	vm_is vm0 ".stats.rx_dropped >= $dropped"
+	vmsup restart vm0
+	wait_until 5 vm_is vm0 ".total.drops.rx_drop_queue == $dropped"
+}

@@ -193,28 +193,6 @@ static void a_tap_is_as_described(void **state)
 	host_close(&host);
 }
 
-static void a_tap_goes_alone(void **state)
-{
-	json_t *list;
-
-	(void)state;
-	host_open(&host, "/run/vmsup");
-	host_start(&host, 2);
-	assert_int_equal(
-		net_tap_destroy(&host.net, host.indices[0], &host.taps[0]), 0);
-	assert_false(exists("vmtap0"));
-	assert_true(exists("vmtap1"));
-	assert_false(net_tap_alive(host.fds[0]));
-	list = output("ip -j neigh show dev vmsup0");
-	assert_null(find(list, "dst", "10.77.0.2"));
-	assert_null(find(list, "dst", "fe80::76:6dff:fe73:0"));
-	assert_non_null(find(list, "dst", "10.77.0.3"));
-	json_decref(list);
-	assert_int_equal(
-		net_tap_destroy(&host.net, host.indices[0], &host.taps[0]), 0);
-	host_close(&host);
-}
-
 /* ---- frames */
 
 static void send_frame(size_t from, const uint8_t *source,
@@ -625,7 +603,6 @@ int main(void)
 		IN_NAMESPACE(a_bridge_has_the_same_mac_each_time),
 		IN_NAMESPACE(a_tap_is_as_described),
 		IN_NAMESPACE(multicast_is_opened_once_all_are_there),
-		IN_NAMESPACE(a_tap_goes_alone),
 		IN_NAMESPACE(frames_reach_their_vm_only),
 		IN_NAMESPACE(counters_are_the_vms_view),
 		IN_NAMESPACE(taken_names_are_refused),
