@@ -12,7 +12,8 @@ const struct msg_spec msg_specs[MSG_TYPES] = {
 	[MSG_CONFIG] = { "CONFIG", sizeof(struct msg_config), 0, true },
 	[MSG_FD] = { "FD", sizeof(struct msg_fd), 1, true },
 	[MSG_START] = { "START", sizeof(struct msg_plain), 0, true },
-	[MSG_STATS_REQUEST] = { "STATS?", sizeof(struct msg_plain), 0, true },
+	[MSG_STATS_REQUEST] = { "STATS?", sizeof(struct msg_stats_request), 0,
+				true },
 	[MSG_PING] = { "PING", sizeof(struct msg_ping), 0, true },
 	[MSG_LINK] = { "LINK", sizeof(struct msg_link), 0, true },
 	[MSG_PAUSE] = { "PAUSE", sizeof(struct msg_plain), 0, true },
@@ -30,6 +31,7 @@ const struct msg_spec msg_specs[MSG_TYPES] = {
 static_assert(sizeof(struct msg_header) == 16, "header");
 static_assert(sizeof(struct msg_config) == 16 + 8 + 32 + 8 + 8 + 16 + 8,
 	      "CONFIG has no padding");
+static_assert(sizeof(struct msg_stats) == 16 + 16 + 8 * STATS, "STATS");
 static_assert(sizeof(struct msg_ping) == 16 + 16 + 16, "PING has no padding");
 static_assert(sizeof(struct msg_ping_result) == 16 + 24, "PING-RESULT");
 static_assert(sizeof(struct msg_log) == 16 + 8 + MSG_LOG_TEXT, "LOG");

@@ -15,9 +15,15 @@
 #include <stdint.h>
 #include <netinet/in.h>
 
-#define PROTO_VERSION 1
-/* Where a VM process finds its end of the channel. */
+#define PROTO_VERSION 2
+/*
+ * Where a VM process finds its end of the channel, and where it puts what a
+ * supervisor that comes after a crash takes over from it (pidfd_getfd(2)).
+ */
 #define PROTO_CHANNEL_FD 3
+#define PROTO_ADOPT_FD	 10
+#define PROTO_UIDS_FD	 11
+#define PROTO_TAP_FD	 12
 /* No message carries more descriptors than this. */
 #define PROTO_MAX_FDS 1
 
@@ -48,6 +54,9 @@ enum fd_role {
 	FD_ROLE_CHANNEL, /* there before the first message */
 	FD_ROLE_TAP,
 	FD_ROLE_FILTER, /* sealed memfd: the stage 2 program, struct sock_filter[] */
+	/* Kept for the next supervisor, never used by the VM process itself: */
+	FD_ROLE_ADOPT, /* the supervisor's end of the channel */
+	FD_ROLE_UIDS, /* the file whose locks say which uids are in use */
 	FD_ROLE_LISTENER, /* from the VM process, with READY */
 	FD_ROLES
 };
@@ -75,8 +84,10 @@ struct msg_config {
 	uint32_t ipv4_prefix; /* 0 to 32 */
 	struct in6_addr ipv6; /* unspecified: link-local only */
 	uint32_t ipv6_prefix; /* 0 to 128 */
-	uint32_t reserved;
+	uint32_t flags; /* CONFIG_* */
 };
+/* Goes on without a supervisor; else it is killed when the supervisor ends. */
+#define CONFIG_STAY 1U
 
 struct msg_fd {
 	struct msg_header header;
@@ -84,9 +95,14 @@ struct msg_fd {
 	uint32_t index; /* among those of its role, from 0 */
 };
 
-/* START, STATS_REQUEST, PAUSE, RESUME, STOP and READY say it all by type. */
+/* START, PAUSE, RESUME, STOP and READY say it all by type. */
 struct msg_plain {
 	struct msg_header header;
+};
+
+struct msg_stats_request {
+	struct msg_header header;
+	uint64_t id; /* comes back in the answer */
 };
 
 struct msg_ping {
@@ -145,6 +161,9 @@ enum counter {
 
 struct msg_stats {
 	struct msg_header header;
+	uint64_t id; /* of the request */
+	uint32_t paused; /* 0 or 1 */
+	uint32_t reserved;
 	uint64_t counters[STATS]; /* by enum counter */
 };
 
@@ -191,6 +210,7 @@ union msg {
 	struct msg_fd fd;
 	struct msg_ping ping;
 	struct msg_link link;
+	struct msg_stats_request stats_request;
 	struct msg_stats stats;
 	struct msg_ping_result ping_result;
 	struct msg_event event;

@@ -77,6 +77,12 @@ void cgroup_uninit(struct cgroup *cgroup)
 	fd_close(&cgroup->parent_fd);
 }
 
+void cgroup_release(struct cgroup *cgroup)
+{
+	fd_close(&cgroup->dir_fd);
+	fd_close(&cgroup->parent_fd);
+}
+
 static int write_file(int dir_fd, const char *file, const char *text)
 {
 	cleanup_fd int fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC);

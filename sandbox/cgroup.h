@@ -17,6 +17,8 @@ struct cgroup {
 void cgroup_init(struct cgroup *cgroup, const char *instance);
 /* Removes the groups that are left, and the instance's own. */
 void cgroup_uninit(struct cgroup *cgroup);
+/* Lets go of the groups, and leaves them there. */
+void cgroup_release(struct cgroup *cgroup);
 
 /*
  * Makes (or finds) the group of one VM and sets its limits, 0 meaning none:

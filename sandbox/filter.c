@@ -72,7 +72,8 @@ static const struct rule builtin_rules[] = {
 	ANY(exit_group), /* the end */
 };
 
-/* PROT_EXEC is never asked for once the supervisor runs. */
+/* The loader of a program that is taken over to maps code, it never makes what
+ * it has written to executable. */
 #define NO_EXEC(call) PIN_MASK(call, 2, PROT_EXEC, 0)
 
 static const struct rule supervisor_rules[] = {
@@ -91,7 +92,7 @@ static const struct rule supervisor_rules[] = {
 	ANY(poll), /* whether the terminal takes a line */
 	/* memory */
 	ANY(brk), /* heap */
-	NO_EXEC(mmap), /* heap, never code */
+	ANY(mmap), /* heap; after an upgrade, the new program's libraries */
 	NO_EXEC(mprotect), /* guard pages, RELRO of vmproc, never code */
 	ANY(munmap), /* heap */
 	ANY(mremap), /* heap */
@@ -100,6 +101,7 @@ static const struct rule supervisor_rules[] = {
 	PIN(socketpair, 0, AF_UNIX), /* a channel for each VM process */
 	ANY(setsockopt), /* netlink: buffer sizes */
 	ANY(getsockopt), /* SO_PEERCRED */
+	ANY(getsockname), /* after an upgrade: what sockets there are */
 	ANY(accept4), /* control clients */
 	ANY(sendmsg), /* channels, netlink, control replies */
 	ANY(recvmsg), /* channels, netlink, control calls */
@@ -111,6 +113,9 @@ static const struct rule supervisor_rules[] = {
 	ANY(dup2), /* stage 1 */
 	ANY(dup3), /* stage 1 */
 	ANY(close_range), /* stage 1 */
+	ANY(memfd_create), /* the state for an upgrade; filters, after it */
+	ANY(access), /* after an upgrade: libc's start */
+	ANY(signalfd4), /* after an upgrade: signals, anew */
 	ANY(openat), /* /dev/net/tun, /proc/PID/status, cgroups, the log */
 	ANY(newfstatat), /* stdio; sizes */
 	ANY(fstat), /* the same on older libcs */
@@ -126,6 +131,7 @@ static const struct rule supervisor_rules[] = {
 	ANY(clone3), /* a VM process, with a pidfd, into its cgroup */
 	PIN(execveat, 4, AT_EMPTY_PATH), /* vmproc, by its descriptor */
 	ANY(waitid), /* how a VM process ended */
+	ANY(pidfd_open), /* its own, for the guard of an upgrade */
 	ANY(pidfd_send_signal), /* the only way a VM process is signalled */
 	ANY(exit), /* the end */
 	ANY(exit_group), /* the end */
@@ -221,6 +227,24 @@ int filter_export(enum filter_role role)
 		  F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
 		return refuse(&roles[role], "seal", -errno);
 	return steal_fd(&fd);
+}
+
+uint64_t filter_digest(enum filter_role role)
+{
+	cleanup_fd int fd = filter_export(role);
+	uint64_t digest = 0xcbf29ce484222325; /* FNV-1a */
+	uint8_t part[512];
+	off_t at = 0;
+	ssize_t bytes;
+
+	if (fd < 0)
+		return 0;
+	while ((bytes = pread(fd, part, sizeof(part), at)) > 0) {
+		for (ssize_t i = 0; i < bytes; i++)
+			digest = (digest ^ part[i]) * 0x100000001b3;
+		at += bytes;
+	}
+	return digest;
 }
 
 int filter_load(enum filter_role role)

@@ -4,6 +4,7 @@
 #define VMSUP_SANDBOX_FILTER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum filter_role {
 	FILTER_SUPERVISOR, /* also bounds what is inherited across exec */
@@ -14,6 +15,10 @@ enum filter_role {
 /* The filter of a role as a sealed memfd of struct sock_filter[], for
  * stage2_close(). The caller's, or -errno with the reason logged. */
 int filter_export(enum filter_role role);
+
+/* A number that stands for the text of a role's filter: another text, another
+ * number. 0: it can't be made. */
+uint64_t filter_digest(enum filter_role role);
 
 /* Loads a role's filter into the calling process, for good; what it refuses
  * gets ENOSYS. 0 or -errno with the reason logged. */

@@ -147,6 +147,59 @@ int room_init(struct room *room, const char *scratch)
 	return error;
 }
 
+static int open_namespace(int proc_fd, pid_t pid, enum room_namespace ns,
+			  uint64_t inode)
+{
+	char path[64];
+	cleanup_fd int fd = -1;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%d/ns/%s", pid, namespaces[ns].name);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_ino == inode ? steal_fd(&fd) : -EXDEV;
+}
+
+int room_adopt(struct room *room, int proc_fd, pid_t pid,
+	       const uint64_t inodes[ROOM_NAMESPACES])
+{
+	for (size_t i = 0; i < ROOM_NAMESPACES; i++)
+		room->ns_fd[i] = -1;
+	for (size_t i = 0; i < ROOM_NAMESPACES; i++) {
+		room->ns_fd[i] = open_namespace(proc_fd, pid, i, inodes[i]);
+		if (room->ns_fd[i] < 0) {
+			int error = room->ns_fd[i];
+
+			room_uninit(room);
+			return error;
+		}
+	}
+	return 0;
+}
+
+bool room_holds(int proc_fd, const char *process,
+		const uint64_t inodes[ROOM_NAMESPACES])
+{
+	/* the rarest first: most processes share the others */
+	for (int i = ROOM_NAMESPACES - 1; i >= 0; i--) {
+		char path[64], target[64], want[64];
+		ssize_t length;
+
+		snprintf(path, sizeof(path), "%.20s/ns/%s", process,
+			 namespaces[i].name);
+		snprintf(want, sizeof(want), "%s:[%llu]", namespaces[i].name,
+			 (unsigned long long)inodes[i]);
+		length = readlinkat(proc_fd, path, target, sizeof(target) - 1);
+		if (length < 0)
+			return false;
+		target[length] = '\0';
+		if (strcmp(target, want) != 0)
+			return false;
+	}
+	return true;
+}
+
 void room_uninit(struct room *room)
 {
 	for (size_t i = 0; i < ROOM_NAMESPACES; i++)

@@ -3,7 +3,9 @@
 #ifndef VMSUP_SANDBOX_ROOM_H
 #define VMSUP_SANDBOX_ROOM_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum room_namespace {
 	ROOM_NET, /* no interface but a loopback that is down */
@@ -23,6 +25,13 @@ struct room {
  * -errno with the reason logged.
  */
 int room_init(struct room *room, const char *scratch);
+/* Takes the room that process pid lives in, if its namespaces are those of
+ * inodes. Needs CAP_SYS_PTRACE. 0, or -errno: it is gone, or in another room. */
+int room_adopt(struct room *room, int proc_fd, pid_t pid,
+	       const uint64_t inodes[ROOM_NAMESPACES]);
+/* True if process (a name in /proc) lives in the room of inodes. */
+bool room_holds(int proc_fd, const char *process,
+		const uint64_t inodes[ROOM_NAMESPACES]);
 void room_uninit(struct room *room);
 
 /* Moves the calling process into the room; it stands in its empty root then.

@@ -103,7 +103,7 @@ static int load_filter(int filter_fd)
 	return listener_fd < 0 ? -errno : (int)listener_fd;
 }
 
-int stage2_close(int filter_fd, const char **step)
+int stage2_close(int filter_fd, bool stay, const char **step)
 {
 	int result;
 
@@ -117,6 +117,9 @@ int stage2_close(int filter_fd, const char **step)
 	*step = "MDWE";
 	if ((result = refuse_new_code()) < 0)
 		return result;
+	*step = "outlive the supervisor";
+	if (stay && prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		return -errno;
 	*step = "system call filter";
 	return load_filter(filter_fd);
 }

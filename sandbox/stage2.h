@@ -3,6 +3,8 @@
 #ifndef VMSUP_SANDBOX_STAGE2_H
 #define VMSUP_SANDBOX_STAGE2_H
 
+#include <stdbool.h>
+
 /* The longest filter that stage 2 takes, in instructions. */
 #define STAGE2_MAX_FILTER 1024
 
@@ -12,9 +14,10 @@
  * has them, and load the system call filter in filter_fd (struct
  * sock_filter[]). Mustn't: be called while a descriptor, buffer or thread is
  * still missing; be followed by anything but READY and the work loop.
- * filter_fd stays the caller's. Returns the filter's listener, for the
- * supervisor; or -errno with *step naming what failed.
+ * filter_fd stays the caller's. stay: from here on, the process outlives the
+ * supervisor; before, it is killed with it, see stage 1. Returns the filter's
+ * listener, for the supervisor; or -errno with *step naming what failed.
  */
-int stage2_close(int filter_fd, const char **step);
+int stage2_close(int filter_fd, bool stay, const char **step);
 
 #endif

@@ -13,9 +13,22 @@
 /* Messages served in one go, so that frames get their turn. */
 #define MESSAGE_BUDGET 16
 
-/* Descriptors of guests start here: whatever writes to standard error by
- * mistake must not find a TAP there. */
+/* Descriptors without a number of their own start here: whatever writes to
+ * standard error by mistake must not find one there. */
 #define LOWEST_FD (PROTO_CHANNEL_FD + 1)
+
+/* What every guest needs: the stage 2 program, and what the next supervisor
+ * takes over. */
+#define COMMON_NEEDS \
+	(1U << FD_ROLE_FILTER | 1U << FD_ROLE_ADOPT | 1U << FD_ROLE_UIDS)
+
+/* Where a role's descriptor lies, for the next supervisor to find it; 0: by
+ * nobody's number. */
+static const int numbers[FD_ROLES] = {
+	[FD_ROLE_TAP] = PROTO_TAP_FD,
+	[FD_ROLE_ADOPT] = PROTO_ADOPT_FD,
+	[FD_ROLE_UIDS] = PROTO_UIDS_FD,
+};
 
 static const struct guest *const guests[] = {
 	[GUEST_BUILTIN] = &builtin_guest,
@@ -42,17 +55,24 @@ static void on_config(struct vmproc *vm, const union msg *message, int *fd)
 	vm->state = VMPROC_SETUP;
 }
 
+static unsigned int needs(const struct vmproc *vm)
+{
+	return vm->guest->needs | COMMON_NEEDS;
+}
+
 static void on_fd(struct vmproc *vm, const union msg *message, int *fd)
 {
 	const struct msg_fd *msg = &message->fd;
 	int moved;
 
 	if (msg->role >= FD_ROLES || msg->index != 0 ||
-	    !(vm->guest->needs & 1U << msg->role) || vm->fds[msg->role] >= 0)
+	    !(needs(vm) & 1U << msg->role) || vm->fds[msg->role] >= 0)
 		vmproc_end(VMPROC_EXIT_PROTOCOL,
 			   "descriptor of role %u, index %u: not wanted",
 			   msg->role, msg->index);
-	moved = fcntl(*fd, F_DUPFD_CLOEXEC, LOWEST_FD);
+	moved = numbers[msg->role]
+			? dup3(*fd, numbers[msg->role], O_CLOEXEC)
+			: fcntl(*fd, F_DUPFD_CLOEXEC, LOWEST_FD);
 	if (moved < 0)
 		vmproc_end(VMPROC_EXIT_OS, "descriptor of role %u: %s",
 			   msg->role, strerrorname_np(errno));
@@ -67,7 +87,8 @@ static void close_cage(struct vmproc *vm)
 	const char *step;
 	int error;
 
-	listener_fd = stage2_close(vm->fds[FD_ROLE_FILTER], &step);
+	listener_fd = stage2_close(vm->fds[FD_ROLE_FILTER],
+				   vm->config.flags & CONFIG_STAY, &step);
 	if (listener_fd < 0)
 		vmproc_end(VMPROC_EXIT_CAGE, "cage, stage 2: %s: %s", step,
 			   strerrorname_np(-listener_fd));
@@ -87,7 +108,7 @@ static void on_start(struct vmproc *vm, const union msg *message, int *fd)
 	(void)message;
 	(void)fd;
 	for (unsigned int role = 0; role < FD_ROLES; role++)
-		if (vm->guest->needs & 1U << role && vm->fds[role] < 0)
+		if (needs(vm) & 1U << role && vm->fds[role] < 0)
 			vmproc_end(VMPROC_EXIT_PROTOCOL,
 				   "START without descriptor of role %u", role);
 	status = vm->guest->setup(vm);
@@ -103,8 +124,9 @@ static void on_stats_request(struct vmproc *vm, const union msg *message,
 {
 	union msg answer = { 0 };
 
-	(void)message;
 	(void)fd;
+	answer.stats.id = message->stats_request.id;
+	answer.stats.paused = vm->state == VMPROC_PAUSED;
 	memcpy(answer.stats.counters, vm->counters, sizeof(vm->counters));
 	vmproc_send(vm, MSG_STATS, &answer);
 }

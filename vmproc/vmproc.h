@@ -20,7 +20,8 @@ struct vmproc;
 /* A kind of guest. All of it runs in the one thread of the loop. */
 struct guest {
 	const char *name;
-	/* Roles of which exactly one descriptor must be there: bits 1 << role */
+	/* Roles of which exactly one descriptor must be there, besides those
+	 * that every guest needs: bits 1 << role */
 	unsigned int needs;
 	/* Before the cage closes: allocates and sets up all that running takes.
 	 * 0, or the exit status to end with, its reason logged. */

@@ -198,7 +198,7 @@ static void link_changed(struct vmproc *vm, uint32_t mtu)
 
 const struct guest builtin_guest = {
 	.name = "builtin",
-	.needs = 1U << FD_ROLE_TAP | 1U << FD_ROLE_FILTER,
+	.needs = 1U << FD_ROLE_TAP,
 	.setup = setup,
 	.start = start,
 	.pause = pause_port,
