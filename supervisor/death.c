@@ -29,6 +29,11 @@ void deaths_uninit(struct deaths *deaths)
 	memset(deaths, 0, sizeof(*deaths));
 }
 
+const char *death_reason_name(enum death_reason reason)
+{
+	return (unsigned int)reason < DEATH_REASONS ? reasons[reason] : "?";
+}
+
 /* Most VMs never die: the ring starts empty and doubles. */
 static void grow(struct deaths *deaths)
 {
@@ -52,6 +57,32 @@ void deaths_add(struct deaths *deaths, const struct death *death)
 	if (deaths->capacity == 0)
 		return;
 	deaths->ring[deaths->count++ % deaths->capacity] = *death;
+}
+
+int deaths_restore(struct deaths *deaths, uint64_t count, uint32_t kept)
+{
+	deaths_uninit(deaths);
+	if (kept == 0)
+		return 0;
+	deaths->ring = calloc(kept, sizeof(*deaths->ring));
+	if (!deaths->ring)
+		return -ENOMEM;
+	deaths->capacity = kept;
+	deaths->count = count - kept;
+	return 0;
+}
+
+uint32_t deaths_kept(const struct deaths *deaths)
+{
+	return deaths->count < deaths->capacity ? (uint32_t)deaths->count
+						: deaths->capacity;
+}
+
+const struct death *deaths_at(const struct deaths *deaths, uint32_t i)
+{
+	uint64_t at = deaths->count - deaths_kept(deaths) + i;
+
+	return &deaths->ring[at % deaths->capacity];
 }
 
 const struct death *deaths_last(const struct deaths *deaths)
@@ -109,12 +140,9 @@ json_t *death_json(const struct death *death)
 
 json_t *deaths_json(const struct deaths *deaths)
 {
-	uint64_t kept = deaths->count < deaths->capacity ? deaths->count
-							 : deaths->capacity;
 	json_t *array = json_array();
 
-	for (uint64_t i = deaths->count - kept; i < deaths->count; i++)
-		json_array_append_new(
-			array, death_json(&deaths->ring[i % deaths->capacity]));
+	for (uint32_t i = 0; i < deaths_kept(deaths); i++)
+		json_array_append_new(array, death_json(deaths_at(deaths, i)));
 	return array;
 }

@@ -39,9 +39,18 @@ struct deaths {
 	uint64_t count; /* ever recorded */
 };
 
+/* "signal" and so on. */
+const char *death_reason_name(enum death_reason reason);
+
 void deaths_uninit(struct deaths *deaths);
 /* Without memory for one more, the last one is overwritten. */
 void deaths_add(struct deaths *deaths, const struct death *death);
+/* How many are kept; and one of them, the oldest being number 0. */
+uint32_t deaths_kept(const struct deaths *deaths);
+const struct death *deaths_at(const struct deaths *deaths, uint32_t i);
+/* Empties the record, for the last kept of count deaths to be added once more,
+ * oldest first. kept is count, or DEATHS_KEPT of more. 0 or -ENOMEM. */
+int deaths_restore(struct deaths *deaths, uint64_t count, uint32_t kept);
 /* NULL if there was none. */
 const struct death *deaths_last(const struct deaths *deaths);
 

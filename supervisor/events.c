@@ -39,7 +39,7 @@ void events_add(struct events *events, const struct vm *vm, const char *name,
 
 	clock_gettime(CLOCK_REALTIME, &event->time);
 	memcpy(event->vm, vm->config.name, sizeof(event->vm));
-	event->name = name;
+	snprintf(event->name, sizeof(event->name), "%s", name);
 	event->state = vm->state;
 	event->generation = vm->generation;
 	event->pid = vm->pid_fd >= 0 ? vm->pid : 0;
@@ -116,6 +116,29 @@ void events_follow(struct events *events, struct call *call, const char *vm)
 
 	if (follower)
 		snprintf(follower->vm, sizeof(follower->vm), "%s", vm);
+}
+
+json_t *events_save(const struct call *call)
+{
+	const struct subscription *subscription = call->ctx;
+
+	return json_pack("{s:I}", "lost",
+			 (json_int_t)subscription->listener.lost);
+}
+
+void events_resume(struct events *events, struct call *call, const char *vm,
+		   const json_t *saved)
+{
+	json_int_t lost = json_integer_value(json_object_get(saved, "lost"));
+	struct listener *listener;
+
+	listener =
+		subscribe(vm ? &events->followers : &events->listeners, call);
+	if (!listener)
+		return;
+	listener->lost = lost > 0 ? (uint64_t)lost : 0;
+	if (vm)
+		snprintf(listener->vm, sizeof(listener->vm), "%s", vm);
 }
 
 void events_log(struct events *events, const char *vm,

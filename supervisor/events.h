@@ -15,7 +15,7 @@
 struct event {
 	struct timespec time; /* CLOCK_REALTIME */
 	char vm[VM_NAME_MAX + 1];
-	const char *name; /* a literal */
+	char name[16];
 	enum vm_state state;
 	uint64_t generation;
 	pid_t pid; /* 0: none */
@@ -36,8 +36,7 @@ struct events {
 	struct listener *followers; /* to the logs of one VM each */
 };
 
-/* Records an event of vm and tells who listens. name: a literal. detail may be
- * NULL. */
+/* Records an event of vm and tells who listens. detail may be NULL. */
 void events_add(struct events *events, const struct vm *vm, const char *name,
 		const char *detail);
 
@@ -46,6 +45,13 @@ void events_add(struct events *events, const struct vm *vm, const char *name,
 void events_listen(struct events *events, struct call *call, bool past);
 /* The same for Logs with follow. */
 void events_follow(struct events *events, struct call *call, const char *vm);
+/* What is to be known of either of them after an upgrade, new; NULL without
+ * memory. */
+json_t *events_save(const struct call *call);
+/* Goes on with a call that was under way before the upgrade, from the first
+ * event (vm: NULL) or line of that VM which is still to come. */
+void events_resume(struct events *events, struct call *call, const char *vm,
+		   const json_t *saved);
 /* Sends a line to those who follow that VM's log. */
 void events_log(struct events *events, const char *vm,
 		const struct vmlog_line *line);

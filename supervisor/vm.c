@@ -30,8 +30,7 @@ static void timeout(struct timer *timer)
 	vm_event(timer->ctx, VM_TIMEOUT);
 }
 
-/* Makes the TAP that the VM will keep. */
-static int make_tap(struct vm *vm, struct problem *problem)
+int vm_make_tap(struct vm *vm, struct problem *problem)
 {
 	struct net_tap tap = {
 		.mtu = vm->supervisor->config->mtu,
@@ -49,26 +48,35 @@ static int make_tap(struct vm *vm, struct problem *problem)
 	return error;
 }
 
-struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
-		  struct problem *problem)
+struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 
 	if (!vm) {
-		problem_set(problem, -ENOMEM,
-			    "cannot make VM %s: out of memory", config->name);
+		problem_set(problem, -ENOMEM, "cannot make a VM: out of memory");
 		return NULL;
 	}
 	vm->supervisor = supervisor;
-	vm->config = *config;
 	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
+	vm->pid_source.fd = vm->channel_source.fd = vm->listener_source.fd = -1;
 	vm->channel.side = CHANNEL_SUPERVISOR;
 	vm->timer = (struct timer){ .fire = timeout, .ctx = vm };
+	return vm;
+}
+
+struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
+		  struct problem *problem)
+{
+	struct vm *vm = vm_alloc(supervisor, problem);
+
+	if (!vm)
+		return NULL;
+	vm->config = *config;
 	if (uids_take(&supervisor->uids, &vm->uid, problem) < 0) {
 		free(vm);
 		return NULL;
 	}
-	if (make_tap(vm, problem) < 0) {
+	if (vm_make_tap(vm, problem) < 0) {
 		uids_give(&supervisor->uids, vm->uid);
 		free(vm);
 		return NULL;
@@ -93,7 +101,7 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 	if (net_tap_alive(vm->tap_fd))
 		return 0;
 	fd_close(&vm->tap_fd);
-	error = make_tap(vm, problem);
+	error = vm_make_tap(vm, problem);
 	if (error)
 		return error;
 	memset(&vm->tap_base, 0, sizeof(vm->tap_base));

@@ -52,7 +52,9 @@ struct vm_ping {
 struct vm {
 	struct supervisor *supervisor;
 	struct vm_config config;
+	size_t index; /* among the supervisor's VMs */
 	uid_t uid;
+	bool kept; /* its document is as it is now: keep.h */
 
 	enum vm_state state;
 	bool wanted; /* the intent: up */
@@ -72,6 +74,10 @@ struct vm {
 
 	/* the process, if there is one: pid_fd >= 0 */
 	pid_t pid; /* to be shown; signals go through pid_fd */
+	uint64_t pid_started; /* its start time, as /proc/PID/stat has it */
+	uint64_t channel_inode; /* of our end: what it keeps for a successor */
+	uint32_t filters; /* system call filters that it should show */
+	uint32_t protocol; /* version that it speaks */
 	int pid_fd; /* owned */
 	struct source pid_source;
 	struct channel channel; /* fd owned */
@@ -85,6 +91,8 @@ struct vm {
 	struct timer heartbeat;
 	uint64_t unanswered_ns; /* since when an answer is due; 0: none is */
 	bool awaiting_stats; /* a STATS? is under way */
+	uint64_t stats_id; /* the last one's */
+	bool adopting; /* STARTING: taken over, and not heard of yet */
 	bool aborting; /* SIGABRT was sent, SIGKILL is next */
 	bool pause_pending, resume_pending;
 	bool channel_ended; /* by the VM process */
@@ -99,6 +107,8 @@ struct vm {
 	uint64_t log_dropped; /* lines over the allowance */
 };
 
+/* A VM with nothing but its supervisor. NULL with problem set. */
+struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem);
 /* Makes a VM: uid, TAP. NULL with problem set, and nothing left behind. */
 struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
 		  struct problem *problem);
@@ -114,13 +124,27 @@ void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
 
 /* ---- spawn.c: the process comes and goes */
 
+/* P_PIDFD, which libcs before 2.36 lack. */
+#define WAIT_PIDFD ((idtype_t)3)
+
+/* Forks with a pidfd, straight into a cgroup (-1: the supervisor's). Returns as
+ * fork(2) does. */
+pid_t process_clone(int cgroup_fd, int *pid_fd);
+
 /* Starts the next generation. 0 or -errno with problem set. */
 int vm_spawn(struct vm *vm, struct problem *problem);
+/* Serves a process that is there: its end, its channel, its listener. 0 or
+ * -errno: vm_let_go() then. */
+int vm_watch(struct vm *vm);
+/* Lets go of a process that has ended, or is none of ours. */
+void vm_let_go(struct vm *vm);
 /* Sends a signal through the pidfd; a process that just ended is no error. */
 void vm_signal(struct vm *vm, int signal);
 /* Records why the process must end (the first reason counts) and kills it. */
 void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Makes the TAP that the VM will keep. 0 or -errno with problem set. */
+int vm_make_tap(struct vm *vm, struct problem *problem);
 /* Makes the TAP anew if it was deleted. 0 or -errno with problem set. */
 int vm_renew_tap(struct vm *vm, struct problem *problem);
 
@@ -134,6 +158,10 @@ void vm_channel_drain(struct vm *vm);
 void vm_listener_ready(struct source *source, uint32_t events);
 /* Starts and serves the heartbeat; ctx of the timer is the vm. */
 void vm_heartbeat_start(struct vm *vm);
+/* Goes on with one that was due then. */
+void vm_heartbeat_resume(struct vm *vm, uint64_t due_ns);
+/* Asks a process that was taken over for an answer, any. 0 or -errno. */
+int vm_ask_sign_of_life(struct vm *vm);
 /* Asks for counters unless an answer is due already. True if one is due. */
 bool vm_ask_stats(struct vm *vm);
 /* Asks for an echo; the call is answered when the VM reports. 0 or -errno:
@@ -156,6 +184,8 @@ enum vm_event {
 	VM_RESUME,
 	/* news */
 	VM_READY,
+	VM_ADOPTED, /* a process that was there before this supervisor */
+	VM_ADOPTED_PAUSED,
 	VM_WAS_PAUSED,
 	VM_WAS_RESUMED,
 	VM_DIED,
@@ -173,6 +203,11 @@ const char *vm_remedy(enum vm_state state);
 
 /* ---- verify.c */
 
+/* When a process started, in the kernel's ticks (proc_pid_stat(5)): with its
+ * pid, a name that no other process ever has. 0 or -ESRCH. */
+int process_started(int proc_fd, pid_t pid, uint64_t *ticks);
+/* How many system call filters a process has ("self"). */
+uint32_t process_filters(int proc_fd, const char *process);
 /* Reads from /proc what the process really is: a filter of its own, no new
  * privileges, no capability, its uid. 0; -EPERM with what doesn't hold in
  * problem; -ESRCH: it has ended. */

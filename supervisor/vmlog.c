@@ -31,7 +31,23 @@ void vmlog_turn(struct vmlog *log)
 const struct vmlog_line *vmlog_add(struct vmlog *log, enum log_level level,
 				   uint64_t generation, const char *text)
 {
-	struct vmlog_part *part = &log->current;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return vmlog_put(&log->current, &now, level, generation, text);
+}
+
+void vmlog_restore(struct vmlog_part *part, uint64_t gone)
+{
+	part_uninit(part);
+	part->count = gone;
+}
+
+const struct vmlog_line *vmlog_put(struct vmlog_part *part,
+				   const struct timespec *time,
+				   enum log_level level, uint64_t generation,
+				   const char *text)
+{
 	size_t length = strlen(text) + 1;
 	struct vmlog_line *line = malloc(sizeof(*line) + length);
 	struct vmlog_line **slot;
@@ -43,7 +59,7 @@ const struct vmlog_line *vmlog_add(struct vmlog *log, enum log_level level,
 		part->count++; /* lost, but counted */
 		return NULL;
 	}
-	clock_gettime(CLOCK_REALTIME, &line->time);
+	line->time = *time;
 	line->generation = generation;
 	line->level = level;
 	memcpy(line->text, text, length);
@@ -51,6 +67,12 @@ const struct vmlog_line *vmlog_add(struct vmlog *log, enum log_level level,
 	free(*slot);
 	*slot = line;
 	return line;
+}
+
+const struct vmlog_line *vmlog_at(const struct vmlog_part *part, size_t i)
+{
+	return part->lines ? part->lines[(part->count + i) % VMLOG_LINES]
+			   : NULL;
 }
 
 json_t *vmlog_line_json(const struct vmlog_line *line)
@@ -67,12 +89,11 @@ json_t *vmlog_json(const struct vmlog_part *part)
 {
 	json_t *lines = json_array();
 
-	for (size_t i = 0; part->lines && i < VMLOG_LINES; i++) {
-		size_t at = (part->count + i) % VMLOG_LINES;
+	for (size_t i = 0; i < VMLOG_LINES; i++) {
+		const struct vmlog_line *line = vmlog_at(part, i);
 
-		if (part->lines[at])
-			json_array_append_new(lines,
-					      vmlog_line_json(part->lines[at]));
+		if (line)
+			json_array_append_new(lines, vmlog_line_json(line));
 	}
 	return lines;
 }

@@ -16,6 +16,13 @@
 /* A Linux bridge takes this many ports (BR_MAX_PORTS less the zeroth). */
 #define CONFIG_MAX_VMS 1023
 
+/* What a VM does while there is no supervisor. */
+enum orphan_policy {
+	ORPHAN_STAY, /* it goes on, and waits to be adopted */
+	ORPHAN_END, /* it ends with the supervisor */
+	ORPHAN_POLICIES
+};
+
 struct restart_policy {
 	bool enabled; /* restart deaths that nobody asked for */
 	uint32_t steady_ms; /* RUNNING this long: restart without delay */
@@ -24,6 +31,7 @@ struct restart_policy {
 	uint32_t forget_ms; /* RUNNING this long: the delay starts over */
 	uint32_t crash_deaths; /* this many deaths (0: no limit) ... */
 	uint32_t crash_window_ms; /* ... in this time: FAILED */
+	uint32_t orphan; /* enum orphan_policy */
 };
 
 struct vm_timeouts {

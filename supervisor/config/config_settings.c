@@ -43,6 +43,12 @@ static const char *const level_names[] = {
 #define IN_WHOLE         .offset = 0
 #define RANGE(low, high) .min = (low), .max = (high)
 
+static const char *const orphan_names[] = {
+	[ORPHAN_STAY] = "stay",
+	[ORPHAN_END] = "end",
+	[ORPHAN_POLICIES] = NULL,
+};
+
 static const struct setting restart_settings[] = {
 	{ "enabled", SETTING_BOOL, IN_VM(restart.enabled) },
 	{ "steady", SETTING_DURATION, IN_VM(restart.steady_ms),
@@ -59,6 +65,8 @@ static const struct setting restart_settings[] = {
 	  RANGE(0, DEATHS_MAX) },
 	{ "crash_window", SETTING_DURATION, IN_VM(restart.crash_window_ms),
 	  RANGE(1, DAY_MS) },
+	{ "orphan", SETTING_CHOICE, IN_VM(restart.orphan),
+	  .choices = orphan_names },
 };
 static const struct setting_group restart_group = GROUP(restart_settings);
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/* A VM, saved and loaded. */
+#include <limits.h>
+
+#include "ipc/fd.h"
+#include "supervisor/state/names.h"
+#include "supervisor/state/state.h"
+#include "supervisor/state/tables.h"
+
+static const struct field backoff_fields[] = {
+	FIELD_NUMBER(struct backoff, quick, 0, UINT32_MAX),
+	{ .name = "deaths",
+	  .kind = FIELD_KIND_RING,
+	  .ring = &state_rings_backoff },
+};
+static const struct field_group backoff_group = FIELD_GROUP_OF(backoff_fields);
+
+static const struct field tap_fields[] = {
+	FIELD_COUNT(struct net_counters, rx_frames),
+	FIELD_COUNT(struct net_counters, rx_bytes),
+	FIELD_COUNT(struct net_counters, tx_frames),
+	FIELD_COUNT(struct net_counters, tx_bytes),
+	FIELD_COUNT(struct net_counters, rx_dropped),
+	FIELD_COUNT(struct net_counters, tx_dropped),
+};
+static const struct field_group tap_group = FIELD_GROUP_OF(tap_fields);
+
+static const struct field process_fields[] = {
+	FIELD_NUMBER(struct vm, pid, 1, INT_MAX),
+	FIELD_COUNT(struct vm, pid_started),
+	FIELD_HEX(struct vm, channel_inode),
+	FIELD_NUMBER(struct vm, filters, 0, UINT32_MAX),
+	FIELD_NUMBER(struct vm, protocol, 1, UINT32_MAX),
+};
+static const struct field_group process_group = FIELD_GROUP_OF(process_fields);
+
+static bool has_process(const void *object)
+{
+	const struct vm *vm = object;
+
+	return vm->pid_fd >= 0;
+}
+
+/* What holds whoever reads it. */
+static const struct field lasting_fields[] = {
+	FIELD_GROUP(struct vm, config, &state_config_vm_fields),
+	FIELD_NUMBER(struct vm, uid, 0, UINT32_MAX - 1),
+	FIELD_CHOICE(struct vm, state, names_state, VM_STATES),
+	FIELD_BOOL(struct vm, wanted),
+	FIELD_CHOICE(struct vm, stop_step, names_stop_step, NAMES_STOP_STEPS),
+	FIELD_COUNT(struct vm, generation),
+	FIELD_COUNT(struct vm, restarts),
+	FIELD_GROUP(struct vm, backoff, &backoff_group),
+	FIELD_RING(struct vm, deaths, &state_rings_deaths),
+	FIELD_NUMBER(struct vm, tap_ifindex, 0, INT_MAX),
+	FIELD_NUMBER(struct vm, tap_mtu, 0, UINT16_MAX),
+	FIELD_GROUP(struct vm, tap_base, &tap_group),
+	{ .name = "process",
+	  .kind = FIELD_KIND_GROUP,
+	  .group = &process_group,
+	  .when = has_process },
+	FIELD_COUNT(struct vm, spawned_ns),
+	FIELD_COUNT(struct vm, running_ns),
+	FIELD_COUNTERS(struct vm, settled, names_stat, STATS),
+	FIELD_COUNTERS(struct vm, stats, names_stat, STATS),
+};
+static const struct field_group lasting_group = FIELD_GROUP_OF(lasting_fields);
+
+static const struct field log_fields[] = {
+	FIELD_RING(struct vmlog, current, &state_rings_log),
+	FIELD_RING(struct vmlog, previous, &state_rings_log),
+};
+static const struct field_group log_group = FIELD_GROUP_OF(log_fields);
+
+static const struct field allowance_fields[] = {
+	FIELD_COUNT(struct allowance, refilled_ns),
+	FIELD_NUMBER(struct allowance, left, 0, UINT32_MAX),
+};
+static const struct field_group allowance_group =
+	FIELD_GROUP_OF(allowance_fields);
+
+static bool timer_armed(const void *object)
+{
+	const struct vm *vm = object;
+
+	return vm->timer.armed;
+}
+
+static bool heartbeat_armed(const void *object)
+{
+	const struct vm *vm = object;
+
+	return vm->heartbeat.armed;
+}
+
+/* What only this process, or its next program, can go on with. */
+static const struct field passing_fields[] = {
+	{ FIELD_NUMBER_AS("timer_due_ns", struct vm, timer.due_ns, 1,
+			  INT64_MAX),
+	  .when = timer_armed },
+	{ FIELD_NUMBER_AS("heartbeat_due_ns", struct vm, heartbeat.due_ns, 1,
+			  INT64_MAX),
+	  .when = heartbeat_armed },
+	FIELD_NUMBER(struct vm, tap_fd, -1, INT_MAX),
+	FIELD_NUMBER(struct vm, pid_fd, -1, INT_MAX),
+	{ FIELD_NUMBER_AS("channel_fd", struct vm, channel.fd, -1, INT_MAX) },
+	{ FIELD_NUMBER_AS("channel_generation", struct vm, channel.generation,
+			  0, INT64_MAX) },
+	FIELD_NUMBER(struct vm, listener_fd, -1, INT_MAX),
+	FIELD_NUMBER(struct vm, told_mtu, 0, UINT16_MAX),
+	FIELD_GROUP(struct vm, doom, &state_rings_death_fields),
+	FIELD_COUNT(struct vm, unanswered_ns),
+	FIELD_BOOL(struct vm, awaiting_stats),
+	FIELD_HEX(struct vm, stats_id),
+	FIELD_BOOL(struct vm, adopting),
+	FIELD_BOOL(struct vm, aborting),
+	FIELD_BOOL(struct vm, pause_pending),
+	FIELD_BOOL(struct vm, resume_pending),
+	FIELD_BOOL(struct vm, channel_ended),
+	FIELD_GROUP(struct vm, log, &log_group),
+	FIELD_GROUP(struct vm, log_lines, &allowance_group),
+	FIELD_GROUP(struct vm, log_flood, &allowance_group),
+	FIELD_COUNT(struct vm, log_dropped),
+};
+static const struct field_group passing_group = FIELD_GROUP_OF(passing_fields);
+
+json_t *state_vm_save(const struct vm *vm, enum state_extent extent)
+{
+	json_t *object = fields_save(&lasting_group, vm);
+
+	if (object && extent == STATE_UPGRADE &&
+	    fields_add(&passing_group, vm, object) < 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+int state_vm_load(struct vm *vm, const json_t *object, struct problem *problem)
+{
+	const char *whose =
+		state_config_whose(json_object_get(object, "config"));
+	int error = fields_load(&lasting_group, vm, object, whose, problem);
+
+	if (error)
+		return error;
+	return fields_load(&passing_group, vm, object, whose, problem);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: ISC */
+/* A VM, a configuration and events with a value of its own in each field. */
+#ifndef VMSUP_TESTS_STATE_FIXTURE_H
+#define VMSUP_TESTS_STATE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "ipc/fd.h"
+#include "supervisor/state/state.h"
+
+static inline void fixture_vm_config(struct vm_config *vm)
+{
+	memset(vm, 0, sizeof(*vm));
+	strcpy(vm->name, "web-1");
+	vm->guest = GUEST_BUILTIN;
+	vm->autostart = true;
+	vm->has_mac = vm->has_ipv4 = vm->has_ipv6 = true;
+	memcpy(vm->mac, "\x02\x00\x5e\x10\x00\xff", 6);
+	inet_pton(AF_INET, "10.77.3.9", &vm->ipv4);
+	inet_pton(AF_INET6, "fd77::39", &vm->ipv6);
+	vm->ipv6_prefix = 64;
+	strcpy(vm->tap, "vmtap17");
+	vm->restart = (struct restart_policy){ true,  1001,  101,
+					       30001, 21,    60001,
+					       6,     60002, ORPHAN_END };
+	vm->timeouts =
+		(struct vm_timeouts){ 10001, 1002, 10002, 2001, 30002, 5001 };
+	vm->limits = (struct vm_limits){ UINT64_C(1) << 40, 150 };
+}
+
+static inline void fixture_config(struct config *config)
+{
+	memset(config, 0, sizeof(*config));
+	strcpy(config->bridge, "vmsup7");
+	inet_pton(AF_INET, "10.78.0.1", &config->bridge_ipv4);
+	config->bridge_ipv4_prefix = 20;
+	config->has_bridge_ipv6 = true;
+	inet_pton(AF_INET6, "fd78::1", &config->bridge_ipv6);
+	config->bridge_ipv6_prefix = 56;
+	config->mtu = 9000;
+	strcpy(config->tap_prefix, "seven");
+	config->uid_first = 4000000000;
+	config->uid_count = 4096;
+	config->log_level = LOG_LEVEL_DEBUG;
+	config->defaults.autostart = true;
+	config->defaults.restart.delay_min_ms = 55;
+	config->defaults.restart.delay_max_ms = 66;
+	config->defaults.restart.crash_window_ms = 77;
+	config->defaults.restart.orphan = ORPHAN_END;
+	config->defaults.timeouts =
+		(struct vm_timeouts){ 11, 22, 33, 44, 55, 66 };
+	config->defaults.limits.cpu_percent = 50;
+}
+
+/* As vm_new() leaves it, but for what is the supervisor's. */
+static inline void fixture_preset(struct vm *vm)
+{
+	memset(vm, 0, sizeof(*vm));
+	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
+}
+
+static inline void fixture_uninit(struct vm *vm)
+{
+	deaths_uninit(&vm->deaths);
+	vmlog_uninit(&vm->log);
+}
+
+static inline void fixture_process(struct vm *vm)
+{
+	vm->pid = 4711;
+	vm->pid_started = 123456;
+	vm->channel_inode = UINT64_MAX;
+	vm->filters = 2;
+	vm->protocol = 2;
+	vm->pid_fd = 21;
+	vm->tap_fd = 22;
+	vm->channel.fd = 23;
+	vm->channel.generation = 3;
+	vm->listener_fd = 24;
+	vm->spawned_ns = 8001;
+	vm->running_ns = 8002;
+	vm->timer.due_ns = 9001;
+	vm->timer.armed = true;
+	vm->heartbeat.due_ns = 9002;
+	vm->heartbeat.armed = true;
+	vm->unanswered_ns = 8003;
+	vm->stats_id = UINT64_MAX - 1;
+	vm->awaiting_stats = vm->adopting = vm->aborting = true;
+	vm->pause_pending = vm->resume_pending = vm->channel_ended = true;
+	vm->told_mtu = 1400;
+	vm->doom = (struct death){ .reason = DEATH_WATCHDOG,
+				   .asked = true,
+				   .detail = "no answer",
+				   .generation = 3,
+				   .uptime_ns = 31,
+				   .time = { 32, 33 } };
+}
+
+static inline void fixture_vm(struct vm *vm)
+{
+	const struct death death = { .reason = DEATH_SECCOMP,
+				     .detail = "SIGSYS openat",
+				     .generation = 2,
+				     .uptime_ns = 1500,
+				     .time = { 1700000000, 999999999 } };
+	const struct timespec time = { 1700000001, 5 };
+
+	fixture_preset(vm);
+	fixture_vm_config(&vm->config);
+	vm->uid = 1900000017;
+	vm->state = VM_STOPPING;
+	vm->wanted = true;
+	vm->stop_step = STOP_TERMINATED;
+	vm->backoff.quick = 4;
+	vm->backoff.death_ns[0] = 7001;
+	vm->backoff.death_ns[1] = 7002;
+	vm->backoff.deaths = 2;
+	deaths_add(&vm->deaths, &death);
+	vm->generation = 3;
+	vm->restarts = 5;
+	vm->tap_ifindex = 42;
+	vm->tap_mtu = 1500;
+	vm->tap_base = (struct net_counters){ 1, 2, 3, 4, 5, 6 };
+	fixture_process(vm);
+	for (unsigned int i = 0; i < STATS; i++) {
+		vm->stats[i] = 100 + i;
+		vm->settled[i] = 200 + i;
+	}
+	vmlog_put(&vm->log.previous, &time, LOG_LEVEL_ERROR, 2, "before");
+	vmlog_put(&vm->log.current, &time, LOG_LEVEL_WARN, 3, "now");
+	vm->log_lines = (struct allowance){ 6001, 51 };
+	vm->log_flood = (struct allowance){ 6002, 1001 };
+	vm->log_dropped = 61;
+}
+
+#endif
