@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ipc/fd.h"
 #include "supervisor/core.h"
@@ -372,19 +373,34 @@ static void define(void *ctx, struct call *call)
 		call_reply(call, NULL);
 }
 
-static void shutdown_all(void *ctx, struct call *call)
+/* The call is answered when there is nothing left to do but exit. */
+static bool answer_at_end(struct supervisor *supervisor, struct call *call)
 {
-	struct supervisor *supervisor = ctx;
-
 	for (size_t i = 0; i < SHUTDOWN_CALLS; i++)
 		if (!supervisor->shutdown_calls[i]) {
 			supervisor->shutdown_calls[i] = call;
 			call->ctx = &supervisor->shutdown_calls[i];
 			call->gone = supervisor_call_gone;
-			supervisor_end(supervisor, 0);
-			return;
+			return true;
 		}
 	failed(call, "it is stopping already");
+	return false;
+}
+
+static void shutdown_all(void *ctx, struct call *call)
+{
+	if (answer_at_end(ctx, call))
+		supervisor_end(ctx, 0);
+}
+
+static void detach(void *ctx, struct call *call)
+{
+	const struct supervisor *supervisor = ctx;
+
+	if (supervisor->ending)
+		failed(call, "the supervisor is stopping its VMs");
+	else if (answer_at_end(ctx, call))
+		supervisor_leave(ctx);
 }
 
 void supervisor_call_gone(struct call *call)
@@ -400,6 +416,26 @@ void methods_answer_shutdown(struct supervisor *supervisor)
 			call_reply(supervisor->shutdown_calls[i], NULL);
 			supervisor->shutdown_calls[i] = NULL;
 		}
+}
+
+/* ---- Upgrade: begun by one image, answered by the next */
+
+static void upgrade(void *ctx, struct call *call)
+{
+	struct problem problem;
+
+	if (upgrade_begin(ctx, call, &problem) < 0)
+		failed(call, problem.text);
+}
+
+static void upgraded(void *ctx, struct call *call, const json_t *saved)
+{
+	const struct supervisor *supervisor = ctx;
+
+	(void)saved;
+	reply(call, json_pack("{s:i, s:s, s:s}", "pid", (int)getpid(),
+			      "version", VMSUP_VERSION, "program",
+			      supervisor->program));
 }
 
 /* ---- streams */
@@ -429,6 +465,23 @@ static void events(void *ctx, struct call *call)
 	else
 		reply(call, json_pack("{s:o}", "events",
 				      events_past(&supervisor->events)));
+}
+
+static void events_again(void *ctx, struct call *call, const json_t *saved)
+{
+	struct supervisor *supervisor = ctx;
+
+	events_resume(&supervisor->events, call, NULL, saved);
+}
+
+static void logs_again(void *ctx, struct call *call, const json_t *saved)
+{
+	struct supervisor *supervisor = ctx;
+	const struct vm *vm = named_vm(supervisor, call);
+
+	if (vm)
+		events_resume(&supervisor->events, call, vm->config.name,
+			      saved);
 }
 
 static void logs(void *ctx, struct call *call)
@@ -469,6 +522,61 @@ static void ping_gone(struct call *call)
 	struct vm_ping *ping = call->ctx;
 
 	ping->call = NULL; /* the VM still reports on it */
+}
+
+static json_t *ping_save(const struct call *call)
+{
+	const struct vm_ping *ping = call->ctx;
+
+	return json_integer(ping->id);
+}
+
+/* It is among its VM's already, without a call. */
+static void ping_again(void *ctx, struct call *call, const json_t *saved)
+{
+	const struct vm *vm = named_vm(ctx, call);
+	struct vm_ping *ping;
+
+	if (!vm)
+		return;
+	for (ping = vm->pings; ping; ping = ping->next)
+		if (!ping->call && json_integer_value(saved) == ping->id)
+			break;
+	if (!ping) {
+		failed(call, "the VM process died");
+		return;
+	}
+	ping->call = call;
+	call->ctx = ping;
+	call->gone = ping_gone;
+}
+
+json_t *methods_pings_save(const struct vm *vm)
+{
+	json_t *ids = json_array();
+
+	for (const struct vm_ping *ping = vm->pings; ping; ping = ping->next)
+		if (json_array_append_new(ids, json_integer(ping->id)) < 0) {
+			json_decref(ids);
+			return NULL;
+		}
+	return ids;
+}
+
+int methods_pings_restore(struct vm *vm, const json_t *ids)
+{
+	for (size_t i = json_array_size(ids); i-- > 0;) {
+		json_int_t id = json_integer_value(json_array_get(ids, i));
+		struct vm_ping *ping = calloc(1, sizeof(*ping));
+
+		if (!ping)
+			return -ENOMEM;
+		ping->id = (uint32_t)id;
+		ping->next = vm->pings;
+		vm->pings = ping;
+		vm->ping_count++;
+	}
+	return 0;
 }
 
 /* An optional whole number between min and max; false with the call answered
@@ -557,12 +665,31 @@ static json_t *namespaces_json(const struct room *room)
 /* The manifest, as /proc/PID/fd shows it. */
 static json_t *manifest_json(const struct vm *vm)
 {
-	return json_pack("[{s:s, s:s, s:i, s:n}, {s:s, s:s, s:i, s:s}, "
-			 "{s:s, s:s, s:i, s:n}]",
-			 "role", "channel", "kind", "socket", "count", 1,
-			 "link", "role", "tap", "kind", "tun", "count", 1,
-			 "link", vm->config.tap, "role", "loop", "kind",
-			 "eventpoll", "count", 1, "link");
+	char end[48];
+	const struct {
+		const char *role, *kind, *link;
+		int fd; /* -1: any number */
+	} entries[] = {
+		{ "channel", "socket", NULL, PROTO_CHANNEL_FD },
+		{ "adopt", "socket", end, PROTO_ADOPT_FD },
+		{ "uids", "vmsup.uids", NULL, PROTO_UIDS_FD },
+		{ "tap", "tun", vm->config.tap, PROTO_TAP_FD },
+		{ "loop", "eventpoll", NULL, -1 },
+	};
+	json_t *manifest = json_array();
+
+	snprintf(end, sizeof(end), "socket:[%llu]",
+		 (unsigned long long)vm->channel_inode);
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+		json_array_append_new(
+			manifest,
+			json_pack("{s:s, s:s, s:i, s:s?, s:o}", "role",
+				  entries[i].role, "kind", entries[i].kind,
+				  "count", 1, "link", entries[i].link, "fd",
+				  entries[i].fd < 0
+					  ? json_null()
+					  : json_integer(entries[i].fd)));
+	return manifest;
 }
 
 static void sandbox(void *ctx, struct call *call)
@@ -586,10 +713,10 @@ static void sandbox(void *ctx, struct call *call)
 			 : json_sprintf("%s/%s", supervisor->cgroup.path,
 					vm->config.name);
 	reply(call,
-	      json_pack("{s:{s:s, s:i, s:I, s:i, s:i, s:o, s:o, s:o, s:o}}",
+	      json_pack("{s:{s:s, s:i, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o}}",
 			"cage", "name", vm->config.name, "pid", (int)vm->pid,
 			"generation", (json_int_t)vm->generation, "uid",
-			(int)vm->uid, "channel_fd", PROTO_CHANNEL_FD,
+			(int)vm->uid, "filters", (int)vm->filters, "channel_fd", PROTO_CHANNEL_FD,
 			"descriptors", manifest_json(vm), "syscalls", syscalls,
 			"namespaces", namespaces_json(&supervisor->room),
 			"cgroup", cgroup));
@@ -606,10 +733,24 @@ const struct control_method methods[] = {
 	{ .name = "Kill", .handle = kill_vms, .root_only = true },
 	{ .name = "Define", .handle = define, .root_only = true },
 	{ .name = "Shutdown", .handle = shutdown_all, .root_only = true },
-	{ .name = "Events", .handle = events },
-	{ .name = "Logs", .handle = logs },
+	{ .name = "Detach", .handle = detach, .root_only = true },
+	{ .name = "Upgrade",
+	  .handle = upgrade,
+	  .resume = upgraded,
+	  .root_only = true },
+	{ .name = "Events",
+	  .handle = events,
+	  .save = events_save,
+	  .resume = events_again },
+	{ .name = "Logs",
+	  .handle = logs,
+	  .save = events_save,
+	  .resume = logs_again },
 	{ .name = "Deaths", .handle = deaths },
-	{ .name = "Ping", .handle = ping },
+	{ .name = "Ping",
+	  .handle = ping,
+	  .save = ping_save,
+	  .resume = ping_again },
 	{ .name = "Sandbox", .handle = sandbox },
 };
 const size_t method_count = ARRAY_SIZE(methods);

@@ -39,6 +39,7 @@
 struct pending_call {
 	struct call call;
 	struct varlink_call message;
+	json_t *saved; /* owned: it is still to be resumed with that */
 };
 
 /* ---- ends of a connection */
@@ -173,13 +174,19 @@ static void after_put(struct control_client *client, int error)
 
 /* ---- calls, answered */
 
+static void pending_free(struct pending_call *pending)
+{
+	varlink_call_uninit(&pending->message);
+	json_decref(pending->saved);
+	free(pending);
+}
+
 static void end_call(struct control_client *client)
 {
 	struct pending_call *pending = client->pending;
 
 	client->pending = NULL;
-	varlink_call_uninit(&pending->message);
-	free(pending);
+	pending_free(pending);
 	touch(client);
 	queue(client);
 }
@@ -282,12 +289,10 @@ static void receive(struct control_client *client)
 
 /* ---- calls, started */
 
-static void start_call(struct control_client *client,
-		       struct pending_call *pending)
+static void set_call(struct control_client *client,
+		     struct pending_call *pending)
 {
-	struct call *call = &pending->call;
-
-	*call = (struct call){
+	pending->call = (struct call){
 		.client = client,
 		.method = pending->message.method,
 		.parameters = pending->message.parameters,
@@ -297,10 +302,16 @@ static void start_call(struct control_client *client,
 		.peer_pid = client->pid,
 	};
 	client->pending = pending;
+}
+
+static void start_call(struct control_client *client,
+		       struct pending_call *pending)
+{
+	set_call(client, pending);
 	if (pending->message.upgrade)
-		service_not_implemented(call);
+		service_not_implemented(&pending->call);
 	else
-		service_route(client->control->config, call);
+		service_route(client->control->config, &pending->call, NULL);
 }
 
 /* The first length bytes of in are a message, and a NUL follows. */
@@ -471,6 +482,53 @@ bool client_is_stuck(const struct control_client *client, uint64_t now_ns)
 	return since_ns && now_ns - since_ns >= STUCK_MS * NSEC_PER_MSEC;
 }
 
+int client_take_call(struct control_client *client, json_t *message,
+		     json_t *saved)
+{
+	struct pending_call *pending = calloc(1, sizeof(*pending));
+	const char *why;
+	int error;
+
+	if (!pending) {
+		json_decref(message);
+		json_decref(saved);
+		return -ENOMEM;
+	}
+	pending->saved = saved;
+	error = varlink_take(message, &pending->message, &why);
+	/* that is refused at once, so was never under way */
+	if (!error && pending->message.upgrade)
+		error = -EBADMSG;
+	if (error)
+		pending_free(pending);
+	else
+		set_call(client, pending);
+	return error;
+}
+
+void client_resume(struct control_client *client)
+{
+	struct pending_call *pending = client->pending;
+	json_t *saved = pending ? pending->saved : NULL;
+
+	/* whoever was cut off meanwhile is told nothing any more */
+	if (!saved || client->state != CLIENT_SERVED)
+		return;
+	pending->saved = NULL;
+	service_route(client->control->config, &pending->call, saved);
+	json_decref(saved);
+}
+
+json_t *client_call(const struct control_client *client, json_t **saved)
+{
+	const struct pending_call *pending = client->pending;
+
+	if (!pending)
+		return NULL;
+	*saved = service_save(client->control->config, &pending->call);
+	return pending->message.message;
+}
+
 struct control_client *client_new(struct control *control, int fd, uid_t uid,
 				  pid_t pid, int *error)
 {
@@ -510,10 +568,8 @@ void client_free(struct control_client *client)
 
 	if (pending && pending->call.gone)
 		pending->call.gone(&pending->call);
-	if (pending) {
-		varlink_call_uninit(&pending->message);
-		free(pending);
-	}
+	if (pending)
+		pending_free(pending);
 	control_unqueue(control, client);
 	TAILQ_REMOVE(&control->clients, client, by_age);
 	control->counts.clients--;

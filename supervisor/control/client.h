@@ -15,6 +15,7 @@ enum client_note {
 	CLIENT_EVICTED, /* made room for another */
 	CLIENT_IDLE, /* was silent for too long */
 	CLIENT_MISBEHAVED, /* broke a rule */
+	CLIENT_LOST, /* didn't get through an upgrade */
 	CLIENT_NOTES
 };
 
@@ -74,6 +75,16 @@ struct control {
 /* Takes over fd. NULL: -errno in *error, and fd is still the caller's. */
 struct control_client *client_new(struct control *control, int fd, uid_t uid,
 				  pid_t pid, int *error);
+/* Takes over a call that was under way in the image before, a varlink message,
+ * and what its method said of it. 0, -EBADMSG or -ENOMEM. */
+int client_take_call(struct control_client *client, json_t *message,
+		     json_t *saved);
+/* Hands that call to its method; does nothing if there is none. */
+void client_resume(struct control_client *client);
+/* The message of the call under way, borrowed (NULL: none), and what its method
+ * says of it, new (NULL without memory). */
+json_t *client_call(const struct control_client *client, json_t **saved);
+
 /* Ends the connection and frees it; a call under way is told by gone(). */
 void client_free(struct control_client *client);
 /* Runs calls, sends, and ends the connection if it is over. For those in the
@@ -94,6 +105,9 @@ int client_put_failure(const struct control_config *config, struct buffer *out,
 /* Counts, and logs unless that was done lately. (In control.c.) */
 void control_note(struct control *control, enum client_note note, uid_t uid,
 		  pid_t pid, const char *why);
+/* As it is for every connection: no descriptors can be sent on it. (In
+ * control.c.) */
+void control_refuse_descriptors(int fd);
 /* Has client_work() called from the loop. (In control.c.) */
 void control_queue(struct control *control, struct control_client *client);
 /* Takes it out of the work list, if it is in there. (In control.c.) */

@@ -45,6 +45,7 @@ static const struct {
 	[CLIENT_EVICTED] = { LOG_LEVEL_WARN, "closed a connection" },
 	[CLIENT_IDLE] = { LOG_LEVEL_INFO, "closed a connection" },
 	[CLIENT_MISBEHAVED] = { LOG_LEVEL_WARN, "cut off a client" },
+	[CLIENT_LOST] = { LOG_LEVEL_WARN, "lost a client in the upgrade" },
 };
 static_assert(ARRAY_SIZE(note_texts) == CLIENT_NOTES, "a text per note");
 
@@ -183,7 +184,7 @@ static void refuse(struct control *control, int fd, const struct ucred *peer,
 /* No method takes descriptors, and closing a stranger's last one may take as
  * long as he likes (a TCP socket that lingers). Kernels before 6.16 close them
  * all the same: there a member of the group can hold up the supervisor. */
-static void refuse_descriptors(int fd)
+void control_refuse_descriptors(int fd)
 {
 	int off = 0;
 
@@ -199,7 +200,7 @@ int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)
 			     "too many are connected and busy");
 		return -EBUSY;
 	}
-	refuse_descriptors(fd);
+	control_refuse_descriptors(fd);
 	client_new(control, fd, uid, pid, &error);
 	return error;
 }
@@ -222,7 +223,7 @@ static void admit(struct control *control, int fd, bool last_descriptor)
 		refuse(control, fd, &peer,
 		       "too many are connected and busy; try again");
 	} else {
-		refuse_descriptors(fd);
+		control_refuse_descriptors(fd);
 		if (!client_new(control, fd, peer.uid, peer.pid, &error))
 			refuse(control, fd, &peer, "no memory is left for it");
 	}
@@ -308,14 +309,16 @@ int control_serve(struct control *control, int listen_fd)
 {
 	int flags = fcntl(listen_fd, F_GETFL), error;
 
-	if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+	/* an inherited one may come without either */
+	if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    fcntl(listen_fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
 	error = loop_add(control->loop, &control->listener, listen_fd, EPOLLIN,
 			 listener_ready, control);
 	if (error)
 		return error;
 	/* accepted sockets inherit it: no time in which one has it not */
-	refuse_descriptors(listen_fd);
+	control_refuse_descriptors(listen_fd);
 	control->listen_fd = listen_fd;
 	reserve_descriptor(control);
 	return 0;

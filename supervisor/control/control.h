@@ -55,9 +55,18 @@ struct call {
 	void *ctx; /* the method's */
 };
 
+/*
+ * Of a call that is under way when the supervisor is upgraded: save says, in
+ * the old image, what else the new one must know of it (absent: nothing), NULL
+ * without memory, and changes nothing. resume gets that in the new image, null
+ * if it was absent, and takes the call on as handle would, but sends nothing
+ * that was sent already; absent: handle, once more.
+ */
 struct control_method {
 	const char *name; /* without the interface: "Status" */
 	void (*handle)(void *ctx, struct call *call);
+	json_t *(*save)(const struct call *call);
+	void (*resume)(void *ctx, struct call *call, const json_t *saved);
 	/* Only root may call it: everything that changes something. */
 	bool root_only;
 	/* Only with more: others get ExpectedMore. */
@@ -112,6 +121,37 @@ struct control_counts {
 };
 void control_counts(const struct control *control,
 		    struct control_counts *counts);
+
+/*
+ * The upgrade in place: in the old image, control_save() and then, for what
+ * control_each_fd() names, no more close-on-exec; in the new one
+ * control_saved_listener(), control_new() with it, and control_restore(). If
+ * the execve fails, close-on-exec is all there is to undo.
+ */
+
+/* What the next image needs: every connection with what it has half received
+ * and half sent, its call under way, and the counts. Changes nothing, so may be
+ * called from within a method. NULL without memory. */
+json_t *control_save(const struct control *control);
+/* Calls visit for the listening socket and for each connection that
+ * control_save() saves; ends with the first result that isn't 0. Returns the
+ * last one. */
+int control_each_fd(const struct control *control,
+		    int (*visit)(void *ctx, int fd), void *ctx);
+/* The listening socket in what control_save() said, for control_new(), or
+ * -EBADMSG. It becomes the caller's. */
+int control_saved_listener(const json_t *saved);
+/* Serves the saved connections on, and resumes their calls: what those are
+ * about must be there again, and no event sent yet. Neither reads nor sends
+ * anything, which is left to the loop; so an upgrade can still be undone. A
+ * connection that isn't understood is closed and counted as cut off. 0, or
+ * -EBADMSG if there is no telling which connections there are: what is lost is
+ * logged. */
+int control_restore(struct control *control, const json_t *saved);
+
+/* True if fd is a Unix socket of that type (SOCK_STREAM, ...) that listens, or
+ * one that doesn't. */
+bool control_is_socket(int fd, int type, bool listening);
 
 /* Binds path (unlinking a stale socket first; the caller holds the run
  * directory's lock), mode 0660 and that group ((gid_t)-1: mode 0600), and

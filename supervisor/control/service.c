@@ -101,7 +101,7 @@ static void route_service(const struct control_config *config,
 }
 
 static void run_method(const struct control_config *config, struct call *call,
-		       const struct control_method *method)
+		       const struct control_method *method, const json_t *saved)
 {
 	if (!method->handle)
 		service_not_implemented(call);
@@ -109,20 +109,31 @@ static void run_method(const struct control_config *config, struct call *call,
 		call_error(call, VARLINK_SERVICE ".PermissionDenied", NULL);
 	else if (method->more_only && !call->more)
 		call_error(call, VARLINK_SERVICE ".ExpectedMore", NULL);
+	else if (saved && method->resume)
+		method->resume(config->ctx, call, saved);
 	else
 		method->handle(config->ctx, call);
 }
 
-static void route_interface(const struct control_config *config,
-			    struct call *call, const char *member)
+static const struct control_method *
+find_method(const struct control_config *config, const char *member)
 {
-	for (size_t i = 0; i < config->method_count; i++) {
-		if (strcmp(config->methods[i].name, member) == 0) {
-			run_method(config, call, &config->methods[i]);
-			return;
-		}
-	}
-	not_found(call);
+	for (size_t i = 0; i < config->method_count; i++)
+		if (strcmp(config->methods[i].name, member) == 0)
+			return &config->methods[i];
+	return NULL;
+}
+
+static void route_interface(const struct control_config *config,
+			    struct call *call, const char *member,
+			    const json_t *saved)
+{
+	const struct control_method *method = find_method(config, member);
+
+	if (method)
+		run_method(config, call, method, saved);
+	else
+		not_found(call);
 }
 
 static bool is_member_of(const char *interface, const char *method,
@@ -134,17 +145,33 @@ static bool is_member_of(const char *interface, const char *method,
 	       memcmp(interface, method, length) == 0;
 }
 
-void service_route(const struct control_config *config, struct call *call)
+/* varlink_parse() saw to it that there is a dot. */
+static const char *member_of(const struct call *call)
 {
-	/* varlink_parse() saw to it that there is a dot. */
-	const char *member = strrchr(call->method, '.') + 1;
+	return strrchr(call->method, '.') + 1;
+}
+
+json_t *service_save(const struct control_config *config,
+		     const struct call *call)
+{
+	/* only this interface's: the others are answered at once */
+	const struct control_method *method =
+		find_method(config, member_of(call));
+
+	return method && method->save ? method->save(call) : json_null();
+}
+
+void service_route(const struct control_config *config, struct call *call,
+		   const json_t *saved)
+{
+	const char *member = member_of(call);
 	char interface[VARLINK_MAX_NAME + 1];
 	size_t length = (size_t)(member - call->method) - 1;
 
 	if (is_member_of(VARLINK_SERVICE, call->method, member)) {
 		route_service(config, call, member);
 	} else if (is_member_of(config->interface, call->method, member)) {
-		route_interface(config, call, member);
+		route_interface(config, call, member, saved);
 	} else {
 		memcpy(interface, call->method, length);
 		interface[length] = '\0';

@@ -156,21 +156,26 @@ int varlink_parse(const char *bytes, size_t length, struct varlink_call *call,
 		  const char **why)
 {
 	json_error_t error;
+	json_t *message;
 
 	*call = (struct varlink_call){ 0 };
 	*why = check_shape(bytes, length);
 	if (*why)
 		return -EBADMSG;
-	call->message =
-		json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error);
-	if (!call->message) {
-		if (json_error_code(&error) == json_error_out_of_memory) {
-			*why = "doesn't fit into memory";
-			return -ENOMEM;
-		}
-		*why = "is no valid JSON";
-		return -EBADMSG;
+	message = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error);
+	if (message)
+		return varlink_take(message, call, why);
+	if (json_error_code(&error) == json_error_out_of_memory) {
+		*why = "doesn't fit into memory";
+		return -ENOMEM;
 	}
+	*why = "is no valid JSON";
+	return -EBADMSG;
+}
+
+int varlink_take(json_t *message, struct varlink_call *call, const char **why)
+{
+	*call = (struct varlink_call){ .message = message };
 	*why = take_keys(call);
 	if (*why) {
 		varlink_call_uninit(call);

@@ -31,7 +31,9 @@ struct varlink_call {
  * -ENOMEM with a constant text in *why that completes "its message". */
 int varlink_parse(const char *bytes, size_t length, struct varlink_call *call,
 		  const char **why);
-/* Frees what varlink_parse() made. */
+/* The same for a message that is JSON already; takes it over. */
+int varlink_take(json_t *message, struct varlink_call *call, const char **why);
+/* Frees what either of them made. */
 void varlink_call_uninit(struct varlink_call *call);
 
 /*

@@ -142,13 +142,39 @@ static inline void several(void *ctx, struct call *call)
 	call_reply(call, json_pack("{s:i}", "n", 4));
 }
 
+/* Count: numbers from 0 on, each time that count_next() is called. */
+static inline void count_next(struct call *call)
+{
+	call_more(call, json_pack("{s:i}", "n", (int)(intptr_t)call->ctx));
+	call->ctx = (void *)((intptr_t)call->ctx + 1);
+}
+
+static inline void count_up(void *ctx, struct call *call)
+{
+	keep(ctx, call);
+	count_next(call);
+}
+
+static inline json_t *count_save(const struct call *call)
+{
+	return json_pack("{s:i}", "next", (int)(intptr_t)call->ctx);
+}
+
+static inline void count_on(void *ctx, struct call *call, const json_t *saved)
+{
+	json_int_t next = json_integer_value(json_object_get(saved, "next"));
+
+	keep(ctx, call);
+	call->ctx = (void *)(intptr_t)next;
+}
+
 static inline void no_such_vm(void *ctx, struct call *call)
 {
 	(void)ctx;
 	call_error(call, "io.vmsup.NoSuchVm", json_pack("{s:s}", "name", "x"));
 }
 
-static const struct control_method methods[] = {
+static const struct control_method toy_methods[] = {
 	{ .name = "Echo", .handle = echo },
 	{ .name = "Who", .handle = who },
 	{ .name = "Keep", .handle = keep },
@@ -157,6 +183,11 @@ static const struct control_method methods[] = {
 	{ .name = "Fail", .handle = no_such_vm },
 	{ .name = "Root", .handle = echo, .root_only = true },
 	{ .name = "Stream", .handle = keep, .more_only = true },
+	{ .name = "Count",
+	  .handle = count_up,
+	  .save = count_save,
+	  .resume = count_on,
+	  .more_only = true },
 	{ .name = "Hole" },
 };
 
@@ -167,8 +198,8 @@ static const struct control_config config = {
 	.product = "test",
 	.version = "1",
 	.url = "https://example.org",
-	.methods = methods,
-	.method_count = ARRAY_SIZE(methods),
+	.methods = toy_methods,
+	.method_count = ARRAY_SIZE(toy_methods),
 	.ctx = &test,
 	.group = (gid_t)-1,
 };
@@ -432,6 +463,78 @@ static inline void cannot_run(const char *why)
 		fail_msg("%s", why);
 	print_message("# skipped: %s\n", why);
 	skip();
+}
+
+/* ---- upgrade in place: what execve would do to the control socket */
+
+static struct {
+	int number[CONTROL_MAX_CLIENTS + 1], copy[CONTROL_MAX_CLIENTS + 1];
+	unsigned int count;
+} inherited;
+
+static inline int inherit(void *ctx, int fd)
+{
+	unsigned int i = inherited.count++;
+
+	(void)ctx;
+	assert_true(i < ARRAY_SIZE(inherited.number));
+	inherited.number[i] = fd;
+	inherited.copy[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	assert_true(inherited.copy[i] >= 0);
+	return 0;
+}
+
+/* Ends the old image without a word to anybody. What is returned is what the
+ * new one reads, and under their old numbers the sockets are there. */
+static inline json_t *end_image(void)
+{
+	struct control_client *client;
+	json_t *saved = control_save(test.control);
+	cleanup_free char *text = NULL;
+
+	assert_non_null(saved);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees it */
+	text = json_dumps(saved, 0);
+	assert_non_null(text);
+	json_decref(saved);
+	inherited.count = 0;
+	control_each_fd(test.control, inherit, NULL);
+	for (client = TAILQ_FIRST(&test.control->clients); client;
+	     client = TAILQ_NEXT(client, by_age))
+		buffer_clear(&client->out);
+	control_free(test.control);
+	test.control = NULL;
+	for (unsigned int i = 0; i < inherited.count; i++) {
+		assert_true(dup2(inherited.copy[i], inherited.number[i]) >= 0);
+		close(inherited.copy[i]);
+	}
+	saved = json_loads(text, 0, NULL);
+	assert_non_null(saved);
+	return saved;
+}
+
+/* In the new image, up to control_restore(). */
+static inline void begin_image(const json_t *saved,
+			       const struct control_config *new_config)
+{
+	int fd = control_saved_listener(saved);
+
+	assert_true(fd >= 0);
+	test.control = control_new(&test.loop, fd, new_config);
+	assert_non_null(test.control);
+}
+
+/* Takes over saved. */
+static inline void restore(json_t *saved)
+{
+	begin_image(saved, &config);
+	assert_int_equal(control_restore(test.control, saved), 0);
+	json_decref(saved);
+}
+
+static inline void upgrade(void)
+{
+	restore(end_image());
 }
 
 /* ---- around each test */

@@ -25,7 +25,8 @@ static int set_up(void **state)
 	(void)state;
 	strcpy(path + strlen(path) - 6, "XXXXXX");
 	assert_non_null(mkdtemp(path));
-	assert_int_equal(rundir_init(&rundir, path, (gid_t)-1, &problem), 0);
+	assert_int_equal(rundir_init(&rundir, path, &problem), 0);
+	assert_int_equal(rundir_open_log(&rundir, false, &problem), 0);
 	return 0;
 }
 
