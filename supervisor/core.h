@@ -3,12 +3,16 @@
 #ifndef VMSUP_SUPERVISOR_CORE_H
 #define VMSUP_SUPERVISOR_CORE_H
 
+#include <limits.h>
+
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 #include "sandbox/room.h"
 #include "supervisor/events.h"
+#include "supervisor/notify.h"
 #include "supervisor/rundir.h"
 #include "supervisor/uids.h"
+#include "supervisor/upgrade.h"
 #include "supervisor/vm.h"
 
 /* Who may wait for the end at the same time. */
@@ -19,8 +23,16 @@ struct supervisor {
 	struct config *config;
 	struct rundir rundir;
 	uint64_t started_ns;
+	char program[PATH_MAX]; /* where this one was started from */
+	struct upgrade upgrade;
+	struct notify notify;
+	struct timer watchdog; /* systemd's */
+	size_t told_running, told_failed; /* to systemd */
 
 	/* what VM processes are made of */
+	int keep_fd; /* owned; -1: none yet. See keep.h */
+	char boot_id[40];
+	uint64_t network_inode; /* of the network namespace it lives in */
 	struct room room;
 	struct cgroup cgroup;
 	struct uids uids;
@@ -44,11 +56,16 @@ struct supervisor {
 	size_t vm_count;
 	size_t populated; /* how many of config->vms there are */
 
+	uint32_t filters; /* system call filters of this process */
+	uint64_t filter_digest; /* of the last one that was loaded */
+	int signal_fd; /* owned */
 	bool foreground;
 	bool cut; /* its capabilities are */
 	bool querying; /* the bridge was made a multicast querier */
 	bool settled; /* every VM of the configuration got somewhere */
 	bool ending;
+	bool took_over; /* VMs of an earlier supervisor */
+	bool leave; /* at its end: VMs, links and state, to the next one */
 	int exit_status;
 	uint32_t ping_id;
 	struct call *shutdown_calls[SHUTDOWN_CALLS]; /* NULL: free */
@@ -58,7 +75,7 @@ struct supervisor {
 /* NULL: no VM of that name. */
 struct vm *supervisor_find(const struct supervisor *supervisor,
 			   const char *name);
-/* Adds a VM that was just made. 0 or -ENOMEM. */
+/* Adds a VM that was just made, which it owns then. 0 or -ENOMEM. */
 int supervisor_add(struct supervisor *supervisor, struct vm *vm);
 /* Defines and starts a VM by options (NULL: the default), as in the
  * configuration file. 0 or -errno with problem set. */
@@ -69,6 +86,8 @@ int supervisor_define(struct supervisor *supervisor, const char *name,
 void supervisor_call_gone(struct call *call);
 /* A VM's state changed: ends the start or the supervisor if it was the last. */
 void supervisor_vm_changed(struct supervisor *supervisor);
+/* Ends the supervisor alone: VMs stay, for the next one. */
+void supervisor_leave(struct supervisor *supervisor);
 /* Begins to take everything down; returns at once. */
 void supervisor_end(struct supervisor *supervisor, int exit_status);
 
@@ -78,7 +97,8 @@ int supervisor_assign(struct supervisor *supervisor, struct problem *problem);
 
 /* What the loop calls; ctx is the supervisor. Makes the next few configured
  * VMs; looks at all after changes; opens multicast between them. */
-timer_fn supervisor_populate, supervisor_review, supervisor_open_multicast;
+timer_fn supervisor_populate, supervisor_review, supervisor_open_multicast,
+	supervisor_watchdog;
 /* Signals; the hang-up of who started this; link news. */
 source_fn supervisor_on_signal, supervisor_on_starter_gone,
 	supervisor_on_monitor;
@@ -91,6 +111,12 @@ extern const size_t method_count;
 void methods_stats_arrived(struct supervisor *supervisor);
 /* Answers those who asked for the end. */
 void methods_answer_shutdown(struct supervisor *supervisor);
+
+/* The ids of the echoes that a VM still has to report on, and back: before
+ * control_restore(), which finds those whose clients wait. NULL or -ENOMEM
+ * without memory. */
+json_t *methods_pings_save(const struct vm *vm);
+int methods_pings_restore(struct vm *vm, const json_t *ids);
 
 /* The io.vmsup Supervisor. */
 json_t *supervisor_json(const struct supervisor *supervisor);

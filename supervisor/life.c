@@ -16,6 +16,7 @@
 
 #include "ipc/log.h"
 #include "supervisor/core.h"
+#include "supervisor/keep.h"
 
 static void change(struct vm *vm, enum vm_state state, const char *event,
 		   const char *detail)
@@ -150,7 +151,7 @@ static void stop_harder(struct vm *vm)
 
 static void stop_guest(struct vm *vm)
 {
-	bool was_up = vm->state != VM_STARTING;
+	bool was_up = vm->state != VM_STARTING || vm->adopting;
 
 	change(vm, VM_STOPPING, "stopping", NULL);
 	vm->stop_step = STOP_ASKED;
@@ -202,8 +203,37 @@ static void ready(struct vm *vm)
 	change(vm, VM_RUNNING, "running", NULL);
 }
 
+static void taken_over(struct vm *vm, enum vm_state state)
+{
+	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	if (!vm->running_ns)
+		vm->running_ns = vm->spawned_ns;
+	vm_heartbeat_start(vm);
+	vm_log(vm, LOG_LEVEL_INFO, "generation %llu adopted: pid %d, uid %u",
+	       (unsigned long long)vm->generation, vm->pid, vm->uid);
+	change(vm, state, "adopted", NULL);
+	if (!vm->wanted)
+		stop(vm); /* it was asked for before */
+}
+
+static void adopted(struct vm *vm)
+{
+	taken_over(vm, VM_RUNNING);
+}
+
+static void adopted_paused(struct vm *vm)
+{
+	taken_over(vm, VM_PAUSED);
+}
+
 static void start_timeout(struct vm *vm)
 {
+	if (vm->adopting) {
+		vm_doom(vm, DEATH_PROTOCOL,
+			"not adopted: silent for %.1f s after it was asked",
+			vm->config.timeouts.start_ms / 1000.0);
+		return;
+	}
 	vm_doom(vm, DEATH_START_TIMEOUT, "not READY within %.1f s",
 		vm->config.timeouts.start_ms / 1000.0);
 }
@@ -307,6 +337,8 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_RESTART] = restart,
 		[VM_RESET] = reset,
 		[VM_READY] = ready,
+		[VM_ADOPTED] = adopted,
+		[VM_ADOPTED_PAUSED] = adopted_paused,
 		[VM_DIED] = died,
 		[VM_TIMEOUT] = start_timeout,
 	},
@@ -348,11 +380,19 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_RESTART] = want,
 		[VM_RESET] = reset,
 		[VM_READY] = nothing, /* sent before the stop was known */
+		[VM_ADOPTED] = nothing,
+		[VM_ADOPTED_PAUSED] = nothing,
 		[VM_WAS_PAUSED] = nothing,
 		[VM_WAS_RESUMED] = nothing,
 		[VM_DIED] = gone,
 		[VM_TIMEOUT] = stop_harder,
 	},
+};
+
+/* News of a process that is there are told by it again. */
+static const bool changes_what_is_kept[VM_EVENTS] = {
+	[VM_START] = true, [VM_STOP] = true, [VM_RESTART] = true,
+	[VM_RESET] = true, [VM_DIED] = true, [VM_TIMEOUT] = true,
 };
 
 bool vm_takes(const struct vm *vm, enum vm_event event)
@@ -366,7 +406,10 @@ int vm_event(struct vm *vm, enum vm_event event)
 
 	if (!act)
 		return -EINVAL;
+	vm->kept = !changes_what_is_kept[event];
 	act(vm);
+	if (!vm->kept)
+		keep_vm(vm);
 	return 0;
 }
 

@@ -3,16 +3,28 @@
 #include "supervisor/rundir.h"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/death.h"
+
+#define GROUP "vmsup"
+/* How long a lock that is held is waited for. */
+#define LOCK_WAIT_S 2
+
+static void woken(int signal)
+{
+	(void)signal; /* flock() returns, and that is all */
+}
 
 /* FNV-1a, 64 bits: a short name for a path, no secret. */
 static uint64_t hash(const char *text)
@@ -53,6 +65,27 @@ static int open_dir(struct rundir *rundir, gid_t group, struct problem *problem)
 	return 0;
 }
 
+/*
+ * A supervisor that was killed may leave the lock to a VM process that it was
+ * just making, for as long as that takes to close what it inherited.
+ */
+static int wait_for_lock(int lock_fd)
+{
+	struct sigaction wake = { .sa_handler = woken }, before;
+	const struct itimerval limit = { .it_value.tv_sec = LOCK_WAIT_S };
+	const struct itimerval none = { 0 };
+	int result = flock(lock_fd, LOCK_EX | LOCK_NB);
+
+	if (result == 0)
+		return 0;
+	sigaction(SIGALRM, &wake, &before);
+	setitimer(ITIMER_REAL, &limit, NULL);
+	result = flock(lock_fd, LOCK_EX);
+	setitimer(ITIMER_REAL, &none, NULL);
+	sigaction(SIGALRM, &before, NULL);
+	return result;
+}
+
 static int take_lock(struct rundir *rundir, struct problem *problem)
 {
 	/* a lock that nobody holds was left by a supervisor that crashed, and
@@ -66,7 +99,7 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 	if (rundir->lock_fd < 0)
 		return problem_set(problem, -errno, "cannot open %s/%s: %s",
 				   rundir->path, RUNDIR_LOCK, strerror(errno));
-	if (flock(rundir->lock_fd, LOCK_EX | LOCK_NB) < 0)
+	if (wait_for_lock(rundir->lock_fd) < 0)
 		return problem_set(problem, -EBUSY,
 				   "a supervisor runs in %s already (vmsup "
 				   "stop, or another --run-dir)",
@@ -85,22 +118,40 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 	return 0;
 }
 
-static int open_log(struct rundir *rundir)
+static int open_log(struct rundir *rundir, bool keep)
 {
 	int fd = openat(rundir->dir_fd, RUNDIR_LOG,
-			O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC |
-				O_NOFOLLOW,
+			O_WRONLY | O_CREAT | (keep ? 0 : O_TRUNC) | O_APPEND |
+				O_CLOEXEC | O_NOFOLLOW,
 			0640);
+	struct stat st;
 
 	if (fd < 0)
 		return -errno;
 	rundir->log_fd = fd;
-	rundir->log_bytes = 0;
+	rundir->log_bytes = fstat(fd, &st) == 0 ? st.st_size : 0;
 	rundir->log_torn = false;
 	return 0;
 }
 
-int rundir_init(struct rundir *rundir, const char *path, gid_t group,
+gid_t rundir_group(void)
+{
+	struct group *group = getgrnam(GROUP);
+
+	return group ? group->gr_gid : (gid_t)-1;
+}
+
+int rundir_open_log(struct rundir *rundir, bool keep, struct problem *problem)
+{
+	int error = open_log(rundir, keep);
+
+	if (error)
+		problem_set(problem, error, "cannot open %s/%s: %s",
+			    rundir->path, RUNDIR_LOG, strerror(-error));
+	return error;
+}
+
+int rundir_init(struct rundir *rundir, const char *path,
 		struct problem *problem)
 {
 	int error;
@@ -115,29 +166,33 @@ int rundir_init(struct rundir *rundir, const char *path, gid_t group,
 				   RUNDIR_PATH_MAX);
 	snprintf(rundir->instance, sizeof(rundir->instance), "%016llx",
 		 (unsigned long long)hash(path));
-	error = open_dir(rundir, group, problem);
+	error = open_dir(rundir, rundir_group(), problem);
 	if (!error)
 		error = take_lock(rundir, problem);
-	if (!error && open_log(rundir) < 0)
-		error = problem_set(problem, -errno, "cannot open %s/%s: %s",
-				    path, RUNDIR_LOG, strerror(errno));
+	if (error)
+		rundir_release(rundir);
 	return error;
 }
 
 void rundir_uninit(struct rundir *rundir)
 {
 	static const char *const files[] = {
-		RUNDIR_SOCKET,
 		RUNDIR_LOG,
 		RUNDIR_LOG ".1",
 		RUNDIR_LOCK,
 	};
-	bool owner = rundir->log_fd >= 0; /* opened once the lock was ours */
 
-	for (size_t i = 0; owner && i < ARRAY_SIZE(files); i++)
+	if (!rundir->keep_socket)
+		unlinkat(rundir->dir_fd, RUNDIR_SOCKET, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		unlinkat(rundir->dir_fd, files[i], 0);
 	if (rundir->made)
 		rmdir(rundir->path); /* not empty: somebody else's files */
+	rundir_release(rundir);
+}
+
+void rundir_release(struct rundir *rundir)
+{
 	fd_close(&rundir->log_fd);
 	fd_close(&rundir->lock_fd);
 	fd_close(&rundir->dir_fd);
@@ -149,7 +204,7 @@ static int turn_log(struct rundir *rundir)
 	int old_fd = rundir->log_fd, error;
 
 	renameat(rundir->dir_fd, RUNDIR_LOG, rundir->dir_fd, RUNDIR_LOG ".1");
-	error = open_log(rundir);
+	error = open_log(rundir, false);
 	if (error)
 		renameat(rundir->dir_fd, RUNDIR_LOG ".1", rundir->dir_fd,
 			 RUNDIR_LOG);

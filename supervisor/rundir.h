@@ -25,15 +25,25 @@ struct rundir {
 	off_t log_bytes;
 	bool log_torn; /* the disk was full in the middle of a line */
 	unsigned long long log_lost;
-	bool made; /* the directory is ours to remove: no lock was in it */
+	bool keep_socket; /* the control socket is somebody else's */
+	bool made; /* the directory is ours to remove: a vmsup made it */
 };
 
-/* Makes the directory if need be (0750, root and group) and locks it. 0 or
- * -errno with problem set (-EBUSY: a supervisor runs there). */
-int rundir_init(struct rundir *rundir, const char *path, gid_t group,
+/* The group that may connect: "vmsup", if there is one; else (gid_t)-1. */
+gid_t rundir_group(void);
+/* Makes the directory if need be (0750, root and group) and locks it, waiting
+ * a moment for a supervisor that is just ending. 0 or -errno with problem set
+ * (-EBUSY: a supervisor runs there). */
+int rundir_init(struct rundir *rundir, const char *path,
 		struct problem *problem);
-/* Removes what init and the control socket put there. */
+/* Opens the log: a new one, or keeps that of an earlier supervisor. 0 or -errno
+ * with problem set. */
+int rundir_open_log(struct rundir *rundir, bool keep, struct problem *problem);
+/* Removes what init, the log and the control socket put there. */
 void rundir_uninit(struct rundir *rundir);
+/* Lets go of it, and leaves all there. The lock is given back when the last
+ * process that inherited it has let go. */
+void rundir_release(struct rundir *rundir);
 
 /* Appends one line to the log, with the time. */
 void rundir_log(struct rundir *rundir, const char *level, const char *line);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,9 +15,7 @@
 #include "ipc/log.h"
 #include "sandbox/stage1.h"
 #include "supervisor/core.h"
-
-/* P_PIDFD, which libcs before 2.36 lack. */
-#define WAIT_PIDFD ((idtype_t)3)
+#include "supervisor/keep.h"
 
 void vm_signal(struct vm *vm, int signal)
 {
@@ -85,21 +84,6 @@ static void abandon_pings(struct vm *vm)
 	vm->ping_count = 0;
 }
 
-/* The process has ended and is reaped: nothing of it stays. */
-static void let_go(struct vm *vm)
-{
-	struct loop *loop = &vm->supervisor->loop;
-
-	loop_remove(loop, &vm->pid_source);
-	loop_remove(loop, &vm->channel_source);
-	loop_remove(loop, &vm->listener_source);
-	loop_timer_cancel(loop, &vm->heartbeat);
-	fd_close(&vm->pid_fd);
-	fd_close(&vm->channel.fd);
-	fd_close(&vm->listener_fd);
-	abandon_pings(vm);
-}
-
 static void process_ended(struct source *source, uint32_t events)
 {
 	struct vm *vm = source->ctx;
@@ -113,20 +97,25 @@ static void process_ended(struct source *source, uint32_t events)
 	    0) {
 		if (errno == EINTR)
 			return;
-		/* somebody else reaped it: how it ended can't be known */
-		vm->doom.reason = DEATH_LOST;
-		snprintf(vm->doom.detail, sizeof(vm->doom.detail),
-			 "exit status lost");
+		/* it isn't our child (adopted), or somebody else reaped it:
+		 * how it ended can't be known, unless we ended it */
+		if (vm->doom.reason == DEATH_NONE) {
+			vm->doom.reason = DEATH_LOST;
+			snprintf(vm->doom.detail, sizeof(vm->doom.detail),
+				 "exit status lost");
+		}
 	} else if (info.si_pid == 0) {
 		return;
 	}
 	death = vm->doom;
 	death_explain(&death, &info);
-	death.asked = vm->state == VM_STOPPING && vm->doom.reason == DEATH_NONE;
+	death.asked = vm->state == VM_STOPPING &&
+		      (vm->doom.reason == DEATH_NONE ||
+		       vm->doom.reason == DEATH_LOST);
 	death.generation = vm->generation;
 	death.uptime_ns = loop_now_ns() - vm->spawned_ns;
 	clock_gettime(CLOCK_REALTIME, &death.time);
-	let_go(vm);
+	vm_let_go(vm);
 	settle_stats(vm);
 	deaths_add(&vm->deaths, &death);
 	vm_log(vm, death.asked ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
@@ -137,8 +126,7 @@ static void process_ended(struct source *source, uint32_t events)
 	vm_event(vm, VM_DIED);
 }
 
-/* Forks with a pidfd, straight into the cgroup. Returns as fork(2) does. */
-static pid_t clone_into(int cgroup_fd, int *pid_fd)
+pid_t process_clone(int cgroup_fd, int *pid_fd)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD,
@@ -178,7 +166,7 @@ static int make_process(struct vm *vm, struct problem *problem)
 		return problem_set(problem, error,
 				   "cannot make a channel for %s: %s",
 				   vm->config.name, strerror(-error));
-	vm->pid = clone_into(cgroup_fd, &vm->pid_fd);
+	vm->pid = process_clone(cgroup_fd, &vm->pid_fd);
 	if (vm->pid == 0)
 		stage1_exec(&(struct stage1){
 			.room = &supervisor->room,
@@ -212,7 +200,7 @@ static int send_fd(struct vm *vm, enum fd_role role, int fd)
 	return channel_send(&vm->channel, MSG_FD, &message, fd);
 }
 
-/* Tells the process who it is and hands it the manifest: CONFIG, FILTER, TAP,
+/* Tells the process who it is and hands it the manifest: CONFIG, descriptors,
  * START. All of it fits in an empty channel. */
 static int introduce(struct vm *vm)
 {
@@ -234,13 +222,34 @@ static int introduce(struct vm *vm)
 		message.config.ipv6 = config->ipv6;
 		message.config.ipv6_prefix = config->ipv6_prefix;
 	}
+	if (config->restart.orphan == ORPHAN_STAY)
+		message.config.flags |= CONFIG_STAY;
 	error = channel_send(&vm->channel, MSG_CONFIG, &message, -1);
 	if (!error)
 		error = send_fd(vm, FD_ROLE_FILTER,
 				vm->supervisor->filter_fd[config->guest]);
 	if (!error)
 		error = send_fd(vm, FD_ROLE_TAP, vm->tap_fd);
+	/* what a supervisor that comes after a crash takes back from it */
+	if (!error)
+		error = send_fd(vm, FD_ROLE_ADOPT, vm->channel.fd);
+	if (!error)
+		error = send_fd(vm, FD_ROLE_UIDS, vm->supervisor->uids.lock_fd);
 	return error ? error : vm_send(vm, MSG_START);
+}
+
+/* What a later supervisor knows the process by. */
+static int identify(struct vm *vm)
+{
+	struct stat st;
+
+	if (fstat(vm->channel.fd, &st) < 0)
+		return -errno;
+	vm->channel_inode = st.st_ino;
+	vm->filters = vm->supervisor->filters + 1;
+	vm->protocol = PROTO_VERSION;
+	return process_started(vm->supervisor->proc_fd, vm->pid,
+			       &vm->pid_started);
 }
 
 /* What an earlier generation left in the fields of the process. */
@@ -249,6 +258,7 @@ static void forget_process(struct vm *vm)
 	memset(&vm->doom, 0, sizeof(vm->doom));
 	vm->running_ns = vm->unanswered_ns = 0;
 	vm->awaiting_stats = vm->aborting = vm->channel_ended = false;
+	vm->adopting = false;
 	vm->pause_pending = vm->resume_pending = false;
 	/* what one generation said too much isn't held against the next */
 	memset(&vm->log_lines, 0, sizeof(vm->log_lines));
@@ -256,9 +266,38 @@ static void forget_process(struct vm *vm)
 	vm->log_dropped = 0;
 }
 
-int vm_spawn(struct vm *vm, struct problem *problem)
+int vm_watch(struct vm *vm)
 {
 	struct loop *loop = &vm->supervisor->loop;
+	int error;
+
+	error = loop_add(loop, &vm->pid_source, vm->pid_fd, EPOLLIN,
+			 process_ended, vm);
+	if (!error)
+		error = loop_add(loop, &vm->channel_source, vm->channel.fd,
+				 EPOLLIN, vm_channel_ready, vm);
+	if (!error && vm->listener_fd >= 0)
+		error = loop_add(loop, &vm->listener_source, vm->listener_fd,
+				 EPOLLIN, vm_listener_ready, vm);
+	return error;
+}
+
+void vm_let_go(struct vm *vm)
+{
+	struct loop *loop = &vm->supervisor->loop;
+
+	loop_remove(loop, &vm->pid_source);
+	loop_remove(loop, &vm->channel_source);
+	loop_remove(loop, &vm->listener_source);
+	loop_timer_cancel(loop, &vm->heartbeat);
+	fd_close(&vm->pid_fd);
+	fd_close(&vm->channel.fd);
+	fd_close(&vm->listener_fd);
+	abandon_pings(vm);
+}
+
+int vm_spawn(struct vm *vm, struct problem *problem)
+{
 	int error;
 
 	forget_process(vm);
@@ -271,19 +310,19 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 	error = make_process(vm, problem);
 	if (error)
 		return error;
-	error = loop_add(loop, &vm->pid_source, vm->pid_fd, EPOLLIN,
-			 process_ended, vm);
+	error = vm_watch(vm);
 	if (!error)
-		error = loop_add(loop, &vm->channel_source, vm->channel.fd,
-				 EPOLLIN, vm_channel_ready, vm);
+		error = identify(vm);
 	if (error) {
 		/* a process that can't be watched: ended and reaped here */
 		vm_signal(vm, SIGKILL);
 		waitid(WAIT_PIDFD, (id_t)vm->pid_fd, NULL, WEXITED);
-		let_go(vm);
+		vm_let_go(vm);
 		return problem_set(problem, error, "cannot watch %s: %s",
 				   vm->config.name, strerror(-error));
 	}
+	/* before it can go so far as to outlive the supervisor */
+	keep_vm(vm);
 	error = introduce(vm);
 	if (error && error != -EPIPE) /* a dead one is heard of anyway */
 		vm_doom(vm, DEATH_EXIT, "cannot be told its configuration: %s",

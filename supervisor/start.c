@@ -11,7 +11,6 @@
 #include "supervisor/supervisor.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,9 +23,10 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/caps.h"
+#include "supervisor/adopt.h"
 #include "supervisor/core.h"
-
-#define GROUP "vmsup"
+#include "supervisor/keep.h"
+#include "supervisor/start.h"
 
 static const char interface_text[] =
 #include "supervisor/interface.inc"
@@ -56,20 +56,14 @@ static int report(int error, const struct problem *problem)
 	return error;
 }
 
-static gid_t find_group(void)
-{
-	struct group *group = getgrnam(GROUP);
-
-	return group ? group->gr_gid : (gid_t)-1;
-}
-
-static int start_rundir(struct supervisor *supervisor, const char *path)
+/* The log of an earlier supervisor is gone on with, if its VMs are. */
+static int start_log(struct supervisor *supervisor, const struct kept *kept)
 {
 	struct problem problem;
 
-	return report(
-		rundir_init(&supervisor->rundir, path, find_group(), &problem),
-		&problem);
+	return report(rundir_open_log(&supervisor->rundir,
+				      kept->instance != NULL, &problem),
+		      &problem);
 }
 
 /* Every VM costs descriptors: refused here rather than at the 200th. */
@@ -106,36 +100,71 @@ static void bridge_of(const struct config *config, struct net_bridge *bridge)
 	memcpy(bridge->name, config->bridge, sizeof(bridge->name));
 }
 
-/* Looks for everything that is in the way before anything is made. */
-static int start_net(struct supervisor *supervisor)
+int start_filters(struct supervisor *supervisor)
+{
+	int fd = filter_export(FILTER_BUILTIN);
+
+	supervisor->filter_fd[GUEST_BUILTIN] = fd;
+	return fd < 0 ? fd : 0;
+}
+
+static int prepare_links(struct supervisor *supervisor,
+			 const struct net_bridge *bridge,
+			 struct problem *problem)
 {
 	const struct config *config = supervisor->config;
 	cleanup_free struct net_tap *taps = NULL;
+	cleanup_free struct net_kept *kept = NULL;
+	size_t count;
+	int error;
+
+	kept = adopt_links(supervisor, &count);
+	taps = calloc(config->vm_count + 1, sizeof(*taps));
+	if (!kept || !taps)
+		return problem_set(problem, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < config->vm_count; i++)
+		memcpy(taps[i].name, config->vms[i].tap, sizeof(taps[i].name));
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
+	error = net_prepare(&supervisor->net, bridge, taps, config->vm_count,
+			    kept, count, problem);
+	if (!error)
+		adopt_check_links(supervisor, kept, count);
+	return error;
+}
+
+/* Looks for everything that is in the way before anything is made. */
+static int start_net(struct supervisor *supervisor)
+{
 	struct net_bridge bridge;
 	struct problem problem;
 	int error;
 
-	bridge_of(config, &bridge);
+	bridge_of(supervisor->config, &bridge);
 	error = supervisor_assign(supervisor, &problem);
 	if (!error)
 		error = net_init(&supervisor->net, supervisor->rundir.path,
 				 &problem);
-	if (error)
-		return report(error, &problem);
-	taps = calloc(config->vm_count + 1, sizeof(*taps));
-	if (!taps)
-		return -ENOMEM;
-	for (size_t i = 0; i < config->vm_count; i++)
-		memcpy(taps[i].name, config->vms[i].tap, sizeof(taps[i].name));
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
-	error = net_prepare(&supervisor->net, &bridge, taps, config->vm_count,
-			    &problem);
 	if (!error)
+		error = prepare_links(supervisor, &bridge, &problem);
+	if (!error && supervisor->net.bridge_ifindex == 0)
 		error = net_bridge_create(&supervisor->net, &bridge, &problem);
 	return report(error, &problem);
 }
 
-static int start_cage(struct supervisor *supervisor)
+int start_proc(struct supervisor *supervisor)
+{
+	supervisor->network_inode = net_namespace_inode();
+	supervisor->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (supervisor->proc_fd < 0) {
+		log_error("cannot open /proc: %s (mount it)", strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+/* The room and everything else that VM processes are made with; an earlier
+ * supervisor's, where its VM processes are taken over. */
+static int start_cage(struct supervisor *supervisor, const struct kept *kept)
 {
 	struct problem problem;
 	int error;
@@ -145,22 +174,31 @@ static int start_cage(struct supervisor *supervisor)
 				 supervisor->config->uid_count, &problem),
 		       &problem);
 	if (!error)
+		error = adopt_cage(supervisor, kept);
+	if (error == 0)
 		error = room_init(&supervisor->room, supervisor->rundir.path);
-	if (error)
+	if (error < 0)
 		return error;
 	cgroup_init(&supervisor->cgroup, supervisor->rundir.instance);
-	supervisor->filter_fd[GUEST_BUILTIN] = filter_export(FILTER_BUILTIN);
-	if (supervisor->filter_fd[GUEST_BUILTIN] < 0)
-		return supervisor->filter_fd[GUEST_BUILTIN];
-	supervisor->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (supervisor->proc_fd < 0) {
-		log_error("cannot open /proc: %s (mount it)", strerror(errno));
-		return -errno;
-	}
-	return 0;
+	return start_filters(supervisor);
 }
 
-static int start_control(struct supervisor *supervisor, int *starter_fd)
+/* VMs live in the network namespace where they were started. */
+static int check_network(const struct supervisor *supervisor,
+			 const struct kept *kept)
+{
+	json_t *network = json_object_get(kept->instance, "network");
+
+	if (kept->count == 0 ||
+	    (uint64_t)json_integer_value(network) == supervisor->network_inode)
+		return 0;
+	log_error("the VMs that outlived their supervisor are in another "
+		  "network namespace (start it there: ip netns exec, or "
+		  "nsenter --net)");
+	return -EXDEV;
+}
+
+const struct control_config *start_control_config(struct supervisor *supervisor)
 {
 	static struct control_config config = {
 		.interface = "io.vmsup",
@@ -170,23 +208,54 @@ static int start_control(struct supervisor *supervisor, int *starter_fd)
 		.version = VMSUP_VERSION,
 		.url = "",
 	};
-	struct problem problem;
-	int fd;
 
 	config.methods = methods;
 	config.method_count = method_count;
 	config.ctx = supervisor;
-	config.group = find_group();
+	return &config;
+}
+
+/* The control socket: systemd's, or one of our own. */
+static int open_control(struct supervisor *supervisor)
+{
+	struct problem problem;
+	int fd = -1, error = 0;
+
+	if (supervisor->foreground)
+		error = notify_listen_fd(&fd, &problem);
+	if (error)
+		return report(error, &problem);
+	supervisor->rundir.keep_socket = fd >= 0;
+	if (fd >= 0)
+		return fd;
 	/* by its name in the directory that was checked, whatever the path to
 	 * it leads to by now */
 	if (fchdir(supervisor->rundir.dir_fd) < 0)
 		return -errno;
-	fd = control_listen(RUNDIR_SOCKET, config.group, &problem);
+	fd = control_listen(RUNDIR_SOCKET, rundir_group(), &problem);
 	if (chdir("/") < 0)
 		return -errno;
+	return fd < 0 ? report(fd, &problem) : fd;
+}
+
+/* Whoever started this as a service hears how it goes. */
+static int start_notify(struct supervisor *supervisor)
+{
+	struct problem problem;
+
+	if (!supervisor->foreground)
+		return 0;
+	return report(notify_init(&supervisor->notify, &problem), &problem);
+}
+
+static int start_control(struct supervisor *supervisor, int *starter_fd)
+{
+	int fd = open_control(supervisor);
+
 	if (fd < 0)
-		return report(fd, &problem);
-	supervisor->control = control_new(&supervisor->loop, fd, &config);
+		return fd;
+	supervisor->control = control_new(&supervisor->loop, fd,
+					  start_control_config(supervisor));
 	if (!supervisor->control) {
 		log_error("cannot serve %s: %s", RUNDIR_SOCKET,
 			  strerror(errno));
@@ -207,7 +276,7 @@ static int start_control(struct supervisor *supervisor, int *starter_fd)
 	return 0;
 }
 
-static int start_signals(struct supervisor *supervisor)
+int start_signals(struct supervisor *supervisor)
 {
 	sigset_t set;
 	int fd;
@@ -225,6 +294,7 @@ static int start_signals(struct supervisor *supervisor)
 	signal(SIGUSR2, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* ignored, children would reap themselves */
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	supervisor->signal_fd = fd;
 	if (fd < 0)
 		return -errno;
 	return loop_add(&supervisor->loop, &supervisor->signal_source, fd,
@@ -245,6 +315,54 @@ static int start_monitor(struct supervisor *supervisor)
 	return error;
 }
 
+int start_cut(struct supervisor *supervisor)
+{
+	uint64_t digest = filter_digest(FILTER_SUPERVISOR);
+	int error = caps_cut();
+
+	supervisor->cut = !error;
+	/* filters stay over execve: the same one twice would only cost time */
+	if (!error && (!digest || digest != supervisor->filter_digest))
+		error = filter_load(FILTER_SUPERVISOR);
+	if (error)
+		return error;
+	supervisor->filter_digest = digest;
+	supervisor->filters = process_filters(supervisor->proc_fd, "self");
+	return 0;
+}
+
+/* Everything that needs the rights which caps_cut() gives up. */
+static int start_privileged(struct supervisor *supervisor,
+			    const struct supervisor_options *options)
+{
+	const struct kept *kept = options->kept;
+	uint64_t room[ROOM_NAMESPACES];
+	struct problem problem;
+	int error;
+
+	adopt_room_inodes(kept, room);
+	error = report(upgrade_init(supervisor, &problem), &problem);
+	if (!error)
+		error = start_log(supervisor, kept);
+	if (!error)
+		error = start_limits(supervisor);
+	if (!error)
+		error = start_proc(supervisor);
+	if (!error)
+		error = check_network(supervisor, kept);
+	if (!error)
+		error = adopt_processes(supervisor, kept);
+	if (!error)
+		error = start_cage(supervisor, kept);
+	if (!error)
+		error = start_net(supervisor);
+	if (!error)
+		error = adopt_sweep(supervisor, room);
+	if (!error)
+		error = keep_begin(supervisor);
+	return error;
+}
+
 static int start_all(struct supervisor *supervisor,
 		     const struct supervisor_options *options, int *starter_fd)
 {
@@ -253,68 +371,34 @@ static int start_all(struct supervisor *supervisor,
 	if (!error)
 		error = start_signals(supervisor);
 	if (!error)
-		error = start_rundir(supervisor, options->run_dir);
-	if (!error)
-		error = start_limits(supervisor);
-	if (!error)
-		error = start_cage(supervisor);
-	if (!error)
-		error = start_net(supervisor);
+		error = start_privileged(supervisor, options);
 	if (!error)
 		error = start_monitor(supervisor);
 	if (!error)
+		error = start_notify(supervisor);
+	if (!error)
 		error = start_control(supervisor, starter_fd);
 	if (!error)
-		error = caps_cut();
-	supervisor->cut = !error;
-	if (!error)
-		error = filter_load(FILTER_SUPERVISOR);
-	return error;
+		error = start_cut(supervisor);
+	if (error)
+		return error;
+	supervisor->took_over = options->kept->count > 0;
+	adopt_resume(supervisor);
+	return 0;
 }
 
-/* Takes down what there is, in any stage of the start. */
-static void end_all(struct supervisor *supervisor)
-{
-	/* in one batch, while the TAPs are still held: see net.h */
-	if (supervisor->net.sock)
-		net_destroy(&supervisor->net);
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		vm_free(supervisor->vms[i]);
-	free(supervisor->vms);
-	if (supervisor->monitor.sock) {
-		loop_remove(&supervisor->loop, &supervisor->monitor_source);
-		net_monitor_uninit(&supervisor->monitor);
-	}
-	if (supervisor->net.sock)
-		net_uninit(&supervisor->net);
-	if (supervisor->cut)
-		caps_raise_last();
-	cgroup_uninit(&supervisor->cgroup);
-	room_uninit(&supervisor->room);
-	for (int kind = 0; kind < GUEST_KINDS; kind++)
-		fd_close(&supervisor->filter_fd[kind]);
-	fd_close(&supervisor->proc_fd);
-	fd_close(&supervisor->vmproc_fd);
-	uids_uninit(&supervisor->uids);
-	rundir_uninit(&supervisor->rundir);
-	if (supervisor->control) {
-		events_end(&supervisor->events);
-		methods_answer_shutdown(supervisor);
-		control_free(supervisor->control);
-	}
-	loop_uninit(&supervisor->loop);
-}
-
-static void init(struct supervisor *supervisor, struct config *config,
-		 const struct supervisor_options *options)
+void start_preset(struct supervisor *supervisor, struct config *config)
 {
 	supervisor->config = config;
-	supervisor->foreground = options->foreground;
-	supervisor->vmproc_fd = options->vmproc_fd;
 	supervisor->started_ns = loop_now_ns();
+	supervisor->loop.epoll_fd = -1;
 	supervisor->proc_fd = supervisor->uids.lock_fd = -1;
+	supervisor->vmproc_fd = supervisor->signal_fd = -1;
+	supervisor->keep_fd = supervisor->notify.fd = -1;
+	supervisor->upgrade = UPGRADE_NONE;
 	supervisor->cgroup.dir_fd = supervisor->cgroup.parent_fd = -1;
-	supervisor->starter_source.fd = -1;
+	supervisor->starter_source.fd = supervisor->signal_source.fd = -1;
+	supervisor->monitor_source.fd = -1;
 	supervisor->rundir.dir_fd = supervisor->rundir.lock_fd = -1;
 	supervisor->rundir.log_fd = -1;
 	for (int ns = 0; ns < ROOM_NAMESPACES; ns++)
@@ -327,7 +411,14 @@ static void init(struct supervisor *supervisor, struct config *config,
 	supervisor->multicast.ctx = supervisor;
 	supervisor->review.fire = supervisor_review;
 	supervisor->review.ctx = supervisor;
-	log_set(log_sink, supervisor, (enum log_level)config->log_level);
+	supervisor->watchdog.fire = supervisor_watchdog;
+	supervisor->watchdog.ctx = supervisor;
+}
+
+void start_logging(struct supervisor *supervisor)
+{
+	log_set(log_sink, supervisor,
+		(enum log_level)supervisor->config->log_level);
 }
 
 int supervisor_main(struct config *config,
@@ -337,15 +428,22 @@ int supervisor_main(struct config *config,
 	int starter_fd = options->starter_fd;
 	int error;
 
-	init(&supervisor, config, options);
+	start_preset(&supervisor, config);
+	supervisor.foreground = options->foreground;
+	supervisor.vmproc_fd = options->vmproc_fd;
+	supervisor.rundir = *options->rundir;
+	start_logging(&supervisor);
 	error = start_all(&supervisor, options, &starter_fd);
-	if (!error) {
-		loop_timer_at(&supervisor.loop, &supervisor.populate, 0);
-		error = loop_run(&supervisor.loop);
-		if (error)
-			log_error("event loop: %s", strerror(-error));
+	if (error) {
+		/* what outlived the last one stays for the next one */
+		supervisor.leave = options->kept->count > 0;
+		supervisor_take_down(&supervisor);
+		fd_close(&starter_fd);
+		return 1;
 	}
-	end_all(&supervisor);
-	fd_close(&starter_fd);
-	return error ? 1 : supervisor.exit_status;
+	if (options->finish)
+		supervisor_end(&supervisor, 0);
+	else
+		loop_timer_at(&supervisor.loop, &supervisor.populate, 0);
+	return supervisor_serve(&supervisor);
 }

@@ -9,7 +9,10 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "supervisor/adopt.h"
 #include "supervisor/core.h"
+#include "supervisor/keep.h"
+#include "supervisor/supervisor.h"
 
 /* VMs made in one turn of the loop: those made before get their turn. */
 #define POPULATE_BATCH 8
@@ -25,25 +28,49 @@ struct vm *supervisor_find(const struct supervisor *supervisor,
 
 /* ---- VMs */
 
+int supervisor_add(struct supervisor *supervisor, struct vm *vm)
+{
+	struct vm **vms = reallocarray(supervisor->vms,
+				       supervisor->vm_count + 1,
+				       sizeof(struct vm *));
+
+	if (!vms)
+		return -ENOMEM;
+	supervisor->vms = vms;
+	vm->index = supervisor->vm_count;
+	vms[supervisor->vm_count++] = vm;
+	return 0;
+}
+
 /* Makes a VM of config and, if it is to, starts it. */
 static int add_vm(struct supervisor *supervisor, const struct vm_config *config,
 		  struct problem *problem)
 {
-	struct vm **vms = supervisor->vms;
-	struct vm *vm;
+	struct vm *vm = vm_new(supervisor, config, problem);
 
-	vms = realloc(vms, (supervisor->vm_count + 1) * sizeof(struct vm *));
-	if (!vms)
-		return problem_set(problem, -ENOMEM, "out of memory");
-	supervisor->vms = vms;
-	vm = vm_new(supervisor, config, problem);
 	if (!vm)
 		return -EIO;
-	vms[supervisor->vm_count++] = vm;
+	if (supervisor_add(supervisor, vm) < 0) {
+		uids_give(&supervisor->uids, vm->uid);
+		vm_free(vm);
+		return problem_set(problem, -ENOMEM, "out of memory");
+	}
 	events_add(&supervisor->events, vm, "defined", NULL);
 	if (config->autostart)
 		vm_event(vm, VM_START);
+	else
+		keep_vm(vm);
 	return 0;
+}
+
+/* Makes the VM of that place in the configuration, or, if there was one when
+ * an earlier supervisor died, brings that where it should be. */
+static int make_vm(struct supervisor *supervisor, size_t index,
+		   struct problem *problem)
+{
+	if (index < supervisor->vm_count)
+		return adopt_revive(supervisor->vms[index], problem);
+	return add_vm(supervisor, &supervisor->config->vms[index], problem);
 }
 
 int supervisor_assign(struct supervisor *supervisor, struct problem *problem)
@@ -99,6 +126,7 @@ static void settle(struct supervisor *supervisor)
 	int null_fd;
 
 	supervisor->settled = true;
+	(void)notify_send(&supervisor->notify, "READY=1\n");
 	if (supervisor->starter_source.fd >= 0) {
 		int fd = supervisor->starter_source.fd;
 
@@ -111,6 +139,41 @@ static void settle(struct supervisor *supervisor)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		dup2(null_fd, fd);
 	fd_close(&null_fd);
+}
+
+static size_t count_in(const struct supervisor *supervisor,
+		       enum vm_state state)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		count += supervisor->vms[i]->state == state;
+	return count;
+}
+
+/* One line for "systemctl status", if it changed. */
+static void tell_status(struct supervisor *supervisor)
+{
+	size_t running = count_in(supervisor, VM_RUNNING);
+	size_t failed = count_in(supervisor, VM_FAILED);
+
+	if (running == supervisor->told_running &&
+	    failed == supervisor->told_failed)
+		return;
+	supervisor->told_running = running;
+	supervisor->told_failed = failed;
+	(void)notify_send(&supervisor->notify,
+			  "STATUS=%zu of %zu VMs running, %zu failed\n", running,
+			  supervisor->vm_count, failed);
+}
+
+void supervisor_watchdog(struct timer *timer)
+{
+	struct supervisor *supervisor = timer->ctx;
+
+	(void)notify_send(&supervisor->notify, "WATCHDOG=1\n");
+	loop_timer_at(&supervisor->loop, timer,
+		      loop_now_ns() + supervisor->notify.watchdog_ns / 2);
 }
 
 static bool any_is(const struct supervisor *supervisor, enum vm_state state)
@@ -183,6 +246,7 @@ void supervisor_review(struct timer *timer)
 		return;
 	}
 	query_multicast(supervisor);
+	tell_status(supervisor);
 	if (!supervisor->settled && all_settled(supervisor))
 		settle(supervisor);
 }
@@ -194,12 +258,28 @@ void supervisor_vm_changed(struct supervisor *supervisor)
 		loop_timer_at(&supervisor->loop, &supervisor->review, 0);
 }
 
+void supervisor_leave(struct supervisor *supervisor)
+{
+	log_info("ending; %zu VMs are left to the next supervisor",
+		 supervisor->vm_count);
+	/* with what changes all the time */
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		keep_vm(supervisor->vms[i]);
+	(void)notify_send(&supervisor->notify, "STOPPING=1\n");
+	supervisor->leave = true;
+	supervisor->exit_status = SUPERVISOR_EXIT_LEFT;
+	loop_stop(&supervisor->loop);
+}
+
 void supervisor_end(struct supervisor *supervisor, int exit_status)
 {
 	if (supervisor->ending)
 		return;
 	supervisor->ending = true;
 	supervisor->exit_status = exit_status;
+	(void)notify_send(&supervisor->notify, "STOPPING=1\n");
+	/* should it be cut off, the next one ends what this one began to */
+	keep_instance(supervisor);
 	log_info("stopping %zu VMs", supervisor->vm_count);
 	loop_timer_cancel(&supervisor->loop, &supervisor->populate);
 	for (size_t i = 0; i < supervisor->vm_count; i++)
@@ -217,8 +297,7 @@ void supervisor_populate(struct timer *timer)
 	for (int i = 0; i < POPULATE_BATCH; i++) {
 		if (supervisor->populated == config->vm_count)
 			break;
-		if (add_vm(supervisor, &config->vms[supervisor->populated],
-			   &problem) < 0) {
+		if (make_vm(supervisor, supervisor->populated, &problem) < 0) {
 			log_error("%s", problem.text);
 			supervisor_end(supervisor, 1);
 			return;
@@ -232,6 +311,14 @@ void supervisor_populate(struct timer *timer)
 
 /* ---- what the loop hears beside VMs and clients */
 
+static void upgrade_by_signal(struct supervisor *supervisor)
+{
+	struct problem problem;
+
+	if (upgrade_begin(supervisor, NULL, &problem) < 0)
+		log_error("not upgraded: %s", problem.text);
+}
+
 void supervisor_on_signal(struct source *source, uint32_t events)
 {
 	struct supervisor *supervisor = source->ctx;
@@ -239,8 +326,11 @@ void supervisor_on_signal(struct source *source, uint32_t events)
 
 	(void)events;
 	while (read(source->fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGHUP && !supervisor->foreground)
+		if (info.ssi_signo == SIGHUP &&
+		    !(supervisor->foreground && isatty(STDIN_FILENO))) {
+			upgrade_by_signal(supervisor);
 			continue;
+		}
 		if (supervisor->ending) /* asked again: no more patience */
 			for (size_t i = 0; i < supervisor->vm_count; i++)
 				vm_signal(supervisor->vms[i], SIGKILL);
@@ -257,6 +347,11 @@ void supervisor_on_starter_gone(struct source *source, uint32_t events)
 	(void)events;
 	loop_remove(&supervisor->loop, source);
 	close(fd);
+	/* VMs that ran before aren't this start's to end */
+	if (supervisor->took_over) {
+		log_info("the start was interrupted: going on all the same");
+		return;
+	}
 	log_info("the start was interrupted: undoing it");
 	supervisor_end(supervisor, 1);
 }

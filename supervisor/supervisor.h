@@ -14,8 +14,16 @@
 #define SUPERVISOR_FDS_PER_VM 4
 #define SUPERVISOR_FDS        256
 
+/* Exit status of one that left its VMs to the next: systemd is to start that. */
+#define SUPERVISOR_EXIT_LEFT 75
+
+struct rundir;
+struct kept;
+
 struct supervisor_options {
-	const char *run_dir; /* absolute */
+	const struct rundir *rundir; /* locked; taken over */
+	const struct kept *kept; /* what an earlier one left; borrowed */
+	bool finish; /* take all of that down, and end */
 	bool foreground; /* log to stderr, end on SIGINT */
 	/* One end of a stream socket pair: the command that started this
 	 * supervisor, served like a control client. If it hangs up before every
@@ -25,8 +33,8 @@ struct supervisor_options {
 };
 
 /*
- * Is the supervisor until it ends: makes the run directory, the links and the
- * VMs, serves, takes everything down. Errors of the start go to stderr as one
+ * Is the supervisor until it ends: takes over what an earlier one left, makes
+ * the links and the VMs, serves, takes everything down. Errors of the start go to stderr as one
  * line "vmsup: what: why (remedy)". Takes over the descriptors; config grows
  * by the VMs that are defined later. Returns the
  * process's exit status.

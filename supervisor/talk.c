@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
@@ -83,6 +84,20 @@ static bool is_listener(int fd)
 	       errno == ENOENT;
 }
 
+static bool take_listener(struct vm *vm, int *fd)
+{
+	if (!is_listener(*fd)) {
+		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
+		return false;
+	}
+	vm->listener_fd = steal_fd(fd);
+	if (loop_add(&vm->supervisor->loop, &vm->listener_source,
+		     vm->listener_fd, EPOLLIN, vm_listener_ready, vm) == 0)
+		return true;
+	vm_doom(vm, DEATH_PROTOCOL, "listener can't be watched");
+	return false;
+}
+
 static void on_ready(struct vm *vm, const union msg *message, int *fd)
 {
 	struct problem problem;
@@ -93,17 +108,8 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 		vm_doom(vm, DEATH_PROTOCOL, "READY twice");
 		return;
 	}
-	if (!is_listener(*fd)) {
-		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
+	if (!take_listener(vm, fd))
 		return;
-	}
-	vm->listener_fd = steal_fd(fd);
-	error = loop_add(&vm->supervisor->loop, &vm->listener_source,
-			 vm->listener_fd, EPOLLIN, vm_listener_ready, vm);
-	if (error) {
-		vm_doom(vm, DEATH_PROTOCOL, "listener can't be watched");
-		return;
-	}
 	error = vm_verify(vm, vm->supervisor->proc_fd, &problem);
 	if (error == -ESRCH)
 		return; /* it has ended meanwhile: that is heard of anyway */
@@ -119,7 +125,8 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 	struct net_counters tap;
 
 	(void)fd;
-	if (!vm->awaiting_stats) {
+	if (!vm->awaiting_stats || message->stats.id != vm->stats_id ||
+	    message->stats.paused > 1) {
 		vm_doom(vm, DEATH_PROTOCOL, "STATS without a request");
 		return;
 	}
@@ -245,6 +252,28 @@ static const struct {
 
 static void beat(struct timer *timer);
 
+/*
+ * A process that was just taken over: what it said to the supervisor before is
+ * still in the channel, and counts for nothing but its log and its listener.
+ * The answer to the one question that this supervisor has asked ends that.
+ */
+static void serve_adopted(struct vm *vm, const union msg *message, int *fd)
+{
+	unsigned int type = message->header.type;
+
+	if (type == MSG_LOG) {
+		on_log(vm, message, fd);
+	} else if (type == MSG_READY && vm->listener_fd < 0) {
+		take_listener(vm, fd);
+	} else if (type == MSG_STATS && message->stats.id == vm->stats_id) {
+		vm->adopting = false;
+		on_stats(vm, message, fd);
+		if (vm->doom.reason == DEATH_NONE)
+			vm_event(vm, message->stats.paused ? VM_ADOPTED_PAUSED
+							   : VM_ADOPTED);
+	}
+}
+
 /* One message. False when there is no more to read now. */
 static bool serve(struct vm *vm)
 {
@@ -273,7 +302,9 @@ static bool serve(struct vm *vm)
 		return false;
 	}
 	type = message.header.type;
-	if (handlers[type].states & 1U << vm->state)
+	if (vm->adopting)
+		serve_adopted(vm, &message, &fd);
+	else if (handlers[type].states & 1U << vm->state)
 		handlers[type].handle(vm, &message, &fd);
 	else
 		vm_doom(vm, DEATH_PROTOCOL, "%s while %s", msg_specs[type].name,
@@ -329,6 +360,25 @@ void vm_listener_ready(struct source *source, uint32_t events)
 
 /* ---- to the VM process */
 
+static int request_stats(struct vm *vm)
+{
+	union msg message = { .stats_request.id = ++vm->stats_id };
+
+	return channel_send(&vm->channel, MSG_STATS_REQUEST, &message, -1);
+}
+
+int vm_ask_sign_of_life(struct vm *vm)
+{
+	int error;
+
+	/* no number that its last supervisor may have used */
+	if (getrandom(&vm->stats_id, sizeof(vm->stats_id), GRND_NONBLOCK) < 0)
+		vm->stats_id += loop_now_ns();
+	error = request_stats(vm);
+	vm->awaiting_stats = !error;
+	return error;
+}
+
 bool vm_ask_stats(struct vm *vm)
 {
 	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED &&
@@ -339,7 +389,7 @@ bool vm_ask_stats(struct vm *vm)
 		return false;
 	/* one at a time: a process that doesn't read is never piled upon */
 	if (!vm->awaiting_stats)
-		vm->awaiting_stats = vm_send(vm, MSG_STATS_REQUEST) == 0;
+		vm->awaiting_stats = request_stats(vm) == 0;
 	return vm->awaiting_stats;
 }
 
@@ -421,6 +471,13 @@ static void beat(struct timer *timer)
 		vm->unanswered_ns = now_ns;
 	vm_ask_stats(vm);
 	arm_heartbeat(vm);
+}
+
+void vm_heartbeat_resume(struct vm *vm, uint64_t due_ns)
+{
+	vm->heartbeat.fire = beat;
+	vm->heartbeat.ctx = vm;
+	loop_timer_at(&vm->supervisor->loop, &vm->heartbeat, due_ns);
 }
 
 void vm_heartbeat_start(struct vm *vm)

@@ -4,13 +4,16 @@
  *
  * Theory of operation: two VM processes with one uid could signal and trace
  * each other. All instances on a host therefore lock the uids that they use,
- * as bytes of one file, with OFD locks: they belong to the open descriptor, so
- * that they are gone when the supervisor is, however it ended.
+ * as bytes of one file, with OFD locks: they belong to the open file, which VM
+ * processes hold as well. So a uid is taken as long as the supervisor or any of
+ * its VM processes is there, and free when the last of them is gone, however
+ * it ended.
  */
 #include "supervisor/uids.h"
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ipc/fd.h"
 
@@ -26,6 +29,37 @@ int uids_init(struct uids *uids, uid_t first, uint32_t count,
 				   "cannot open %s: %s (run as root, with /run "
 				   "mounted and writable)",
 				   UIDS_LOCK_FILE, strerror(errno));
+	return 0;
+}
+
+int uids_adopt(struct uids *uids, int fd)
+{
+	struct stat own, its;
+
+	if (fstat(uids->lock_fd, &own) < 0 || fstat(fd, &its) < 0 ||
+	    own.st_dev != its.st_dev || own.st_ino != its.st_ino) {
+		close(fd);
+		return -EBADF;
+	}
+	close(uids->lock_fd);
+	uids->lock_fd = fd;
+	return 0;
+}
+
+int uids_claim(struct uids *uids, uid_t uid)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = uid,
+		.l_len = 1,
+	};
+
+	if (fcntl(uids->lock_fd, F_OFD_SETLK, &lock) < 0)
+		return errno == EACCES ? -EAGAIN : -errno;
+	/* our own locks don't keep us from taking it twice: go past it */
+	if (uid >= uids->next && uid < uids->end)
+		uids->next = uid + 1;
 	return 0;
 }
 

@@ -23,6 +23,13 @@ int uids_init(struct uids *uids, uid_t first, uint32_t count,
 /* Gives every uid back. */
 void uids_uninit(struct uids *uids);
 
+/* Replaces the lock file's descriptor by one of the same open file, with the
+ * locks that are on it: a VM process kept it from an earlier supervisor. Takes
+ * over fd. 0, or -EBADF if it is another file's (closed then). */
+int uids_adopt(struct uids *uids, int fd);
+/* Takes that uid, or finds it taken by this open file already. 0; -EAGAIN:
+ * another instance has it; another -errno. */
+int uids_claim(struct uids *uids, uid_t uid);
 /* Takes the lowest uid of the range that no instance uses. 0 with *uid, or
  * -errno with problem set. */
 int uids_take(struct uids *uids, uid_t *uid, struct problem *problem);

@@ -48,17 +48,42 @@ static bool read_status(int proc_fd, const char *process, char status[4096])
 	return true;
 }
 
-/* VM processes inherit the supervisor's filters: one more is stage 2's. */
-static bool own_filter(int proc_fd, const char *status)
+static uint32_t filters_of(const char *status)
 {
-	static const char key[] = "Seccomp_filters";
-	char own[4096];
-	const char *mine, *its = field(status, key);
+	const char *value = field(status, "Seccomp_filters");
 
-	if (!read_status(proc_fd, "self", own))
-		return false;
-	mine = field(own, key);
-	return mine && its && strtoul(its, NULL, 10) > strtoul(mine, NULL, 10);
+	return value ? (uint32_t)strtoul(value, NULL, 10) : 0;
+}
+
+uint32_t process_filters(int proc_fd, const char *process)
+{
+	char status[4096];
+
+	return read_status(proc_fd, process, status) ? filters_of(status) : 0;
+}
+
+int process_started(int proc_fd, pid_t pid, uint64_t *ticks)
+{
+	char path[32], stat[1024];
+	cleanup_fd int fd = -1;
+	const char *at;
+	ssize_t bytes;
+
+	snprintf(path, sizeof(path), "%d/stat", pid);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	bytes = fd < 0 ? -1 : read(fd, stat, sizeof(stat) - 1);
+	if (bytes <= 0)
+		return -ESRCH;
+	stat[bytes] = '\0';
+	/* the name, in parentheses, may hold anything; after it comes the
+	 * third field, and the start is the 22nd */
+	at = strrchr(stat, ')');
+	for (int i = 2; at && i < 22; i++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		return -ESRCH;
+	*ticks = strtoull(at + 1, NULL, 10);
+	return 0;
 }
 
 int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
@@ -94,7 +119,8 @@ int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
 			return problem_set(problem, -EPERM,
 					   "cage not closed: %s isn't %s",
 					   facts[i].key, facts[i].want);
-	if (!own_filter(proc_fd, status))
+	/* it inherits the supervisor's filters: one more is stage 2's */
+	if (filters_of(status) < vm->filters)
 		return problem_set(problem, -EPERM,
 				   "cage not closed: no filter of its own");
 	return 0;

@@ -98,7 +98,8 @@ static enum await_verdict judge(enum await_goal goal, const struct await_vm *vm,
 	bool newer = generation > vm->generation;
 	bool failed = strcmp(state, "failed") == 0;
 
-	if (vm->defined_will_do)
+	/* as it was, paused perhaps */
+	if (vm->defined_will_do || strcmp(event, "adopted") == 0)
 		return AWAIT_DONE;
 	if (goal == AWAIT_RESET)
 		return strcmp(event, "reset") == 0 || !failed ? AWAIT_DONE
@@ -142,6 +143,7 @@ void await_event(struct await *await, const json_t *event)
 
 	if (!vm)
 		return;
+	vm->adopted |= strcmp(field_text(event, "event"), "adopted") == 0;
 	set_verdict(await, vm,
 		    judge(await->goal, vm, field_text(event, "state"),
 			  field_text(event, "event"),

@@ -32,6 +32,7 @@ struct await_vm {
 	json_int_t generation; /* when the waiting began */
 	bool was_failed; /* then */
 	bool defined_will_do; /* nobody starts it: being there is enough */
+	bool adopted; /* it ran before this supervisor */
 	enum await_verdict verdict;
 	char detail[128]; /* why it failed */
 };

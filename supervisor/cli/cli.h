@@ -54,13 +54,14 @@ struct cli_command {
 };
 
 /* The commands, each beside its code. */
-extern const struct cli_command start_command, stop_command;
+extern const struct cli_command start_command, stop_command, detach_command;
 extern const struct cli_command act_restart_command, act_reset_command;
 extern const struct cli_command act_pause_command, act_resume_command;
 extern const struct cli_command kill_command, run_command, status_command;
 extern const struct cli_command ping_command, events_command, logs_command;
 extern const struct cli_command deaths_command;
 extern const struct cli_command sandbox_command, check_command;
+extern const struct cli_command upgrade_command, take_over_command;
 
 /* The whole program. Returns the exit status. */
 int cli_main(int argc, char **argv);

@@ -58,6 +58,23 @@ int conn_connect(struct conn *conn, const char *run_dir)
 	return 0;
 }
 
+static int say_none(const struct cli *cli)
+{
+	char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/state", cli->run_dir);
+	if (access(path, F_OK) == 0)
+		cli_error("%s: no supervisor runs there; its VMs outlived it "
+			  "('vmsup start' takes them over, then 'vmsup stop' "
+			  "can end them)",
+			  cli->run_dir);
+	else
+		cli_error("%s: no supervisor runs there (start one: 'vmsup "
+			  "start --vms N', or name another with --run-dir)",
+			  cli->run_dir);
+	return CLI_NO_SUPERVISOR;
+}
+
 int conn_open(struct conn *conn, const struct cli *cli)
 {
 	int error = conn_connect(conn, cli->run_dir);
@@ -68,10 +85,7 @@ int conn_open(struct conn *conn, const struct cli *cli)
 	case -ENOENT:
 	case -ENOTDIR:
 	case -ECONNREFUSED:
-		cli_error("%s: no supervisor runs there (start one: 'vmsup "
-			  "start --vms N', or name another with --run-dir)",
-			  cli->run_dir);
-		return CLI_NO_SUPERVISOR;
+		return say_none(cli);
 	case -EACCES:
 	case -EPERM:
 		return cli_error("%s/control.sock: permission denied (run as "

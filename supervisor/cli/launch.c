@@ -29,6 +29,7 @@
 struct launch {
 	const struct cli *cli;
 	struct config *config;
+	const struct launch_place *place;
 	struct conn starter;
 	struct await await;
 	size_t started; /* VMs that start by themselves */
@@ -83,18 +84,23 @@ static void clear_progress(const struct launch *launch)
 		fputs("\033[K", stderr);
 }
 
-/* What the caller of the command had open is none of the supervisor's. */
-static void close_others(int a_fd, int b_fd)
+static int compare_fds(const void *left, const void *right)
 {
-	int first = a_fd < b_fd ? a_fd : b_fd;
-	int second = a_fd < b_fd ? b_fd : a_fd;
+	return *(const int *)left - *(const int *)right;
+}
 
-	if (first > STDERR_FILENO + 1)
-		close_range(STDERR_FILENO + 1, (unsigned int)first - 1, 0);
-	if (second > first + 1)
-		close_range((unsigned int)first + 1, (unsigned int)second - 1,
-			    0);
-	close_range((unsigned int)second + 1, ~0U, 0);
+/* What the caller of the command had open is none of the supervisor's. */
+static void close_others(int *fds, size_t count)
+{
+	unsigned int next = STDERR_FILENO + 1;
+
+	qsort(fds, count, sizeof(*fds), compare_fds);
+	for (size_t i = 0; i < count; i++) {
+		if ((unsigned int)fds[i] > next)
+			close_range(next, (unsigned int)fds[i] - 1, 0);
+		next = (unsigned int)fds[i] + 1;
+	}
+	close_range(next, ~0U, 0);
 }
 
 /* In the child: becomes the supervisor. */
@@ -102,9 +108,16 @@ static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 				    int vmproc_fd)
 {
 	const struct supervisor_options options = {
-		.run_dir = launch->cli->run_dir,
+		.rundir = launch->place->rundir,
+		.kept = launch->place->kept,
 		.starter_fd = starter_fd,
 		.vmproc_fd = vmproc_fd,
+	};
+	int kept_fds[] = {
+		starter_fd,
+		vmproc_fd,
+		options.rundir->dir_fd,
+		options.rundir->lock_fd,
 	};
 	cleanup_fd int null_fd = -1;
 
@@ -122,7 +135,7 @@ static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 		_exit(CLI_FAILED);
 	}
 	fd_close(&null_fd);
-	close_others(starter_fd, vmproc_fd);
+	close_others(kept_fds, ARRAY_SIZE(kept_fds));
 	_exit(supervisor_main(launch->config, &options));
 }
 
@@ -196,11 +209,35 @@ static int undo(struct launch *launch)
 	return cli_error("interrupted: start undone");
 }
 
+/* VMs that ran before this start aren't its to end. */
+static int leave(const struct launch *launch)
+{
+	return cli_error("interrupted: supervisor %d goes on (vmsup status)",
+			 launch->pid);
+}
+
+static void say_adopted(const struct launch *launch)
+{
+	size_t adopted = 0, restarted = 0;
+
+	for (size_t i = 0; i < launch->place->kept->count; i++) {
+		const struct await_vm *vm = &launch->await.vms[i];
+
+		adopted += vm->adopted;
+		restarted += !vm->adopted && !vm->defined_will_do &&
+			     vm->verdict == AWAIT_DONE;
+	}
+	printf("adopted %zu running VM%s, restarted %zu\n", adopted,
+	       adopted == 1 ? "" : "s", restarted);
+}
+
 static int say_running(const struct launch *launch)
 {
 	const struct config *config = launch->config;
 	char address[INET_ADDRSTRLEN];
 
+	if (launch->place->kept->count)
+		say_adopted(launch);
 	inet_ntop(AF_INET, &config->bridge_ipv4, address, sizeof(address));
 	printf("%zu VM%s running on %s (%s/%u), supervisor %d\n",
 	       launch->started, launch->started == 1 ? "" : "s", config->bridge,
@@ -226,14 +263,27 @@ static int follow(struct launch *launch)
 		result = await_report(&launch->await);
 		return result ? result : say_running(launch);
 	case -EINTR:
-		return undo(launch);
+		return launch->place->kept->count ? leave(launch)
+						  : undo(launch);
 	case 0:
 	case -EPIPE:
 		return reap(launch);
 	default:
 		conn_report_loss(&launch->starter, result);
-		return undo(launch);
+		return launch->place->kept->count ? leave(launch)
+						  : undo(launch);
 	}
+}
+
+/* The kept VMs come first, each with its intent of old. */
+static bool is_wanted(const struct launch *launch, size_t index)
+{
+	const struct kept *kept = launch->place->kept;
+
+	if (index < kept->count)
+		return json_is_true(
+			json_object_get(kept->vms[index], "wanted"));
+	return launch->config->vms[index].autostart;
 }
 
 /* All VMs must be there before the supervisor is left alone, and those that
@@ -252,18 +302,21 @@ static int await_autostart(struct launch *launch)
 	error = await_init(&launch->await, AWAIT_ALL_RUNNING, names,
 			   config->vm_count);
 	for (size_t i = 0; i < config->vm_count && !error; i++) {
-		launch->await.vms[i].defined_will_do =
-			!config->vms[i].autostart;
-		launch->started += config->vms[i].autostart;
+		bool wanted = is_wanted(launch, i);
+
+		launch->await.vms[i].defined_will_do = !wanted;
+		launch->started += wanted;
 	}
 	return error;
 }
 
-int launch_background(const struct cli *cli, struct config *config)
+int launch_background(const struct cli *cli, struct config *config,
+		      const struct launch_place *place)
 {
 	struct launch launch = {
 		.cli = cli,
 		.config = config,
+		.place = place,
 		.starter = CONN_NONE,
 		.tty = isatty(STDERR_FILENO),
 	};
@@ -285,10 +338,11 @@ int launch_background(const struct cli *cli, struct config *config)
 	return status;
 }
 
-int launch_foreground(const struct cli *cli, struct config *config)
+int launch_foreground(struct config *config, const struct launch_place *place)
 {
 	const struct supervisor_options options = {
-		.run_dir = cli->run_dir,
+		.rundir = place->rundir,
+		.kept = place->kept,
 		.foreground = true,
 		.starter_fd = -1,
 		.vmproc_fd = launch_open_vmproc(false),
@@ -297,4 +351,38 @@ int launch_foreground(const struct cli *cli, struct config *config)
 	if (options.vmproc_fd < 0)
 		return CLI_FAILED;
 	return supervisor_main(config, &options);
+}
+
+int launch_finish(const struct launch_place *place)
+{
+	struct supervisor_options options = {
+		.rundir = place->rundir,
+		.kept = place->kept,
+		.foreground = true,
+		.finish = true,
+		.starter_fd = -1,
+		.vmproc_fd = launch_open_vmproc(false),
+	};
+	struct problem problem;
+	struct config config;
+	int status = 0;
+	pid_t pid;
+
+	if (options.vmproc_fd < 0)
+		return CLI_FAILED;
+	pid = fork();
+	if (pid == 0) {
+		config_init(&config);
+		if (keep_merge(place->kept, &config, &problem))
+			_exit(cli_error("%s", problem.text));
+		config.log_level = LOG_LEVEL_ERROR;
+		_exit(supervisor_main(&config, &options));
+	}
+	fd_close(&options.vmproc_fd);
+	if (pid < 0)
+		return cli_error("cannot fork: %s (end some processes)",
+				 strerror(errno));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;
 }

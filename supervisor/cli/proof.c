@@ -102,25 +102,19 @@ static void check_id(struct proof *proof, const char *key, const char *text,
 		proof_add(proof, key, wanted, found, false);
 }
 
-/* A VM process inherits its parent's filters, the supervisor's: one more is
+/* A VM process inherits the filters of the supervisor that made it: one more is
  * its own. */
-static void check_filters(struct proof *proof, const char *text)
+static void check_filters(struct proof *proof, const json_t *cage,
+			  const char *text)
 {
 	static const char key[] = "Seccomp_filters";
-	char parent[VALUE_SIZE], path[VALUE_SIZE + 16], wanted[VALUE_SIZE];
-	char status[PROC_FILE_SIZE], value[VALUE_SIZE] = "?";
-	int inherited = -1;
+	long long filters = field_int(cage, "filters");
+	char wanted[VALUE_SIZE], value[VALUE_SIZE];
 
-	if (proc_value(text, "PPid", parent, sizeof(parent))) {
-		snprintf(path, sizeof(path), "/proc/%s/status", parent);
-		if (proc_read(AT_FDCWD, path, status, sizeof(status)) >= 0 &&
-		    proc_value(status, key, value, sizeof(value)))
-			inherited = atoi(value);
-	}
-	snprintf(wanted, sizeof(wanted), "%d inherited, 1 own", inherited);
+	snprintf(wanted, sizeof(wanted), "%lld inherited, 1 own", filters - 1);
 	proc_value(text, key, value, sizeof(value));
 	proof_add(proof, key, wanted, value,
-		  inherited >= 0 && atoi(value) == inherited + 1);
+		  filters > 1 && atoi(value) == filters);
 }
 
 static void check_status(struct proof *proof, const json_t *cage,
@@ -150,7 +144,7 @@ static void check_status(struct proof *proof, const json_t *cage,
 			  there ? value : "?",
 			  there && strcmp(value, lines[i].wanted) == 0);
 	}
-	check_filters(proof, text);
+	check_filters(proof, cage, text);
 }
 
 static int check_thread(void *ctx, const char *tid)

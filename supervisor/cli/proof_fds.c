@@ -52,11 +52,14 @@ static bool matches(const struct manifest *manifest, const json_t *entry,
 		    const char *fd, const char *target)
 {
 	const char *link = field_text(entry, "link");
+	const json_t *number = json_object_get(entry, "fd");
 	char name[64];
 
-	if (!is_kind(target, field_text(entry, "kind")))
+	if (!is_kind(target, field_text(entry, "kind")) ||
+	    (json_is_integer(number) &&
+	     json_integer_value(number) != strtol(fd, NULL, 10)))
 		return false;
-	if (!*link)
+	if (!*link || strcmp(target, link) == 0)
 		return true;
 	read_interface(manifest->dir_fd, fd, name, sizeof(name));
 	return strcmp(name, link) == 0;

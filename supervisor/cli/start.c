@@ -2,6 +2,7 @@
 /* vmsup start: a supervisor with its VMs, or VMs of the one that runs. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,23 +37,47 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
+/* Whether who took the connection answers: one that was just killed may have
+ * taken it as well. Any answer will do, also that there is no such VM. */
+static int ask_for_life(struct conn *conn)
+{
+	struct reply reply;
+	int result = conn_send(conn, "Deaths", json_pack("{s:s}", "name", "-"),
+			       false);
+
+	if (!result)
+		result = conn_receive(conn, CONN_TIMEOUT_MS, &reply);
+	if (result == 1)
+		reply_free(&reply);
+	return result;
+}
+
 /* Says so if a supervisor serves this run directory already. */
 static int refuse_second(const struct cli *cli)
 {
 	struct conn conn;
 	int error = conn_connect(&conn, cli->run_dir);
-	int status = CLI_OK;
+	int status = CLI_OK, life;
 
-	if (error == 0)
+	if (error == -EAGAIN)
+		return cli_error("%s: a supervisor runs there already, but "
+				 "doesn't take connections (it hangs, or has "
+				 "too many clients)",
+				 cli->run_dir);
+	if (error)
+		return CLI_OK;
+	life = ask_for_life(&conn);
+	if (life == 1)
 		status = cli_error("%s: a supervisor runs there already, "
 				   "process %d ('vmsup stop' ends it; "
 				   "--run-dir is for another one)",
 				   cli->run_dir, conn.peer_pid);
-	else if (error == -EAGAIN)
-		status = cli_error("%s: a supervisor runs there already, but "
-				   "doesn't take connections (it hangs, or has "
-				   "too many clients)",
-				   cli->run_dir);
+	else if (life == -EAGAIN)
+		status = cli_error("%s: a supervisor runs there already, "
+				   "process %d, but doesn't answer (it hangs)",
+				   cli->run_dir, conn.peer_pid);
+	else if (life == -EINTR)
+		status = cli_error("interrupted");
 	conn_close(&conn);
 	return status;
 }
@@ -79,24 +104,72 @@ static int make_config(struct config *config, const char *file, long vms)
 	int status;
 
 	status = read_file(config, file ? file : CONFIG_DEFAULT_FILE, file);
-	if (status)
-		return status;
-	if (vms > 0 && config_add_vms(config, (size_t)vms, &problem))
+	if (!status && vms > 0 && config_add_vms(config, (size_t)vms, &problem))
+		status = cli_error("%s", problem.text);
+	return status;
+}
+
+static int enter(const struct cli *cli, struct rundir *rundir,
+		 struct kept *kept)
+{
+	struct problem problem = { 0 };
+
+	if (rundir_init(rundir, cli->run_dir, &problem))
 		return cli_error("%s", problem.text);
-	if (config->vm_count == 0)
+	if (keep_read(kept, rundir, &problem) == 0)
+		return CLI_OK;
+	rundir_release(rundir);
+	return cli_error("%s", problem.text);
+}
+
+/* Locks the run directory and looks for what an earlier supervisor left; if it
+ * was just taking that down, that comes first. */
+static int take_place(const struct cli *cli, struct rundir *rundir,
+		      struct kept *kept)
+{
+	const struct launch_place place = { rundir, kept };
+	int status = enter(cli, rundir, kept);
+
+	if (status || !keep_was_ending(kept))
+		return status;
+	printf("finishing the stop that was cut off\n");
+	fflush(stdout);
+	status = launch_finish(&place);
+	keep_uninit(kept);
+	rundir_release(rundir);
+	return status ? status : enter(cli, rundir, kept);
+}
+
+static int launch(const struct cli *cli, const struct cli_args *args,
+		  struct config *config, struct rundir *rundir,
+		  const struct kept *kept)
+{
+	const struct launch_place place = { rundir, kept };
+	struct problem problem = { 0 };
+
+	if (kept->count && keep_merge(kept, config, &problem))
+		return cli_error("%s", problem.text);
+	if (config->vm_count == 0) {
+		rundir_uninit(rundir);
 		return cli_usage("start",
 				 "no VM to start: give --vms N or -c FILE, or "
 				 "put VMs into " CONFIG_DEFAULT_FILE);
-	return CLI_OK;
+	}
+	return args->values[OPT_FOREGROUND]
+		       ? launch_foreground(config, &place)
+		       : launch_background(cli, config, &place);
 }
 
 static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 			    long vms)
 {
+	struct rundir rundir;
 	struct config config;
+	struct kept kept;
 	int status;
 
-	status = refuse_second(cli);
+	/* systemd's socket takes connections before anybody serves it */
+	status = getenv("LISTEN_FDS") ? CLI_OK : refuse_second(cli);
 	if (status)
 		return status;
 	config_init(&config);
@@ -106,9 +179,12 @@ static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 				   "network devices and users of its own, "
 				   "which only root may (use sudo)");
 	if (!status)
-		status = args->values[OPT_FOREGROUND]
-				 ? launch_foreground(cli, &config)
-				 : launch_background(cli, &config);
+		status = take_place(cli, &rundir, &kept);
+	if (!status) {
+		status = launch(cli, args, &config, &rundir, &kept);
+		keep_uninit(&kept);
+		rundir_release(&rundir);
+	}
 	config_uninit(&config);
 	return status;
 }

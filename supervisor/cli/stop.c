@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup stop: named VMs, or everything, supervisor included. */
+/* vmsup stop: named VMs, or everything, supervisor included; vmsup detach: the
+ * supervisor alone. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -22,7 +23,10 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-static int stop_supervisor(const struct cli *cli)
+/* Calls method, which ends the supervisor, and waits for its end. said: what
+ * to tell a person then, of its pid. */
+static int end_supervisor(const struct cli *cli, const char *method,
+			  const char *said)
 {
 	struct pollfd polled = { .events = POLLIN };
 	cleanup_fd int pid_fd = -1;
@@ -36,14 +40,13 @@ static int stop_supervisor(const struct cli *cli)
 	 * number can't be another's yet. */
 	if (conn.peer_pid > 0)
 		pid_fd = (int)syscall(SYS_pidfd_open, conn.peer_pid, 0);
-	status = conn_call(&conn, "Shutdown", NULL, CONN_FOREVER, NULL);
+	status = conn_call(&conn, method, NULL, CONN_FOREVER, NULL);
 	polled.fd = pid_fd;
 	if (!status && pid_fd >= 0)
 		while (poll(&polled, 1, -1) < 0 && errno == EINTR)
 			;
 	if (!status && isatty(STDOUT_FILENO))
-		printf("stopped: VMs, links and supervisor %d are gone\n",
-		       conn.peer_pid);
+		printf("supervisor %d is gone%s\n", conn.peer_pid, said);
 	conn_close(&conn);
 	return status;
 }
@@ -56,7 +59,8 @@ static int run(const struct cli *cli, const struct cli_args *args)
 		return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
 	if (args->values[OPT_NO_WAIT])
 		return cli_usage("stop", "--no-wait goes with names of VMs");
-	return stop_supervisor(cli);
+	return end_supervisor(cli, "Shutdown",
+			      ", and so are its VMs and links");
 }
 
 const struct cli_command stop_command = {
@@ -71,4 +75,21 @@ const struct cli_command stop_command = {
 	.max_args = -1,
 	.names_vms = true,
 	.run = run,
+};
+
+static int run_detach(const struct cli *cli, const struct cli_args *args)
+{
+	(void)args;
+	return end_supervisor(cli, "Detach",
+			      "; its VMs go on ('vmsup start' takes them over)");
+}
+
+const struct cli_command detach_command = {
+	.name = "detach",
+	.usage = "",
+	.summary = "end the supervisor alone: its VMs go on without one",
+	.details =
+		"'vmsup start' takes them over again. VMs whose orphan policy "
+		"is \"end\" end now.\n",
+	.run = run_detach,
 };

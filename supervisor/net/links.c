@@ -62,6 +62,7 @@ bool links_parse(struct nlmsghdr *message, struct link_news *link)
 				IFLA_INFO_KIND);
 	*link = (struct link_news){
 		.ifindex = info->ifi_index,
+		.master = (int)u32_of(attributes[IFLA_MASTER]),
 		.mtu = u32_of(attributes[IFLA_MTU]),
 		.group = u32_of(attributes[IFLA_GROUP]),
 		.up = info->ifi_flags & IFF_UP,
@@ -127,9 +128,11 @@ static int add(void *ctx, struct nlmsghdr *row)
 	link = &links->list[links->count++];
 	*link = (struct link){
 		.ifindex = news.ifindex,
+		.master = news.master,
 		.group = news.group,
 		.bridge = strcmp(news.kind, "bridge") == 0,
 	};
+	strncpy(link->name, news.name, sizeof(link->name) - 1);
 	link->ours = strcmp(news.alias, links->alias) == 0 &&
 		     (link->bridge || strcmp(news.kind, "tun") == 0);
 	if (!link->ours)

@@ -15,6 +15,7 @@
 /* A link as its RTM_NEWLINK or RTM_DELLINK says; texts point into that. */
 struct link_news {
 	int ifindex;
+	int master; /* 0: none */
 	uint32_t mtu, group;
 	bool up;
 	const char *name, *alias, *kind; /* "" where the kernel gave none */
@@ -22,8 +23,9 @@ struct link_news {
 };
 
 struct link {
-	int ifindex;
+	int ifindex, master;
 	uint32_t group;
+	char name[IFNAMSIZ];
 	bool ours; /* has our alias, and is a TAP or a bridge */
 	bool bridge;
 };

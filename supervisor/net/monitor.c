@@ -38,6 +38,17 @@ int net_monitor_init(struct net_monitor *monitor, net_news_fn *news, void *ctx)
 	return 0;
 }
 
+int net_monitor_attach(struct net_monitor *monitor, int fd, net_news_fn *news,
+		       void *ctx)
+{
+	*monitor = (struct net_monitor){
+		.news = news,
+		.ctx = ctx,
+		.resync_due = true,
+	};
+	return netlink_attach(&monitor->sock, fd);
+}
+
 void net_monitor_uninit(struct net_monitor *monitor)
 {
 	nl_socket_free(monitor->sock);

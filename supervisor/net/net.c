@@ -34,6 +34,16 @@ int net_init(struct net *net, const char *owner, struct problem *problem)
 	return 0;
 }
 
+int net_fd(const struct net *net)
+{
+	return nl_socket_get_fd(net->sock);
+}
+
+int net_attach(struct net *net, int fd)
+{
+	return netlink_attach(&net->sock, fd);
+}
+
 void net_uninit(struct net *net)
 {
 	nl_socket_free(net->sock);

@@ -56,16 +56,29 @@ struct net {
 int net_init(struct net *net, const char *owner, struct problem *problem);
 /* Frees the socket; leaves the links as they are. */
 void net_uninit(struct net *net);
+/* The socket's descriptor, and in place of net_init(): goes on with one. 0 or
+ * -errno; fd is taken over either way. */
+int net_fd(const struct net *net);
+int net_attach(struct net *net, int fd);
+
+/* A TAP that a process still holds, from before this supervisor. */
+struct net_kept {
+	char name[IFNAMSIZ];
+	int ifindex;
+	bool found; /* it is there, ours, and on our bridge: to be kept */
+};
 
 /*
  * Refuses, before anything is made, what can't work: the bridge's or a TAP's
  * name taken by a link that isn't ours (alias), the bridge's address or subnet
  * already on another link. A bridge or TAP of ours that a dead supervisor left
- * behind is deleted. taps: count of them. 0 or -errno with problem set.
+ * behind is deleted, but for those in kept that are found, and then the bridge:
+ * net->bridge_ifindex is set. taps: count of them. 0 or -errno with problem
+ * set.
  */
 int net_prepare(struct net *net, const struct net_bridge *bridge,
-		const struct net_tap *taps, size_t count,
-		struct problem *problem);
+		const struct net_tap *taps, size_t count, struct net_kept *kept,
+		size_t kept_count, struct problem *problem);
 
 /* Makes the bridge, gives it its addresses, sets it up. 0 or -errno with
  * problem set, and nothing left behind. */
@@ -97,6 +110,10 @@ int net_multicast_open(struct net *net, const int *ifindexes, size_t count);
 
 /* True if tap_fd is still attached to a link (TUNGETIFF). */
 bool net_tap_alive(int tap_fd);
+/* True if fd is a TAP of that name in the network namespace of that inode. */
+bool net_tap_is(int fd, const char *name, uint64_t network_inode);
+/* The inode of the network namespace of this process; 0 if it can't be told. */
+uint64_t net_namespace_inode(void);
 
 /* 0 or -errno (-ENODEV: no such link). */
 int net_tap_counters(struct net *net, int ifindex,
@@ -128,6 +145,10 @@ struct net_monitor {
 
 /* Subscribes to link news. 0 or -errno. */
 int net_monitor_init(struct net_monitor *monitor, net_news_fn *news, void *ctx);
+/* In place of net_monitor_init(): goes on with a descriptor, and reads all links
+ * anew. 0 or -errno; fd is taken over either way. */
+int net_monitor_attach(struct net_monitor *monitor, int fd, net_news_fn *news,
+		       void *ctx);
 void net_monitor_uninit(struct net_monitor *monitor);
 int net_monitor_fd(const struct net_monitor *monitor);
 /* Reads what is there, calling news for each; if the kernel had to drop some

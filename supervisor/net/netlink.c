@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 /* Room for one request: the longest is a link's, with its alias. */
 #define REQUEST_BYTES 768
@@ -38,6 +39,23 @@ int netlink_open(struct nl_sock **sock)
 	/* reasons in words, without the request that they are about */
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+	*sock = opened;
+	return 0;
+}
+
+int netlink_attach(struct nl_sock **sock, int fd)
+{
+	struct nl_sock *opened = nl_socket_alloc();
+
+	if (!opened) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (nl_socket_set_fd(opened, NETLINK_ROUTE, fd) < 0) {
+		nl_socket_free(opened);
+		close(fd);
+		return -EBADF;
+	}
 	*sock = opened;
 	return 0;
 }

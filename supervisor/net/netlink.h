@@ -34,6 +34,8 @@ struct netlink_batch {
 
 /* Opens a socket. 0 with *sock, or -errno. */
 int netlink_open(struct nl_sock **sock);
+/* The same with a socket that is open and bound: takes over fd, either way. */
+int netlink_attach(struct nl_sock **sock, int fd);
 
 /* Starts another request; header is what follows struct nlmsghdr. doing says
  * in a user's words what it does; NULL if its failure is no failure. */

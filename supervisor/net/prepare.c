@@ -136,6 +136,41 @@ static int check_subnet(const struct net *net, const struct links *links,
 			   ours, prefix, name, check.text, check.text_prefix);
 }
 
+/* ---- what is kept */
+
+static struct link *find_bridge(const struct links *links, const char *name)
+{
+	for (size_t i = 0; i < links->count; i++)
+		if (links->list[i].ours && links->list[i].bridge &&
+		    strcmp(links->list[i].name, name) == 0)
+			return &links->list[i];
+	return NULL;
+}
+
+/* Takes those that are to be kept out of ours, which are to be deleted. */
+static void spare(struct net *net, const struct links *links,
+		  const struct net_bridge *bridge, struct net_kept *kept,
+		  size_t count)
+{
+	struct link *home = find_bridge(links, bridge->name);
+	bool any = false;
+
+	for (size_t i = 0; home && i < count; i++) {
+		struct link *link = links_find(links, kept[i].ifindex);
+
+		if (!link || !link->ours || link->master != home->ifindex ||
+		    strcmp(link->name, kept[i].name) != 0)
+			continue;
+		link->ours = false;
+		kept[i].found = any = true;
+	}
+	if (!any)
+		return;
+	home->ours = false;
+	net->bridge_ifindex = home->ifindex;
+	net->group = home->group;
+}
+
 /* ---- all of it */
 
 static int check_all(struct net *net, const struct net_bridge *bridge,
@@ -157,8 +192,8 @@ static int check_all(struct net *net, const struct net_bridge *bridge,
 }
 
 int net_prepare(struct net *net, const struct net_bridge *bridge,
-		const struct net_tap *taps, size_t count,
-		struct problem *problem)
+		const struct net_tap *taps, size_t count, struct net_kept *kept,
+		size_t kept_count, struct problem *problem)
 {
 	cleanup_free const char **names = NULL;
 	cleanup_fd int tun_fd = -1;
@@ -184,6 +219,7 @@ int net_prepare(struct net *net, const struct net_bridge *bridge,
 
 	error = check_all(net, bridge, &links, problem);
 	if (!error) {
+		spare(net, &links, bridge, kept, kept_count);
 		error = links_delete_ours(net->sock, &links);
 		if (error)
 			explain_error(

@@ -19,6 +19,7 @@
 #include <netlink/attr.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "ipc/fd.h"
 #include "supervisor/net/explain.h"
@@ -77,6 +78,29 @@ bool net_tap_alive(int tap_fd)
 	struct ifreq request = { 0 };
 
 	return ioctl(tap_fd, TUNGETIFF, &request) == 0;
+}
+
+bool net_tap_is(int fd, const char *name, uint64_t network_inode)
+{
+	struct ifreq request = { 0 };
+	cleanup_fd int network_fd = -1;
+	struct stat st;
+
+	/* anything but a TAP refuses the first request */
+	if (ioctl(fd, TUNGETIFF, &request) < 0 ||
+	    !(request.ifr_flags & IFF_TAP) ||
+	    strncmp(request.ifr_name, name, IFNAMSIZ) != 0)
+		return false;
+	network_fd = ioctl(fd, TUNGETDEVNETNS);
+	return network_fd >= 0 && fstat(network_fd, &st) == 0 &&
+	       st.st_ino == network_inode;
+}
+
+uint64_t net_namespace_inode(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/net", &st) < 0 ? 0 : st.st_ino;
 }
 
 /* ---- its place on the bridge */

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * VM processes that outlived a supervisor.
+ *
+ * Theory of operation: every VM process holds, beside what it works with, the
+ * supervisor's end of its channel and the file whose locks say which uids are
+ * in use. It never touches them. A supervisor that finds the state of one that
+ * died takes them, and the TAP, out of the process with pidfd_getfd(2), which
+ * needs nothing of that process: it may be stopped, hung or hostile. Nothing it
+ * says is believed. What it is, the kernel tells: its start time and uid, its
+ * room, its filters and capabilities, the inode of the channel, the name and
+ * network namespace of the TAP. Who fails one of these, or doesn't answer then,
+ * is killed, and its VM started anew, with the reason as its last exit.
+ *
+ * Nobody else may be left behind: whoever is in the room and wasn't taken over
+ * is killed. Only VM processes ever enter it.
+ */
+#include "supervisor/adopt.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/state/state.h"
+
+/* For processes that were killed to be gone. */
+#define SWEEP_MS 10000
+
+void adopt_room_inodes(const struct kept *kept,
+		       uint64_t inodes[ROOM_NAMESPACES])
+{
+	const json_t *room = json_object_get(kept->instance, "room");
+
+	for (int ns = 0; ns < ROOM_NAMESPACES; ns++)
+		inodes[ns] = (uint64_t)json_integer_value(
+			json_object_get(room, room_namespace_name(ns)));
+}
+
+/* ---- processes */
+
+/* A descriptor of the process, close-on-exec; -1. */
+static int take_fd(const struct vm *vm, int number)
+{
+	return (int)syscall(SYS_pidfd_getfd, vm->pid_fd, number, 0);
+}
+
+static bool is_channel(int fd, uint64_t inode)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	       st.st_ino == inode;
+}
+
+/* NULL, or why the process isn't what the document says. */
+static const char *verify(const struct vm *vm,
+			  const uint64_t room[ROOM_NAMESPACES],
+			  struct problem *problem)
+{
+	char process[16];
+	uint64_t started;
+	int error;
+
+	/* the pidfd is open by now: this is about the process that it means */
+	if (process_started(vm->supervisor->proc_fd, vm->pid, &started) < 0 ||
+	    started != vm->pid_started)
+		return "ended while there was no supervisor";
+	error = vm_verify(vm, vm->supervisor->proc_fd, problem);
+	if (error == -ESRCH)
+		return "ended while there was no supervisor";
+	if (error)
+		return problem->text;
+	snprintf(process, sizeof(process), "%d", vm->pid);
+	if (!room_holds(vm->supervisor->proc_fd, process, room))
+		return "it isn't in its room";
+	return NULL;
+}
+
+static const char *take_descriptors(struct vm *vm)
+{
+	vm->channel.fd = take_fd(vm, PROTO_ADOPT_FD);
+	if (vm->channel.fd < 0 && errno == EPERM)
+		return "the kernel refuses its descriptors (vmsup check)";
+	if (!is_channel(vm->channel.fd, vm->channel_inode))
+		return "it doesn't hold the channel that it was given";
+	vm->tap_fd = take_fd(vm, PROTO_TAP_FD);
+	if (!net_tap_is(vm->tap_fd, vm->config.tap,
+			vm->supervisor->network_inode))
+		return "it doesn't hold the TAP that it was given";
+	return NULL;
+}
+
+/* Notes why a kept VM has no process any more. */
+static void forgo(struct vm *vm, const char *why)
+{
+	bool ended = strncmp(why, "ended", strlen("ended")) == 0;
+
+	vm->doom.reason = ended ? DEATH_LOST : DEATH_PROTOCOL;
+	snprintf(vm->doom.detail, sizeof(vm->doom.detail), "%s%s",
+		 ended ? "" : "not adopted: ", why);
+	vm->adopting = false;
+	if (vm->state != VM_FAILED)
+		vm->state = VM_BACKOFF;
+	fd_close(&vm->tap_fd);
+	vm_let_go(vm);
+}
+
+static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
+{
+	const char *why = "ended while there was no supervisor";
+	struct problem problem;
+
+	vm->pid_fd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
+	if (vm->pid_fd >= 0)
+		why = verify(vm, room, &problem);
+	if (!why && vm->protocol != PROTO_VERSION)
+		why = "it speaks another version of the protocol";
+	if (!why)
+		why = take_descriptors(vm);
+	if (why) {
+		forgo(vm, why);
+		return;
+	}
+	vm->channel.generation = vm->generation;
+	vm->adopting = true;
+	vm->state = VM_STARTING;
+}
+
+int adopt_processes(struct supervisor *supervisor, const struct kept *kept)
+{
+	uint64_t room[ROOM_NAMESPACES];
+	struct problem problem;
+
+	adopt_room_inodes(kept, room);
+	for (size_t i = 0; i < kept->count; i++) {
+		struct vm *vm = vm_alloc(supervisor, &problem);
+		int error = vm ? state_vm_load(vm, kept->vms[i], &problem)
+			       : -ENOMEM;
+
+		if (!error)
+			error = supervisor_add(supervisor, vm);
+		if (error) {
+			log_error("%s", problem.text);
+			if (vm)
+				vm_free(vm);
+			return error;
+		}
+		if (vm->pid > 0)
+			take_process(vm, room);
+		else if (vm->state != VM_FAILED)
+			vm->state = VM_BACKOFF; /* for adopt_revive() */
+	}
+	return 0;
+}
+
+/* ---- uids and room */
+
+static int adopt_uids(struct supervisor *supervisor)
+{
+	struct problem problem;
+
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		const struct vm *vm = supervisor->vms[i];
+		int fd = vm->adopting ? take_fd(vm, PROTO_UIDS_FD) : -1;
+
+		/* they all hold the same open file: one is enough */
+		if (fd >= 0 && uids_adopt(&supervisor->uids, fd) == 0)
+			break;
+	}
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		struct vm *vm = supervisor->vms[i];
+		int error = vm->uid ? uids_claim(&supervisor->uids, vm->uid)
+				    : -EAGAIN;
+
+		if (error && vm->adopting)
+			forgo(vm, "another instance has its uid");
+		if (error)
+			error = uids_take(&supervisor->uids, &vm->uid,
+					  &problem);
+		if (error) {
+			log_error("%s", problem.text);
+			return error;
+		}
+	}
+	return 0;
+}
+
+int adopt_cage(struct supervisor *supervisor, const struct kept *kept)
+{
+	uint64_t inodes[ROOM_NAMESPACES];
+	int error = adopt_uids(supervisor);
+
+	if (error)
+		return error;
+	adopt_room_inodes(kept, inodes);
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		if (supervisor->vms[i]->adopting &&
+		    room_adopt(&supervisor->room, supervisor->proc_fd,
+			       supervisor->vms[i]->pid, inodes) == 0)
+			return 1;
+	return 0;
+}
+
+/* ---- links */
+
+struct net_kept *adopt_links(const struct supervisor *supervisor, size_t *count)
+{
+	struct net_kept *links =
+		calloc(supervisor->vm_count + 1, sizeof(*links));
+
+	*count = 0;
+	for (size_t i = 0; links && i < supervisor->vm_count; i++) {
+		const struct vm *vm = supervisor->vms[i];
+
+		if (!vm->adopting)
+			continue;
+		memcpy(links[*count].name, vm->config.tap,
+		       sizeof(links[*count].name));
+		links[(*count)++].ifindex = vm->tap_ifindex;
+	}
+	return links;
+}
+
+void adopt_check_links(struct supervisor *supervisor,
+		       const struct net_kept *links, size_t count)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < supervisor->vm_count && at < count; i++)
+		if (supervisor->vms[i]->adopting && !links[at++].found)
+			forgo(supervisor->vms[i],
+			      "its TAP is no port of the bridge any more");
+}
+
+/* ---- whoever else is in the room */
+
+static bool is_ours(const struct supervisor *supervisor, pid_t pid)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		if (supervisor->vms[i]->adopting &&
+		    supervisor->vms[i]->pid == pid)
+			return true;
+	return false;
+}
+
+/* The pidfd of a process that was killed, -1: it wasn't to be. */
+static int kill_stranger(const struct supervisor *supervisor,
+			 const char *process,
+			 const uint64_t inodes[ROOM_NAMESPACES])
+{
+	pid_t pid = (pid_t)strtol(process, NULL, 10);
+	cleanup_fd int pid_fd = -1;
+
+	if (pid <= 0 || !room_holds(supervisor->proc_fd, process, inodes) ||
+	    is_ours(supervisor, pid))
+		return -1;
+	pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* once more: only now is it sure whom the number means */
+	if (pid_fd < 0 || !room_holds(supervisor->proc_fd, process, inodes) ||
+	    syscall(SYS_pidfd_send_signal, pid_fd, SIGKILL, NULL, 0) < 0)
+		return -1;
+	log_info("killed process %d, which an earlier supervisor left and "
+		 "which isn't adopted",
+		 pid);
+	return steal_fd(&pid_fd);
+}
+
+/* Waits for the end of one that was killed. */
+static int await_end(int pid_fd, uint64_t deadline_ns)
+{
+	struct pollfd polled = { .fd = pid_fd, .events = POLLIN };
+	uint64_t now_ns = loop_now_ns();
+	int left_ms = now_ns < deadline_ns
+			      ? (int)((deadline_ns - now_ns) / NSEC_PER_MSEC)
+			      : 0;
+	int ready;
+
+	do
+		ready = poll(&polled, 1, left_ms);
+	while (ready < 0 && errno == EINTR);
+	return ready == 1 ? 0 : -ETIMEDOUT;
+}
+
+int adopt_sweep(struct supervisor *supervisor,
+		const uint64_t inodes[ROOM_NAMESPACES])
+{
+	uint64_t deadline_ns = loop_now_ns() + SWEEP_MS * NSEC_PER_MSEC;
+	struct dirent *entry;
+	int error = 0;
+	DIR *proc;
+
+	if (!inodes[ROOM_MNT])
+		return 0;
+	proc = fdopendir(openat(supervisor->proc_fd, ".",
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	while (proc && !error && (entry = readdir(proc))) {
+		cleanup_fd int pid_fd = kill_stranger(supervisor, entry->d_name,
+						      inodes);
+
+		if (pid_fd < 0 || await_end(pid_fd, deadline_ns) == 0)
+			continue;
+		log_error("process %s, which an earlier supervisor left, "
+			  "doesn't end (a system call of it hangs; see "
+			  "/proc/%s/stack)",
+			  entry->d_name, entry->d_name);
+		error = -ETIMEDOUT;
+	}
+	if (proc)
+		closedir(proc);
+	return error;
+}
+
+/* ---- life goes on */
+
+void adopt_resume(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		struct vm *vm = supervisor->vms[i];
+		int error;
+
+		if (!vm->adopting)
+			continue;
+		error = vm_watch(vm);
+		if (!error)
+			error = vm_ask_sign_of_life(vm);
+		if (error) /* its end is heard of in the loop */
+			vm_doom(vm, DEATH_PROTOCOL, "not adopted: %s",
+				error == -EAGAIN
+					? "it doesn't read its channel"
+					: strerror(-error));
+		loop_timer_in(&supervisor->loop, &vm->timer,
+			      vm->config.timeouts.start_ms);
+	}
+}
+
+/* What is known of the end that nobody saw. */
+static void record_end(struct vm *vm)
+{
+	struct death death = vm->doom;
+
+	death.generation = vm->generation;
+	death.uptime_ns = loop_now_ns() - vm->spawned_ns;
+	clock_gettime(CLOCK_REALTIME, &death.time);
+	deaths_add(&vm->deaths, &death);
+	for (int i = 0; i < STATS; i++)
+		vm->settled[i] += vm->stats[i];
+	memset(vm->stats, 0, sizeof(vm->stats));
+	memset(&vm->doom, 0, sizeof(vm->doom));
+	vm->pid = 0;
+	vm_log(vm, LOG_LEVEL_WARN, "generation %llu: %s",
+	       (unsigned long long)vm->generation, death.detail);
+	events_add(&vm->supervisor->events, vm, "died", death.detail);
+}
+
+int adopt_revive(struct vm *vm, struct problem *problem)
+{
+	bool ended = vm->doom.reason != DEATH_NONE && vm->pid_fd < 0;
+	int error;
+
+	if (vm->adopting || vm->pid_fd >= 0)
+		return 0;
+	error = vm_make_tap(vm, problem);
+	if (error)
+		return error;
+	memset(&vm->tap_base, 0, sizeof(vm->tap_base));
+	if (ended)
+		record_end(vm);
+	events_add(&vm->supervisor->events, vm, "defined", NULL);
+	if (vm->state == VM_FAILED)
+		return 0;
+	vm->state = VM_STOPPED;
+	if (ended && !vm->config.restart.enabled)
+		vm->wanted = false; /* its policy is not to restart */
+	if (!vm->wanted) {
+		keep_vm(vm);
+	} else if (vm->generation == 0) {
+		vm_event(vm, VM_START);
+	} else {
+		/* its supervisor's end isn't held against it: at once */
+		vm->state = VM_BACKOFF;
+		vm_event(vm, VM_TIMEOUT);
+	}
+	return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+/* The supervisor's end: everything taken down, or left to the next one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "sandbox/caps.h"
+#include "supervisor/core.h"
+#include "supervisor/keep.h"
+#include "supervisor/start.h"
+
+static bool any_adopted(const struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		if (supervisor->vms[i]->pid_fd >= 0)
+			return true;
+	return false;
+}
+
+static void free_vms(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		vm_let_go(supervisor->vms[i]);
+		vm_free(supervisor->vms[i]);
+	}
+	free(supervisor->vms);
+}
+
+static void end_links(struct supervisor *supervisor)
+{
+	/* in one batch, while the TAPs are still held: see net.h */
+	if (supervisor->net.sock &&
+	    !(supervisor->leave && any_adopted(supervisor)))
+		net_destroy(&supervisor->net);
+	free_vms(supervisor);
+	if (supervisor->monitor.sock) {
+		loop_remove(&supervisor->loop, &supervisor->monitor_source);
+		net_monitor_uninit(&supervisor->monitor);
+	}
+	if (supervisor->net.sock)
+		net_uninit(&supervisor->net);
+}
+
+static void end_files(struct supervisor *supervisor)
+{
+	fd_close(&supervisor->keep_fd);
+	if (supervisor->leave) {
+		cgroup_release(&supervisor->cgroup);
+		rundir_release(&supervisor->rundir);
+		return;
+	}
+	if (supervisor->cut)
+		caps_raise_last();
+	cgroup_uninit(&supervisor->cgroup);
+	keep_forget(&supervisor->rundir);
+	rundir_uninit(&supervisor->rundir);
+}
+
+void supervisor_take_down(struct supervisor *supervisor)
+{
+	end_links(supervisor);
+	room_uninit(&supervisor->room);
+	for (int kind = 0; kind < GUEST_KINDS; kind++)
+		fd_close(&supervisor->filter_fd[kind]);
+	fd_close(&supervisor->proc_fd);
+	fd_close(&supervisor->vmproc_fd);
+	upgrade_cancel(supervisor, "the supervisor is ending");
+	notify_uninit(&supervisor->notify);
+	uids_uninit(&supervisor->uids);
+	end_files(supervisor);
+	if (supervisor->control) {
+		events_end(&supervisor->events);
+		methods_answer_shutdown(supervisor);
+		control_free(supervisor->control);
+	}
+	loop_remove(&supervisor->loop, &supervisor->signal_source);
+	fd_close(&supervisor->signal_fd);
+	loop_uninit(&supervisor->loop);
+}
+
+int supervisor_serve(struct supervisor *supervisor)
+{
+	int error;
+
+	if (supervisor->notify.fd >= 0 && supervisor->notify.watchdog_ns)
+		loop_timer_at(&supervisor->loop, &supervisor->watchdog, 0);
+	error = loop_run(&supervisor->loop);
+
+	if (error)
+		log_error("event loop: %s", strerror(-error));
+	supervisor_take_down(supervisor);
+	return error ? 1 : supervisor->exit_status;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: ISC */
+/* The document that one image of the supervisor hands to the next. */
+#include "supervisor/handover.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "ipc/fd.h"
+#include "supervisor/state/fields.h"
+#include "supervisor/state/state.h"
+
+/* ---- the supervisor's own fields */
+
+static bool is_text(const char *text)
+{
+	(void)text;
+	return true;
+}
+
+#define TEXT(member) \
+	FIELD_LABEL(struct supervisor, member, is_text, "a text")
+#define DESCRIPTOR(member) \
+	FIELD_NUMBER(struct supervisor, member, -1, INT_MAX)
+
+static const struct field own_fields[] = {
+	FIELD_COUNT(struct supervisor, started_ns),
+	TEXT(program),
+	TEXT(boot_id),
+	FIELD_COUNT(struct supervisor, network_inode),
+	FIELD_HEX(struct supervisor, filter_digest),
+	FIELD_NUMBER(struct supervisor, ping_id, 0, UINT32_MAX),
+	FIELD_BOOL(struct supervisor, foreground),
+	FIELD_BOOL(struct supervisor, querying),
+	FIELD_BOOL(struct supervisor, settled),
+	FIELD_BOOL(struct supervisor, took_over),
+	TEXT(rundir.path),
+	TEXT(rundir.instance),
+	FIELD_BOOL(struct supervisor, rundir.made),
+	FIELD_BOOL(struct supervisor, rundir.keep_socket),
+	FIELD_BOOL(struct supervisor, rundir.log_torn),
+	FIELD_COUNT(struct supervisor, rundir.log_bytes),
+	TEXT(cgroup.path),
+	FIELD_NUMBER(struct supervisor, uids.first, 0, UINT32_MAX),
+	FIELD_NUMBER(struct supervisor, uids.next, 0, UINT32_MAX),
+	FIELD_NUMBER(struct supervisor, uids.end, 0, UINT32_MAX),
+	FIELD_NUMBER(struct supervisor, net.bridge_ifindex, 0, INT_MAX),
+	FIELD_NUMBER(struct supervisor, net.group, 0, UINT32_MAX),
+	FIELD_BOOL(struct supervisor, net.multicast),
+	TEXT(net.alias),
+	DESCRIPTOR(rundir.dir_fd),
+	DESCRIPTOR(rundir.lock_fd),
+	DESCRIPTOR(rundir.log_fd),
+	DESCRIPTOR(keep_fd),
+	DESCRIPTOR(room.ns_fd[ROOM_NET]),
+	DESCRIPTOR(room.ns_fd[ROOM_IPC]),
+	DESCRIPTOR(room.ns_fd[ROOM_UTS]),
+	DESCRIPTOR(room.ns_fd[ROOM_MNT]),
+	DESCRIPTOR(cgroup.dir_fd),
+	DESCRIPTOR(cgroup.parent_fd),
+	DESCRIPTOR(uids.lock_fd),
+	DESCRIPTOR(starter_source.fd),
+	DESCRIPTOR(upgrade.guard_fd),
+	DESCRIPTOR(upgrade.guard_pid_fd),
+};
+static_assert(ROOM_NAMESPACES == 4, "all of the room's");
+static const struct field_group own_group = FIELD_GROUP_OF(own_fields);
+
+/* ---- descriptors */
+
+typedef int visit_fd(void *ctx, int fd);
+
+/* Every descriptor that the document names. */
+static void each_fd(const struct supervisor *supervisor, visit_fd *visit,
+		    void *ctx)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own_fields); i++) {
+		const struct field *field = &own_fields[i];
+
+		if (field->kind == FIELD_KIND_INT32 && field->min == -1)
+			visit(ctx, *(const int *)((const char *)supervisor +
+						  field->offset));
+	}
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		const struct vm *vm = supervisor->vms[i];
+
+		visit(ctx, vm->tap_fd);
+		visit(ctx, vm->pid_fd);
+		visit(ctx, vm->channel.fd);
+		visit(ctx, vm->listener_fd);
+	}
+	visit(ctx, net_fd(&supervisor->net));
+	visit(ctx, net_monitor_fd(&supervisor->monitor));
+	visit(ctx, supervisor->notify.fd);
+	control_each_fd(supervisor->control, visit, ctx);
+}
+
+static int set_flag(void *ctx, int fd)
+{
+	const bool *keep = ctx;
+
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, *keep ? 0 : FD_CLOEXEC);
+	return 0;
+}
+
+void handover_keep_open(const struct supervisor *supervisor, int state_fd,
+			bool keep)
+{
+	each_fd(supervisor, set_flag, &keep);
+	set_flag(&keep, state_fd);
+}
+
+/* ---- saved */
+
+/* A VM with what waits for its word. NULL without memory. */
+static json_t *vm_document(const struct vm *vm)
+{
+	json_t *object = state_vm_save(vm, STATE_UPGRADE);
+
+	if (object && json_object_set_new(object, "pings",
+					  methods_pings_save(vm)) < 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+static json_t *vms_document(const struct supervisor *supervisor)
+{
+	json_t *vms = json_array();
+
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		if (json_array_append_new(
+			    vms, vm_document(supervisor->vms[i])) < 0) {
+			json_decref(vms);
+			return NULL;
+		}
+	return vms;
+}
+
+static json_t *document_of(const struct supervisor *supervisor)
+{
+	/* each of the values may be NULL, and so is all of it then */
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i}",
+			 "version", STATE_VERSION, "supervisor",
+			 fields_save(&own_group, supervisor), "config",
+			 state_config_save(supervisor->config), "vms",
+			 vms_document(supervisor), "events",
+			 state_events_save(&supervisor->events), "control",
+			 control_save(supervisor->control), "notify",
+			 notify_save(&supervisor->notify), "net_fd",
+			 net_fd(&supervisor->net), "monitor_fd",
+			 net_monitor_fd(&supervisor->monitor));
+}
+
+static int write_whole(int fd, const char *text, size_t bytes)
+{
+	while (bytes > 0) {
+		ssize_t written = write(fd, text, bytes);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -errno;
+		text += written;
+		bytes -= (size_t)written;
+	}
+	return 0;
+}
+
+int handover_save(const struct supervisor *supervisor)
+{
+	json_t *document = document_of(supervisor);
+	cleanup_free char *text =
+		document ? json_dumps(document, JSON_COMPACT) : NULL;
+	cleanup_fd int fd = -1;
+	int error;
+
+	json_decref(document);
+	if (!text)
+		return -ENOMEM;
+	fd = memfd_create("vmsup-state", MFD_CLOEXEC);
+	error = fd < 0 ? -errno : write_whole(fd, text, strlen(text));
+	return error ? error : steal_fd(&fd);
+}
+
+/* ---- loaded */
+
+static json_t *read_document(int state_fd, struct problem *problem)
+{
+	json_error_t error;
+	json_t *document;
+	struct stat st;
+	char *text;
+
+	if (fstat(state_fd, &st) < 0 || st.st_size <= 0) {
+		problem_set(problem, -EBADF, "there is no state to take over");
+		return NULL;
+	}
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, state_fd,
+		    0);
+	if (text == MAP_FAILED) {
+		problem_set(problem, -errno, "cannot read the state: %s",
+			    strerror(errno));
+		return NULL;
+	}
+	document = json_loadb(text, (size_t)st.st_size, JSON_REJECT_DUPLICATES,
+			      &error);
+	munmap(text, (size_t)st.st_size);
+	if (!document)
+		problem_set(problem, -EINVAL, "the state isn't JSON: %s",
+			    error.text);
+	return document;
+}
+
+static int load_vm(struct supervisor *supervisor, const json_t *object,
+		   struct problem *problem)
+{
+	struct vm *vm = vm_alloc(supervisor, problem);
+	int error;
+
+	if (!vm)
+		return -ENOMEM;
+	error = state_vm_load(vm, object, problem);
+	if (!error && vm->pid_fd >= 0 && vm->protocol != PROTO_VERSION)
+		error = problem_set(problem, -EPROTO,
+				    "%s speaks protocol %u, this vmsup %u (end "
+				    "the supervisor with 'vmsup stop', then "
+				    "start the new one)",
+				    vm->config.name, vm->protocol,
+				    PROTO_VERSION);
+	if (!error)
+		error = methods_pings_restore(
+			vm, json_object_get(object, "pings"));
+	if (!error)
+		error = supervisor_add(supervisor, vm);
+	if (error)
+		vm_free(vm);
+	return error;
+}
+
+/* Each VM, and its entry in the configuration. */
+static int load_vms(struct supervisor *supervisor, const json_t *vms,
+		    struct problem *problem)
+{
+	json_t *object;
+	int error = 0;
+	size_t i;
+
+	json_array_foreach(vms, i, object) {
+		struct vm_config *config;
+
+		error = load_vm(supervisor, object, problem);
+		if (error)
+			return error;
+		config = config_add_unnamed(supervisor->config, problem);
+		if (!config)
+			return -ENOMEM;
+		*config = supervisor->vms[i]->config;
+	}
+	supervisor->populated = supervisor->vm_count;
+	return 0;
+}
+
+int handover_load(struct supervisor *supervisor, int state_fd,
+		  json_t **document, struct problem *problem)
+{
+	json_t *read = read_document(state_fd, problem);
+	json_int_t version;
+	int error;
+
+	*document = read;
+	if (!read)
+		return -EINVAL;
+	version = json_integer_value(json_object_get(read, "version"));
+	if (version < 1 || version > STATE_VERSION)
+		return problem_set(problem, -EPROTO,
+				   "the state is of version %lld, this vmsup "
+				   "reads up to %d (vmsup stop, then start)",
+				   (long long)version, STATE_VERSION);
+	error = fields_load(&own_group, supervisor,
+			    json_object_get(read, "supervisor"), "supervisor",
+			    problem);
+	if (!error)
+		error = state_config_load(supervisor->config,
+					  json_object_get(read, "config"),
+					  problem);
+	if (!error)
+		error = load_vms(supervisor, json_object_get(read, "vms"),
+				 problem);
+	if (!error)
+		error = state_events_load(&supervisor->events,
+					  json_object_get(read, "events"),
+					  problem);
+	return error;
+}

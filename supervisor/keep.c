@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a supervisor keeps in its run directory for the one after a crash.
+ *
+ * Theory of operation: a document is written anew and renamed into place, so
+ * that there is a whole one at any moment; a VM's is written before its process
+ * is told anything that lets it outlive the supervisor, and whenever an intent
+ * or a death changes. It isn't synced: it is to survive the process, not the
+ * host, and one that is older than the host's last boot counts for nothing.
+ * What lies here is root's (rundir.c sees to that), and still only tells what
+ * to look for: adopt.c verifies every process and descriptor by the kernel.
+ */
+#include "supervisor/keep.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/core.h"
+#include "supervisor/state/state.h"
+
+#define INSTANCE "instance.json"
+#define UNFINISHED "unfinished"
+/* Far more than a VM's document has with a hundred deaths. */
+#define DOCUMENT_BYTES (1024 * 1024)
+
+/* ---- files */
+
+/* "vm-NAME.json" */
+static void file_of(char file[VM_NAME_MAX + 16], const char *name)
+{
+	snprintf(file, VM_NAME_MAX + 16, "vm-%s.json", name);
+}
+
+static int write_whole(int dir_fd, const char *text, size_t bytes)
+{
+	cleanup_fd int fd = openat(dir_fd, UNFINISHED,
+				   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+					   O_NOFOLLOW,
+				   0600);
+	ssize_t written;
+
+	if (fd < 0)
+		return -errno;
+	written = write(fd, text, bytes);
+	if (written < 0)
+		return -errno;
+	return (size_t)written == bytes ? 0 : -ENOSPC;
+}
+
+/* Takes over document, which may be NULL: no memory. */
+static int write_document(int dir_fd, const char *file, json_t *document)
+{
+	cleanup_free char *text =
+		document ? json_dumps(document, JSON_COMPACT) : NULL;
+	int error;
+
+	json_decref(document);
+	if (!text)
+		return -ENOMEM;
+	error = write_whole(dir_fd, text, strlen(text));
+	if (!error && renameat(dir_fd, UNFINISHED, dir_fd, file) < 0)
+		error = -errno;
+	return error;
+}
+
+static void report(const struct supervisor *supervisor, int error)
+{
+	static bool failing; /* said once */
+
+	if (error && !failing)
+		log_warn("cannot keep the state of VMs in %s/" KEEP_DIRECTORY
+			 ": %s (a supervisor that comes after a crash of this "
+			 "one will find it outdated)",
+			 supervisor->rundir.path, strerror(-error));
+	failing = error != 0;
+}
+
+/* NULL: there is none, or it isn't one. */
+static json_t *read_document(int dir_fd, const char *file)
+{
+	cleanup_fd int fd =
+		openat(dir_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_free char *text = NULL;
+	struct stat st;
+	ssize_t bytes;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_size > DOCUMENT_BYTES)
+		return NULL;
+	text = malloc((size_t)st.st_size + 1);
+	bytes = text ? read(fd, text, (size_t)st.st_size) : -1;
+	if (bytes < 0)
+		return NULL;
+	return json_loadb(text, (size_t)bytes, JSON_REJECT_DUPLICATES, NULL);
+}
+
+/* Which boot of the host this is; "" if it can't be told. */
+static void boot_id(char id[40])
+{
+	cleanup_fd int fd = open("/proc/sys/kernel/random/boot_id",
+				 O_RDONLY | O_CLOEXEC);
+	ssize_t bytes = fd < 0 ? -1 : read(fd, id, 39);
+
+	id[bytes > 0 ? bytes : 0] = '\0';
+	id[strcspn(id, "\n")] = '\0';
+}
+
+/* ---- written */
+
+static json_t *rooms_json(const struct room *room)
+{
+	json_t *object = json_object();
+
+	for (int ns = 0; ns < ROOM_NAMESPACES; ns++)
+		json_object_set_new(
+			object, room_namespace_name(ns),
+			json_integer((json_int_t)room_inode(room, ns)));
+	return object;
+}
+
+void keep_instance(const struct supervisor *supervisor)
+{
+	json_t *document;
+
+	if (supervisor->keep_fd < 0)
+		return;
+	document = json_pack(
+		"{s:i, s:s, s:b, s:I, s:o, s:o}", "version", STATE_VERSION,
+		"boot", supervisor->boot_id, "ending", supervisor->ending,
+		"network", (json_int_t)supervisor->network_inode, "room",
+		rooms_json(&supervisor->room), "config",
+		state_config_save(supervisor->config));
+	report(supervisor,
+	       write_document(supervisor->keep_fd, INSTANCE, document));
+}
+
+static int write_vm(const struct supervisor *supervisor, const struct vm *vm,
+		    size_t index)
+{
+	char file[VM_NAME_MAX + 16];
+
+	file_of(file, vm->config.name);
+	return write_document(supervisor->keep_fd, file,
+			      json_pack("{s:i, s:I, s:o}", "version",
+					STATE_VERSION, "index",
+					(json_int_t)index, "vm",
+					state_vm_save(vm, STATE_CRASH)));
+}
+
+void keep_vm(struct vm *vm)
+{
+	const struct supervisor *supervisor = vm->supervisor;
+
+	/* while everything is taken down there is nothing to come back to */
+	if (supervisor->ending || supervisor->keep_fd < 0)
+		return;
+	report(supervisor, write_vm(supervisor, vm, vm->index));
+	vm->kept = true;
+}
+
+/* A VM that is configured, and not made yet. */
+static int keep_planned(const struct supervisor *supervisor, size_t index)
+{
+	const struct vm_config *config = &supervisor->config->vms[index];
+	struct vm vm = {
+		.config = *config,
+		.wanted = config->autostart,
+		.tap_fd = -1,
+		.pid_fd = -1,
+		.listener_fd = -1,
+		.channel.fd = -1,
+	};
+
+	return write_vm(supervisor, &vm, index);
+}
+
+int keep_begin(struct supervisor *supervisor)
+{
+	const struct rundir *rundir = &supervisor->rundir;
+	int error = 0;
+
+	boot_id(supervisor->boot_id);
+	if (mkdirat(rundir->dir_fd, KEEP_DIRECTORY, 0700) < 0 &&
+	    errno != EEXIST) {
+		log_error("cannot make %s/" KEEP_DIRECTORY ": %s", rundir->path,
+			  strerror(errno));
+		return -errno;
+	}
+	supervisor->keep_fd =
+		openat(rundir->dir_fd, KEEP_DIRECTORY,
+		       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (supervisor->keep_fd < 0) {
+		log_error("cannot open %s/" KEEP_DIRECTORY ": %s", rundir->path,
+			  strerror(errno));
+		return -errno;
+	}
+	keep_instance(supervisor);
+	for (size_t i = supervisor->vm_count;
+	     i < supervisor->config->vm_count && !error; i++)
+		error = keep_planned(supervisor, i);
+	if (error)
+		log_error("cannot write to %s/" KEEP_DIRECTORY ": %s",
+			  rundir->path, strerror(-error));
+	return error;
+}
+
+void keep_forget(const struct rundir *rundir)
+{
+	int fd = openat(rundir->dir_fd, KEEP_DIRECTORY,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			unlinkat(fd, entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+	unlinkat(rundir->dir_fd, KEEP_DIRECTORY, AT_REMOVEDIR);
+}
+
+/* ---- read */
+
+struct found {
+	json_t *vm;
+	json_int_t index;
+};
+
+static int compare_found(const void *left, const void *right)
+{
+	const struct found *a = left, *b = right;
+
+	return (a->index > b->index) - (a->index < b->index);
+}
+
+/* One file of the directory; what isn't a VM's document is left alone. */
+static int take_file(struct found **list, size_t *count, int dir_fd,
+		     const char *file)
+{
+	json_t *document;
+	struct found *grown;
+
+	if (strncmp(file, "vm-", 3) != 0)
+		return 0;
+	document = read_document(dir_fd, file);
+	if (!json_is_object(json_object_get(document, "vm"))) {
+		log_warn("%s in the run directory can't be read: a process of "
+			 "that VM is ended",
+			 file);
+		json_decref(document);
+		return 0;
+	}
+	grown = realloc(*list, (*count + 1) * sizeof(struct found));
+	if (!grown) {
+		json_decref(document);
+		return -ENOMEM;
+	}
+	*list = grown;
+	grown[*count].vm = json_incref(json_object_get(document, "vm"));
+	grown[*count].index =
+		json_integer_value(json_object_get(document, "index"));
+	++*count;
+	json_decref(document);
+	return 0;
+}
+
+static int read_vms(struct kept *kept, int dir_fd)
+{
+	struct found *list = NULL;
+	size_t count = 0;
+	struct dirent *entry;
+	DIR *dir = fdopendir(dup(dir_fd));
+	int error = dir ? 0 : -errno;
+
+	while (!error && (entry = readdir(dir)))
+		error = take_file(&list, &count, dir_fd, entry->d_name);
+	if (dir)
+		closedir(dir);
+	if (count)
+		qsort(list, count, sizeof(*list), compare_found);
+	kept->vms = calloc(count + 1, sizeof(json_t *));
+	for (size_t i = 0; i < count; i++) {
+		if (kept->vms)
+			kept->vms[kept->count++] = list[i].vm;
+		else
+			json_decref(list[i].vm);
+	}
+	free(list);
+	return kept->vms ? error : -ENOMEM;
+}
+
+/* Whether the document is of this boot and of a version that can be read. 1,
+ * 0: it counts for nothing, or -errno with problem set. */
+static int check_instance(const json_t *instance, const struct rundir *rundir,
+			  struct problem *problem)
+{
+	const char *boot = json_string_value(json_object_get(instance, "boot"));
+	char now[40];
+
+	boot_id(now);
+	if (!boot || strcmp(boot, now) != 0)
+		return 0;
+	if (json_integer_value(json_object_get(instance, "version")) >
+	    STATE_VERSION)
+		return problem_set(problem, -EPROTO,
+				   "the VMs of %s were left by a newer vmsup "
+				   "(start that version)",
+				   rundir->path);
+	return 1;
+}
+
+int keep_read(struct kept *kept, const struct rundir *rundir,
+	      struct problem *problem)
+{
+	cleanup_fd int dir_fd =
+		openat(rundir->dir_fd, KEEP_DIRECTORY,
+		       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int result;
+
+	*kept = (struct kept){ 0 };
+	if (dir_fd < 0)
+		return 0;
+	kept->instance = read_document(dir_fd, INSTANCE);
+	result = kept->instance
+			 ? check_instance(kept->instance, rundir, problem)
+			 : 0;
+	if (result > 0) {
+		result = read_vms(kept, dir_fd);
+		if (!result)
+			return 0;
+		problem_set(problem, result, "cannot read %s/" KEEP_DIRECTORY
+			    ": %s", rundir->path, strerror(-result));
+	}
+	keep_uninit(kept);
+	if (!result)
+		keep_forget(rundir);
+	return result;
+}
+
+void keep_uninit(struct kept *kept)
+{
+	json_decref(kept->instance);
+	for (size_t i = 0; i < kept->count; i++)
+		json_decref(kept->vms[i]);
+	free(kept->vms);
+	*kept = (struct kept){ 0 };
+}
+
+bool keep_was_ending(const struct kept *kept)
+{
+	return json_is_true(json_object_get(kept->instance, "ending"));
+}
+
+/* ---- merged with what the user asks for */
+
+static const struct vm_config *find(const struct config *config,
+				    const char *name)
+{
+	for (size_t i = 0; i < config->vm_count; i++)
+		if (strcmp(config->vms[i].name, name) == 0)
+			return &config->vms[i];
+	return NULL;
+}
+
+static int add_kept(struct config *config, const struct kept *kept,
+		    struct problem *problem)
+{
+	for (size_t i = 0; i < kept->count; i++) {
+		struct vm_config read = config->defaults, *vm;
+		int error = state_vm_config_load(
+			&read, json_object_get(kept->vms[i], "config"),
+			problem);
+
+		if (error)
+			return error;
+		vm = config_add_vm(config, read.name, problem);
+		if (!vm)
+			return -EINVAL;
+		*vm = read;
+	}
+	return 0;
+}
+
+static int add_asked(struct config *config, const struct config *asked,
+		     struct problem *problem)
+{
+	for (size_t i = 0; i < asked->vm_count; i++) {
+		struct vm_config *vm;
+
+		if (find(config, asked->vms[i].name))
+			continue;
+		vm = config_add_vm(config, asked->vms[i].name, problem);
+		if (!vm)
+			return -EINVAL;
+		*vm = asked->vms[i];
+	}
+	return 0;
+}
+
+int keep_merge(const struct kept *kept, struct config *config,
+	       struct problem *problem)
+{
+	struct config merged;
+	int error;
+
+	config_init(&merged);
+	error = state_config_load(
+		&merged, json_object_get(kept->instance, "config"), problem);
+	if (!error)
+		error = add_kept(&merged, kept, problem);
+	if (!error)
+		error = add_asked(&merged, config, problem);
+	if (error) {
+		config_uninit(&merged);
+		return error;
+	}
+	merged.log_level = config->log_level;
+	config_uninit(config);
+	*config = merged;
+	return 0;
+}

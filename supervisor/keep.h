@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a supervisor keeps in its run directory, as it changes, for the one
+ * that comes after a crash: a document for the instance, one for each VM.
+ */
+#ifndef VMSUP_SUPERVISOR_KEEP_H
+#define VMSUP_SUPERVISOR_KEEP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "supervisor/config/config.h"
+#include "supervisor/problem.h"
+#include "supervisor/rundir.h"
+#include "supervisor/vm.h"
+
+#define KEEP_DIRECTORY "state"
+
+/* What was found; { 0 } is nothing. */
+struct kept {
+	json_t *instance; /* owned; NULL: no supervisor died here */
+	json_t **vms; /* owned: state_vm_save() of each, in their order */
+	size_t count;
+};
+
+/*
+ * Reads what a supervisor that died left in the run directory, which is locked
+ * by now. What was written before the host was booted counts for nothing. 0
+ * with *kept for keep_uninit(), or -errno with problem set: it is of a newer
+ * version, or can't be read.
+ */
+int keep_read(struct kept *kept, const struct rundir *rundir,
+	      struct problem *problem);
+void keep_uninit(struct kept *kept);
+
+/* True if that supervisor was taking everything down when it died. */
+bool keep_was_ending(const struct kept *kept);
+
+/* Makes of config, as the user asked for it, one that begins with the kept VMs
+ * and has what they have in common, followed by those of the user's VMs that
+ * aren't among them. 0 or -errno with problem set. */
+int keep_merge(const struct kept *kept, struct config *config,
+	       struct problem *problem);
+
+/* Makes the directory, and writes the instance's document and those of VMs
+ * that aren't made yet. 0 or -errno, logged. */
+int keep_begin(struct supervisor *supervisor);
+/* Writes the instance's document; that it is ending is part of it. */
+void keep_instance(const struct supervisor *supervisor);
+/* Writes a VM's document. A failure is logged, once until it works again. */
+void keep_vm(struct vm *vm);
+/* Removes all of it: nothing is left to come back to. */
+void keep_forget(const struct rundir *rundir);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The new image of a supervisor, in an upgrade.
+ *
+ * Theory of operation: it finds itself in the old one's process, with its
+ * capabilities already cut and its filter in force, so that it can open no
+ * socket and enter nothing new; what it needs came as descriptors. It takes
+ * hold of all of them before it serves any, and says so to the guard only when
+ * nothing can fail any more.
+ */
+#include "supervisor/takeover.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/core.h"
+#include "supervisor/handover.h"
+#include "supervisor/start.h"
+
+/* The supervisor of this image. */
+static struct supervisor successor;
+static struct config config;
+
+static int load(int state_fd, json_t **document, struct problem *problem)
+{
+	config_init(&config);
+	start_preset(&successor, &config);
+	return handover_load(&successor, state_fd, document, problem);
+}
+
+int takeover_check(int state_fd, int vmproc_fd)
+{
+	struct problem problem;
+	json_t *document = NULL;
+	int error = load(state_fd, &document, &problem);
+
+	json_decref(document);
+	if (!error && vmproc_fd < 0)
+		error = problem_set(&problem, -ENOENT,
+				    "it finds no vmproc beside itself");
+	if (error)
+		fprintf(stderr, "vmsup: %s\n", problem.text);
+	return error ? 1 : HANDOVER_AGREED;
+}
+
+/* ---- VMs */
+
+static int attach_vm(struct vm *vm)
+{
+	uint64_t timer_ns = vm->timer.due_ns, beat_ns = vm->heartbeat.due_ns;
+	int error = vm->pid_fd >= 0 ? vm_watch(vm) : 0;
+
+	if (timer_ns)
+		loop_timer_at(&vm->supervisor->loop, &vm->timer, timer_ns);
+	if (beat_ns)
+		vm_heartbeat_resume(vm, beat_ns);
+	return error;
+}
+
+/* A VM whose process was given up on isn't listened to any more. */
+static bool is_doomed(const struct vm *vm)
+{
+	return vm->doom.reason != DEATH_NONE || vm->channel_ended;
+}
+
+static int attach_vms(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		struct vm *vm = supervisor->vms[i];
+		int error = attach_vm(vm);
+
+		if (error) {
+			log_error("cannot watch %s: %s", vm->config.name,
+				  strerror(-error));
+			return error;
+		}
+		if (is_doomed(vm))
+			loop_remove(&supervisor->loop, &vm->channel_source);
+	}
+	return 0;
+}
+
+/* ---- the rest */
+
+static int attach_net(struct supervisor *supervisor, const json_t *document)
+{
+	int net_fd = -1, monitor_fd = -1;
+	int error;
+
+	if (json_unpack((json_t *)(uintptr_t)document, "{s:i, s:i}", "net_fd",
+			&net_fd, "monitor_fd", &monitor_fd) < 0)
+		return -EBADMSG;
+	error = net_attach(&supervisor->net, net_fd);
+	if (!error)
+		error = net_monitor_attach(&supervisor->monitor, monitor_fd,
+					   supervisor_on_link_news, supervisor);
+	if (!error)
+		error = loop_add(&supervisor->loop, &supervisor->monitor_source,
+				 monitor_fd, EPOLLIN, supervisor_on_monitor,
+				 supervisor);
+	if (error)
+		log_error("cannot go on with links: %s", strerror(-error));
+	return error;
+}
+
+static int attach_starter(struct supervisor *supervisor)
+{
+	int fd = supervisor->starter_source.fd;
+
+	supervisor->starter_source.fd = -1;
+	if (fd < 0)
+		return 0;
+	return loop_add(&supervisor->loop, &supervisor->starter_source, fd,
+			EPOLLRDHUP, supervisor_on_starter_gone, supervisor);
+}
+
+static int attach_control(struct supervisor *supervisor,
+			  const json_t *document)
+{
+	const json_t *saved = json_object_get(document, "control");
+	int fd = control_saved_listener(saved);
+
+	if (fd < 0) {
+		log_error("the state names no control socket");
+		return fd;
+	}
+	supervisor->control = control_new(&supervisor->loop, fd,
+					  start_control_config(supervisor));
+	if (!supervisor->control) {
+		close(fd);
+		return -EIO;
+	}
+	return 0;
+}
+
+/* What was inherited open is closed on the next exec again. */
+static void set_close_on_exec(const struct supervisor *supervisor, int state_fd)
+{
+	handover_keep_open(supervisor, state_fd, false);
+}
+
+static int take_over(struct supervisor *supervisor, const json_t *document)
+{
+	int error = loop_init(&supervisor->loop);
+
+	if (!error)
+		error = start_signals(supervisor);
+	if (!error)
+		error = start_proc(supervisor);
+	if (!error)
+		error = attach_net(supervisor, document);
+	if (!error)
+		error = attach_vms(supervisor);
+	if (!error)
+		error = attach_starter(supervisor);
+	if (!error)
+		error = attach_control(supervisor, document);
+	if (!error)
+		error = start_filters(supervisor);
+	if (!error)
+		error = start_cut(supervisor);
+	return error;
+}
+
+int takeover_go(int state_fd, int vmproc_fd)
+{
+	struct supervisor *supervisor = &successor;
+	struct problem problem;
+	json_t *document = NULL;
+	int error = load(state_fd, &document, &problem);
+
+	start_logging(supervisor);
+	supervisor->vmproc_fd = vmproc_fd;
+	if (error)
+		log_error("%s", problem.text);
+	else
+		error = take_over(supervisor, document);
+	if (error || vmproc_fd < 0)
+		return 1; /* the guard goes on */
+	(void)notify_restore(&supervisor->notify,
+			     json_object_get(document, "notify"));
+	set_close_on_exec(supervisor, state_fd);
+	fd_close(&state_fd);
+	upgrade_done(supervisor);
+	/* from here on, what was asked of the old image is answered */
+	(void)control_restore(supervisor->control,
+			      json_object_get(document, "control"));
+	json_decref(document);
+	if (supervisor->querying && !supervisor->net.multicast)
+		loop_timer_in(&supervisor->loop, &supervisor->multicast,
+			      NET_MULTICAST_QUERY_MS);
+	supervisor_vm_changed(supervisor);
+	return supervisor_serve(supervisor);
+}
