@@ -21,9 +21,9 @@
  * supervisor that comes after a crash takes over from it (pidfd_getfd(2)).
  */
 #define PROTO_CHANNEL_FD 3
-#define PROTO_ADOPT_FD	 10
-#define PROTO_UIDS_FD	 11
-#define PROTO_TAP_FD	 12
+#define PROTO_ADOPT_FD   10
+#define PROTO_UIDS_FD    11
+#define PROTO_TAP_FD     12
 /* No message carries more descriptors than this. */
 #define PROTO_MAX_FDS 1
 

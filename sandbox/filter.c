@@ -103,6 +103,7 @@ static const struct rule supervisor_rules[] = {
 	ANY(getsockopt), /* SO_PEERCRED */
 	ANY(getsockname), /* after an upgrade: what sockets there are */
 	ANY(accept4), /* control clients */
+	ANY(listen), /* the guard of an upgrade, in its own name */
 	ANY(sendmsg), /* channels, netlink, control replies */
 	ANY(recvmsg), /* channels, netlink, control calls */
 	ANY(sendto), /* control replies */

@@ -302,8 +302,8 @@ int adopt_sweep(struct supervisor *supervisor,
 	proc = fdopendir(openat(supervisor->proc_fd, ".",
 				O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	while (proc && !error && (entry = readdir(proc))) {
-		cleanup_fd int pid_fd = kill_stranger(supervisor, entry->d_name,
-						      inodes);
+		cleanup_fd int pid_fd =
+			kill_stranger(supervisor, entry->d_name, inodes);
 
 		if (pid_fd < 0 || await_end(pid_fd, deadline_ns) == 0)
 			continue;
@@ -333,9 +333,8 @@ void adopt_resume(struct supervisor *supervisor)
 			error = vm_ask_sign_of_life(vm);
 		if (error) /* its end is heard of in the loop */
 			vm_doom(vm, DEATH_PROTOCOL, "not adopted: %s",
-				error == -EAGAIN
-					? "it doesn't read its channel"
-					: strerror(-error));
+				error == -EAGAIN ? "it doesn't read its channel"
+						 : strerror(-error));
 		loop_timer_in(&supervisor->loop, &vm->timer,
 			      vm->config.timeouts.start_ms);
 	}

@@ -22,10 +22,8 @@ static bool is_text(const char *text)
 	return true;
 }
 
-#define TEXT(member) \
-	FIELD_LABEL(struct supervisor, member, is_text, "a text")
-#define DESCRIPTOR(member) \
-	FIELD_NUMBER(struct supervisor, member, -1, INT_MAX)
+#define TEXT(member)       FIELD_LABEL(struct supervisor, member, is_text, "a text")
+#define DESCRIPTOR(member) FIELD_NUMBER(struct supervisor, member, -1, INT_MAX)
 
 static const struct field own_fields[] = {
 	FIELD_COUNT(struct supervisor, started_ns),
@@ -122,8 +120,8 @@ static json_t *vm_document(const struct vm *vm)
 {
 	json_t *object = state_vm_save(vm, STATE_UPGRADE);
 
-	if (object && json_object_set_new(object, "pings",
-					  methods_pings_save(vm)) < 0) {
+	if (object &&
+	    json_object_set_new(object, "pings", methods_pings_save(vm)) < 0) {
 		json_decref(object);
 		return NULL;
 	}
@@ -176,8 +174,8 @@ static int write_whole(int fd, const char *text, size_t bytes)
 int handover_save(const struct supervisor *supervisor)
 {
 	json_t *document = document_of(supervisor);
-	cleanup_free char *text =
-		document ? json_dumps(document, JSON_COMPACT) : NULL;
+	cleanup_free char *text = document ? json_dumps(document, JSON_COMPACT)
+					   : NULL;
 	cleanup_fd int fd = -1;
 	int error;
 
@@ -235,8 +233,8 @@ static int load_vm(struct supervisor *supervisor, const json_t *object,
 				    vm->config.name, vm->protocol,
 				    PROTO_VERSION);
 	if (!error)
-		error = methods_pings_restore(
-			vm, json_object_get(object, "pings"));
+		error = methods_pings_restore(vm,
+					      json_object_get(object, "pings"));
 	if (!error)
 		error = supervisor_add(supervisor, vm);
 	if (error)

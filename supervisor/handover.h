@@ -10,8 +10,8 @@
 
 /* How the next image is called: "vmsup __take-over check|go STATE_FD". */
 #define HANDOVER_COMMAND "__take-over"
-#define HANDOVER_CHECK	 "check"
-#define HANDOVER_GO	 "go"
+#define HANDOVER_CHECK   "check"
+#define HANDOVER_GO      "go"
 /* The exit status of a check that found nothing against it: none that a program
  * that isn't one of ours happens to have. */
 #define HANDOVER_AGREED 42

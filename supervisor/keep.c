@@ -23,7 +23,7 @@
 #include "supervisor/core.h"
 #include "supervisor/state/state.h"
 
-#define INSTANCE "instance.json"
+#define INSTANCE   "instance.json"
 #define UNFINISHED "unfinished"
 /* Far more than a VM's document has with a hundred deaths. */
 #define DOCUMENT_BYTES (1024 * 1024)
@@ -38,10 +38,9 @@ static void file_of(char file[VM_NAME_MAX + 16], const char *name)
 
 static int write_whole(int dir_fd, const char *text, size_t bytes)
 {
-	cleanup_fd int fd = openat(dir_fd, UNFINISHED,
-				   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-					   O_NOFOLLOW,
-				   0600);
+	cleanup_fd int fd = openat(
+		dir_fd, UNFINISHED,
+		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	ssize_t written;
 
 	if (fd < 0)
@@ -55,8 +54,8 @@ static int write_whole(int dir_fd, const char *text, size_t bytes)
 /* Takes over document, which may be NULL: no memory. */
 static int write_document(int dir_fd, const char *file, json_t *document)
 {
-	cleanup_free char *text =
-		document ? json_dumps(document, JSON_COMPACT) : NULL;
+	cleanup_free char *text = document ? json_dumps(document, JSON_COMPACT)
+					   : NULL;
 	int error;
 
 	json_decref(document);
@@ -102,8 +101,8 @@ static json_t *read_document(int dir_fd, const char *file)
 /* Which boot of the host this is; "" if it can't be told. */
 static void boot_id(char id[40])
 {
-	cleanup_fd int fd = open("/proc/sys/kernel/random/boot_id",
-				 O_RDONLY | O_CLOEXEC);
+	cleanup_fd int fd =
+		open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 	ssize_t bytes = fd < 0 ? -1 : read(fd, id, 39);
 
 	id[bytes > 0 ? bytes : 0] = '\0';
@@ -129,12 +128,12 @@ void keep_instance(const struct supervisor *supervisor)
 
 	if (supervisor->keep_fd < 0)
 		return;
-	document = json_pack(
-		"{s:i, s:s, s:b, s:I, s:o, s:o}", "version", STATE_VERSION,
-		"boot", supervisor->boot_id, "ending", supervisor->ending,
-		"network", (json_int_t)supervisor->network_inode, "room",
-		rooms_json(&supervisor->room), "config",
-		state_config_save(supervisor->config));
+	document = json_pack("{s:i, s:s, s:b, s:I, s:o, s:o}", "version",
+			     STATE_VERSION, "boot", supervisor->boot_id,
+			     "ending", supervisor->ending, "network",
+			     (json_int_t)supervisor->network_inode, "room",
+			     rooms_json(&supervisor->room), "config",
+			     state_config_save(supervisor->config));
 	report(supervisor,
 	       write_document(supervisor->keep_fd, INSTANCE, document));
 }
@@ -333,8 +332,9 @@ int keep_read(struct kept *kept, const struct rundir *rundir,
 		result = read_vms(kept, dir_fd);
 		if (!result)
 			return 0;
-		problem_set(problem, result, "cannot read %s/" KEEP_DIRECTORY
-			    ": %s", rundir->path, strerror(-result));
+		problem_set(problem, result,
+			    "cannot read %s/" KEEP_DIRECTORY ": %s",
+			    rundir->path, strerror(-result));
 	}
 	keep_uninit(kept);
 	if (!result)

@@ -433,9 +433,9 @@ static void upgraded(void *ctx, struct call *call, const json_t *saved)
 	const struct supervisor *supervisor = ctx;
 
 	(void)saved;
-	reply(call, json_pack("{s:i, s:s, s:s}", "pid", (int)getpid(),
-			      "version", VMSUP_VERSION, "program",
-			      supervisor->program));
+	reply(call,
+	      json_pack("{s:i, s:s, s:s}", "pid", (int)getpid(), "version",
+			VMSUP_VERSION, "program", supervisor->program));
 }
 
 /* ---- streams */
@@ -713,13 +713,14 @@ static void sandbox(void *ctx, struct call *call)
 			 : json_sprintf("%s/%s", supervisor->cgroup.path,
 					vm->config.name);
 	reply(call,
-	      json_pack("{s:{s:s, s:i, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o}}",
-			"cage", "name", vm->config.name, "pid", (int)vm->pid,
-			"generation", (json_int_t)vm->generation, "uid",
-			(int)vm->uid, "filters", (int)vm->filters, "channel_fd", PROTO_CHANNEL_FD,
-			"descriptors", manifest_json(vm), "syscalls", syscalls,
-			"namespaces", namespaces_json(&supervisor->room),
-			"cgroup", cgroup));
+	      json_pack(
+		      "{s:{s:s, s:i, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o}}",
+		      "cage", "name", vm->config.name, "pid", (int)vm->pid,
+		      "generation", (json_int_t)vm->generation, "uid",
+		      (int)vm->uid, "filters", (int)vm->filters, "channel_fd",
+		      PROTO_CHANNEL_FD, "descriptors", manifest_json(vm),
+		      "syscalls", syscalls, "namespaces",
+		      namespaces_json(&supervisor->room), "cgroup", cgroup));
 }
 
 const struct control_method methods[] = {

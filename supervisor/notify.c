@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -30,6 +31,8 @@
 #include "ipc/loop.h"
 #include "supervisor/control/control.h"
 
+/* For who listens to catch up. */
+#define PATIENCE_MS 1000
 /* Where passed sockets begin: SD_LISTEN_FDS_START. */
 #define FIRST_FD      3
 #define NSEC_PER_USEC (NSEC_PER_MSEC / 1000)
@@ -197,25 +200,52 @@ void notify_uninit(struct notify *notify)
 	fd_close(&notify->fd);
 }
 
-int notify_send(struct notify *notify, const char *format, ...)
+/* patience_ms: how long to wait for room. */
+__attribute__((format(printf, 3, 0))) static int
+put(struct notify *notify, int patience_ms, const char *format, va_list args)
 {
+	struct pollfd room = { .fd = notify->fd, .events = POLLOUT };
 	char text[NOTIFY_BYTES];
-	va_list args;
-	int length, error = 0;
+	int length, error;
 
 	if (notify->fd < 0)
 		return 0;
-	va_start(args, format);
 	length = vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
 	/* half a message would say something else */
-	if (length < 0 || (size_t)length >= sizeof(text))
+	if (length < 0 || (size_t)length >= sizeof(text)) {
 		error = -EMSGSIZE;
-	else if (send(notify->fd, text, (size_t)length,
-		      MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		error = -errno;
+	} else {
+		if (patience_ms)
+			(void)poll(&room, 1, patience_ms);
+		error = send(notify->fd, text, (size_t)length,
+			     MSG_DONTWAIT | MSG_NOSIGNAL) < 0
+				? -errno
+				: 0;
+	}
 	if (error)
 		notify->dropped++;
+	return error;
+}
+
+int notify_send(struct notify *notify, const char *format, ...)
+{
+	va_list args;
+	int error;
+
+	va_start(args, format);
+	error = put(notify, 0, format, args);
+	va_end(args);
+	return error;
+}
+
+int notify_send_surely(struct notify *notify, const char *format, ...)
+{
+	va_list args;
+	int error;
+
+	va_start(args, format);
+	error = put(notify, PATIENCE_MS, format, args);
+	va_end(args);
 	return error;
 }
 

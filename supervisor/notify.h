@@ -39,6 +39,11 @@ void notify_uninit(struct notify *notify);
 int notify_send(struct notify *notify, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The same, but waits for a moment if whoever listens is behind: for what must
+ * not be lost. */
+int notify_send_surely(struct notify *notify, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* For an upgrade in place; fd must be kept over it. NULL without memory. */
 json_t *notify_save(const struct notify *notify);
 /* In place of notify_init(). 0, or -EBADMSG: nobody listens. */

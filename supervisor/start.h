@@ -17,8 +17,8 @@ int start_filters(struct supervisor *supervisor);
 /* Gives up what a serving supervisor doesn't need. */
 int start_cut(struct supervisor *supervisor);
 /* How the control socket is served. */
-const struct control_config *start_control_config(
-	struct supervisor *supervisor);
+const struct control_config *
+start_control_config(struct supervisor *supervisor);
 
 /* Serves until the end, and takes everything down (end.c). Returns the
  * process's exit status. */

@@ -30,9 +30,8 @@ struct vm *supervisor_find(const struct supervisor *supervisor,
 
 int supervisor_add(struct supervisor *supervisor, struct vm *vm)
 {
-	struct vm **vms = reallocarray(supervisor->vms,
-				       supervisor->vm_count + 1,
-				       sizeof(struct vm *));
+	struct vm **vms = reallocarray(
+		supervisor->vms, supervisor->vm_count + 1, sizeof(struct vm *));
 
 	if (!vms)
 		return -ENOMEM;
@@ -126,7 +125,7 @@ static void settle(struct supervisor *supervisor)
 	int null_fd;
 
 	supervisor->settled = true;
-	(void)notify_send(&supervisor->notify, "READY=1\n");
+	(void)notify_send_surely(&supervisor->notify, "READY=1\n");
 	if (supervisor->starter_source.fd >= 0) {
 		int fd = supervisor->starter_source.fd;
 
@@ -141,8 +140,7 @@ static void settle(struct supervisor *supervisor)
 	fd_close(&null_fd);
 }
 
-static size_t count_in(const struct supervisor *supervisor,
-		       enum vm_state state)
+static size_t count_in(const struct supervisor *supervisor, enum vm_state state)
 {
 	size_t count = 0;
 
@@ -163,8 +161,8 @@ static void tell_status(struct supervisor *supervisor)
 	supervisor->told_running = running;
 	supervisor->told_failed = failed;
 	(void)notify_send(&supervisor->notify,
-			  "STATUS=%zu of %zu VMs running, %zu failed\n", running,
-			  supervisor->vm_count, failed);
+			  "STATUS=%zu of %zu VMs running, %zu failed\n",
+			  running, supervisor->vm_count, failed);
 }
 
 void supervisor_watchdog(struct timer *timer)

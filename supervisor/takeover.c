@@ -118,8 +118,7 @@ static int attach_starter(struct supervisor *supervisor)
 			EPOLLRDHUP, supervisor_on_starter_gone, supervisor);
 }
 
-static int attach_control(struct supervisor *supervisor,
-			  const json_t *document)
+static int attach_control(struct supervisor *supervisor, const json_t *document)
 {
 	const json_t *saved = json_object_get(document, "control");
 	int fd = control_saved_listener(saved);

@@ -96,8 +96,8 @@ static void give_up(struct supervisor *supervisor, const char *why)
 /* ---- execution of the new program */
 
 /* Returns, with errno set, if that failed. */
-static void try_execute(const struct supervisor *supervisor,
-			const char *mode, int state_fd)
+static void try_execute(const struct supervisor *supervisor, const char *mode,
+			int state_fd)
 {
 	char name[] = "vmsup", command[] = HANDOVER_COMMAND, number[16];
 	char word[16];
@@ -151,7 +151,8 @@ static void guard(struct supervisor *supervisor, int guard_fd, int old_pid_fd,
 		  pid_t old_pid)
 {
 	if (serves(guard_fd)) {
-		notify_send(&supervisor->notify, "MAINPID=%d\n", old_pid);
+		notify_send_surely(&supervisor->notify, "MAINPID=%d\n",
+				   old_pid);
 		_exit(0);
 	}
 	end_successor(old_pid_fd);
@@ -159,6 +160,7 @@ static void guard(struct supervisor *supervisor, int guard_fd, int old_pid_fd,
 	loop_remove(&supervisor->loop, &supervisor->signal_source);
 	close(supervisor->signal_fd);
 	(void)start_signals(supervisor);
+	control_listen_again(supervisor->control);
 	give_up(supervisor, "the new program failed to take over");
 }
 
@@ -189,7 +191,7 @@ static int post_guard(struct supervisor *supervisor)
 		return -errno;
 	}
 	/* should this process end, the service doesn't */
-	notify_send(&supervisor->notify, "MAINPID=%d\n", pid);
+	notify_send_surely(&supervisor->notify, "MAINPID=%d\n", pid);
 	return 0;
 }
 
@@ -267,9 +269,9 @@ static void trial_ended(struct source *source, uint32_t events)
 	fd_close(&upgrade->words_fd);
 	if (status != HANDOVER_AGREED) {
 		snprintf(why, sizeof(why), "%.80s: %s", supervisor->program,
-			 *words		 ? words
+			 *words          ? words
 			 : status == 127 ? "it can't be executed"
-			 : status < 0	 ? "it crashed when it was tried"
+			 : status < 0    ? "it crashed when it was tried"
 					 : "it doesn't know how to take over");
 		give_up(supervisor, why);
 	} else if (supervisor->ending) {

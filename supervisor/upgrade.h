@@ -26,10 +26,13 @@ struct upgrade {
 };
 
 /* As in a new supervisor. */
-#define UPGRADE_NONE                                                       \
-	((struct upgrade){ .program_fd = -1, .trial_pid_fd = -1,           \
-			   .words_fd = -1, .guard_fd = -1,                 \
-			   .guard_pid_fd = -1, .trial_source.fd = -1 })
+#define UPGRADE_NONE                           \
+	((struct upgrade){ .program_fd = -1,   \
+			   .trial_pid_fd = -1, \
+			   .words_fd = -1,     \
+			   .guard_fd = -1,     \
+			   .guard_pid_fd = -1, \
+			   .trial_source.fd = -1 })
 
 /* Remembers where this program lies: there the next one is looked for. 0 or
  * -errno with problem set. */

@@ -53,7 +53,8 @@ struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)
 	struct vm *vm = calloc(1, sizeof(*vm));
 
 	if (!vm) {
-		problem_set(problem, -ENOMEM, "cannot make a VM: out of memory");
+		problem_set(problem, -ENOMEM,
+			    "cannot make a VM: out of memory");
 		return NULL;
 	}
 	vm->supervisor = supervisor;

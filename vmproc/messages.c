@@ -70,9 +70,8 @@ static void on_fd(struct vmproc *vm, const union msg *message, int *fd)
 		vmproc_end(VMPROC_EXIT_PROTOCOL,
 			   "descriptor of role %u, index %u: not wanted",
 			   msg->role, msg->index);
-	moved = numbers[msg->role]
-			? dup3(*fd, numbers[msg->role], O_CLOEXEC)
-			: fcntl(*fd, F_DUPFD_CLOEXEC, LOWEST_FD);
+	moved = numbers[msg->role] ? dup3(*fd, numbers[msg->role], O_CLOEXEC)
+				   : fcntl(*fd, F_DUPFD_CLOEXEC, LOWEST_FD);
 	if (moved < 0)
 		vmproc_end(VMPROC_EXIT_OS, "descriptor of role %u: %s",
 			   msg->role, strerrorname_np(errno));

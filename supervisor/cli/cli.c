@@ -30,8 +30,8 @@ static const struct cli_command *const commands[] = {
 	&logs_command,       &deaths_command,    &ping_command,
 	&kill_command,       &act_reset_command, &act_pause_command,
 	&act_resume_command, &sandbox_command,   &check_command,
-	&upgrade_command,    &detach_command,    &help_command,      &complete_command,
-	&take_over_command,
+	&upgrade_command,    &detach_command,    &help_command,
+	&complete_command,   &take_over_command,
 };
 
 static const struct cli_command *find_command(const char *name)

@@ -80,8 +80,9 @@ const struct cli_command stop_command = {
 static int run_detach(const struct cli *cli, const struct cli_args *args)
 {
 	(void)args;
-	return end_supervisor(cli, "Detach",
-			      "; its VMs go on ('vmsup start' takes them over)");
+	return end_supervisor(
+		cli, "Detach",
+		"; its VMs go on ('vmsup start' takes them over)");
 }
 
 const struct cli_command detach_command = {

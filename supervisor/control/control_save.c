@@ -143,6 +143,12 @@ int control_each_fd(const struct control *control,
 	return result;
 }
 
+void control_listen_again(const struct control *control)
+{
+	if (control->listen_fd >= 0)
+		(void)listen(control->listen_fd, SOMAXCONN);
+}
+
 /* ---- the new image */
 
 /* The integer of that name if it is one from min to max, else otherwise. */
