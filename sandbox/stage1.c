@@ -160,12 +160,14 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 	if ((error = keep_two(stage)) < 0)
 		fail(stage, channel_fd, "close descriptors", -error);
 	channel_fd = PROTO_CHANNEL_FD;
-	if ((error = limit()) < 0)
-		fail(stage, channel_fd, "limits", -error);
 	if ((error = empty_bounding_set()) < 0)
 		fail(stage, channel_fd, "empty the bounding set", -error);
 	if ((error = become(stage->uid)) < 0)
 		fail(stage, channel_fd, "change identity", -error);
+	/* not before: execve() fails after a change to a uid that has its limit
+	 * of processes, as a dead one that the host's init hasn't reaped is */
+	if ((error = limit()) < 0)
+		fail(stage, channel_fd, "limits", -error);
 	if ((error = drop_capabilities()) < 0)
 		fail(stage, channel_fd, "drop capabilities", -error);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

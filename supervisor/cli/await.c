@@ -101,6 +101,9 @@ static enum await_verdict judge(enum await_goal goal, const struct await_vm *vm,
 	/* as it was, paused perhaps */
 	if (vm->defined_will_do || strcmp(event, "adopted") == 0)
 		return AWAIT_DONE;
+	/* paused by who asked for it, before or since: it came up */
+	if (goal == AWAIT_ALL_RUNNING && strcmp(state, "paused") == 0)
+		return AWAIT_DONE;
 	if (goal == AWAIT_RESET)
 		return strcmp(event, "reset") == 0 || !failed ? AWAIT_DONE
 							      : AWAIT_PENDING;
