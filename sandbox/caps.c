@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
@@ -36,6 +37,9 @@ static const struct {
 
 static int apply(bool ending)
 {
+	/* libcap-ng remembers who asked first: the guard of an upgrade is
+	 * another process by now */
+	capng_setpid(getpid());
 	capng_clear(CAPNG_SELECT_BOTH);
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
 		int sets = CAPNG_PERMITTED | CAPNG_BOUNDING_SET;
