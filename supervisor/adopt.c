@@ -163,6 +163,29 @@ int adopt_processes(struct supervisor *supervisor, const struct kept *kept)
 
 /* ---- uids and room */
 
+static int compare_uids(const void *left, const void *right)
+{
+	const uid_t *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* The last supervisor may have died between taking a uid and keeping its VM:
+ * as long as others of its VMs live, nobody else would unlock it. */
+static int keep_used_uids(struct supervisor *supervisor)
+{
+	cleanup_free uid_t *used =
+		calloc(supervisor->vm_count + 1, sizeof(*used));
+
+	if (!used)
+		return -ENOMEM;
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		used[i] = supervisor->vms[i]->uid;
+	qsort(used, supervisor->vm_count, sizeof(*used), compare_uids);
+	uids_keep_only(&supervisor->uids, used, supervisor->vm_count);
+	return 0;
+}
+
 static int adopt_uids(struct supervisor *supervisor)
 {
 	struct problem problem;
@@ -190,7 +213,7 @@ static int adopt_uids(struct supervisor *supervisor)
 			return error;
 		}
 	}
-	return 0;
+	return keep_used_uids(supervisor);
 }
 
 int adopt_cage(struct supervisor *supervisor, const struct kept *kept)
@@ -289,6 +312,24 @@ static int await_end(int pid_fd, uint64_t deadline_ns)
 	return ready == 1 ? 0 : -ETIMEDOUT;
 }
 
+/* Cgroups of VMs that never came to be. */
+static void sweep_cgroups(const struct supervisor *supervisor)
+{
+	const struct cgroup *cgroup = &supervisor->cgroup;
+	struct dirent *entry;
+	int fd = cgroup->dir_fd < 0 ? -1
+				    : openat(cgroup->dir_fd, ".",
+					     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+		    !supervisor_find(supervisor, entry->d_name))
+			cgroup_remove(cgroup, entry->d_name);
+	if (dir)
+		closedir(dir);
+}
+
 int adopt_sweep(struct supervisor *supervisor,
 		const uint64_t inodes[ROOM_NAMESPACES])
 {
@@ -315,6 +356,8 @@ int adopt_sweep(struct supervisor *supervisor,
 	}
 	if (proc)
 		closedir(proc);
+	if (!error)
+		sweep_cgroups(supervisor);
 	return error;
 }
 
@@ -364,7 +407,7 @@ int adopt_revive(struct vm *vm, struct problem *problem)
 	bool ended = vm->doom.reason != DEATH_NONE && vm->pid_fd < 0;
 	int error;
 
-	if (vm->adopting || vm->pid_fd >= 0)
+	if (vm->tap_fd >= 0) /* taken over, whatever became of it since */
 		return 0;
 	error = vm_make_tap(vm, problem);
 	if (error)

@@ -296,7 +296,8 @@ static void died(struct vm *vm)
 	if (death && death->reason == DEATH_EXIT &&
 	    strncmp(death->detail, bad, strlen(bad)) == 0) {
 		fail(vm, death->detail); /* it would only say so again */
-	} else if (vm->supervisor->ending) {
+	} else if (vm->supervisor->ending || !vm->wanted) {
+		/* not wanted: it was taken over while it was being stopped */
 		vm->wanted = false;
 		change(vm, VM_STOPPED, "stopped", NULL);
 	} else if (!vm->config.restart.enabled) {

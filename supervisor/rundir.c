@@ -88,9 +88,6 @@ static int wait_for_lock(int lock_fd)
 
 static int take_lock(struct rundir *rundir, struct problem *problem)
 {
-	/* a lock that nobody holds was left by a supervisor that crashed, and
-	 * so was the directory */
-	bool left = faccessat(rundir->dir_fd, RUNDIR_LOCK, F_OK, 0) == 0;
 	struct stat held, named;
 
 	rundir->lock_fd = openat(rundir->dir_fd, RUNDIR_LOCK,
@@ -98,6 +95,11 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 				 0600);
 	if (rundir->lock_fd < 0)
 		return problem_set(problem, -errno, "cannot open %s/%s: %s",
+				   rundir->path, RUNDIR_LOCK, strerror(errno));
+	/* whoever made the directory says so in the lock, at once: another who
+	 * starts at the same time, or after a crash, may get the lock */
+	if (rundir->made && pwrite(rundir->lock_fd, "made\n", 5, 0) != 5)
+		return problem_set(problem, -errno, "cannot write %s/%s: %s",
 				   rundir->path, RUNDIR_LOCK, strerror(errno));
 	if (wait_for_lock(rundir->lock_fd) < 0)
 		return problem_set(problem, -EBUSY,
@@ -114,7 +116,7 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 				   "a supervisor is just ending in %s (try "
 				   "again)",
 				   rundir->path);
-	rundir->made |= left;
+	rundir->made = held.st_size > 0;
 	return 0;
 }
 

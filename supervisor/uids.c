@@ -63,6 +63,30 @@ int uids_claim(struct uids *uids, uid_t uid)
 	return 0;
 }
 
+static void unlock(const struct uids *uids, off_t first, off_t end)
+{
+	struct flock lock = {
+		.l_type = F_UNLCK,
+		.l_whence = SEEK_SET,
+		.l_start = first,
+		.l_len = end - first,
+	};
+
+	if (end > first)
+		fcntl(uids->lock_fd, F_OFD_SETLK, &lock);
+}
+
+void uids_keep_only(struct uids *uids, const uid_t *list, size_t count)
+{
+	off_t first = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		unlock(uids, first, list[i]);
+		first = (off_t)list[i] + 1;
+	}
+	unlock(uids, first, (off_t)UINT32_MAX + 1);
+}
+
 void uids_uninit(struct uids *uids)
 {
 	fd_close(&uids->lock_fd);

@@ -33,6 +33,9 @@ int uids_claim(struct uids *uids, uid_t uid);
 /* Takes the lowest uid of the range that no instance uses. 0 with *uid, or
  * -errno with problem set. */
 int uids_take(struct uids *uids, uid_t *uid, struct problem *problem);
+/* Unlocks all but these, which are sorted: what an open file that was adopted
+ * still had locked for VMs that never came to be. */
+void uids_keep_only(struct uids *uids, const uid_t *list, size_t count);
 /* Gives back the uid taken last, of a VM that came to nothing. */
 void uids_give(struct uids *uids, uid_t uid);
 

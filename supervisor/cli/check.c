@@ -26,6 +26,7 @@ static const struct {
 	{ "seccomp", check_seccomp, true },
 	{ "system calls", check_syscalls, true },
 	{ "descriptors", check_descriptors, false },
+	{ "adoption", check_adoption, false },
 	{ "Landlock", check_landlock, false },
 	{ "MDWE", check_mdwe, false },
 	{ "SO_PASSRIGHTS", check_passrights, false },

@@ -22,6 +22,7 @@ typedef bool check_fn(struct finding *finding);
 /* check_kernel.c */
 check_fn check_linux, check_syscalls, check_seccomp, check_namespaces;
 check_fn check_landlock, check_mdwe, check_passrights, check_cgroup;
+check_fn check_adoption;
 /* check_host.c */
 check_fn check_root, check_tun, check_bridge, check_descriptors, check_group;
 check_fn check_ipv6, check_kvm, check_vmproc;

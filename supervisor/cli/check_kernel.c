@@ -2,11 +2,13 @@
 /* vmsup check: what the kernel can do. */
 #include "supervisor/cli/check.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,6 +130,100 @@ bool check_namespaces(struct finding *finding)
 				       : "a kernel with CONFIG_NAMESPACES");
 	return check_found(finding, "mnt, net, ipc, uts: the empty room of VM "
 				    "processes");
+}
+
+/* ---- a process like a VM's, whose descriptors are to be had */
+
+#define TRIAL_UID 65534 /* any but root's */
+
+/* In the child: another user's, closed to ptrace but root's, and waiting. */
+static _Noreturn void be_patient(int ready_fd)
+{
+	char error = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0L, 0L, 0L);
+	if (setresuid(TRIAL_UID, TRIAL_UID, TRIAL_UID) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
+		error = (char)errno;
+	if (write(ready_fd, &error, 1) == 1 && !error)
+		pause();
+	_exit(0);
+}
+
+/* The errno of taking descriptor number out of the process, or 0. */
+static int try_getfd(pid_t pid, int number)
+{
+	cleanup_fd int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	cleanup_fd int taken_fd = -1;
+
+	if (pid_fd < 0)
+		return errno;
+	taken_fd = (int)syscall(SYS_pidfd_getfd, pid_fd, number, 0);
+	return taken_fd < 0 ? errno : 0;
+}
+
+/* What came of it with that child: an errno, or 0. */
+static int ask_patient(pid_t pid, int ready_fd, int number)
+{
+	char error;
+
+	/* its end is heard of, for nobody else has the other end */
+	if (read(ready_fd, &error, 1) != 1)
+		return EIO;
+	return error ? error : try_getfd(pid, number);
+}
+
+/* The errno of an adoption, or 0. */
+static int try_adoption(void)
+{
+	int ends[2], result;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return errno;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		be_patient(ends[1]);
+	result = pid < 0 ? errno : 0;
+	close(ends[1]);
+	if (pid > 0) {
+		result = ask_patient(pid, ends[0], ends[1]);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	close(ends[0]);
+	return result;
+}
+
+static const char *adoption_remedy(int error)
+{
+	static const char file[] = "/proc/sys/kernel/yama/ptrace_scope";
+	char scope[16];
+
+	if (geteuid() != 0)
+		return "run this check as root";
+	if (error == ENOSYS)
+		return "a container's filter that lets pidfd_getfd through";
+	if (proc_read(AT_FDCWD, file, scope, sizeof(scope)) >= 0 &&
+	    *scope == '3')
+		return "boot with kernel.yama.ptrace_scope under 3";
+	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_PTRACE))
+		return "give CAP_SYS_PTRACE to this container";
+	return "a security module or filter that allows it";
+}
+
+bool check_adoption(struct finding *finding)
+{
+	int error = try_adoption();
+
+	if (error)
+		return check_missing(finding,
+				     "%s: VMs that outlive their supervisor "
+				     "are started anew by the next one (%s)",
+				     strerror(error), adoption_remedy(error));
+	return check_found(finding, "VMs that outlive their supervisor are "
+				    "taken over by the next one");
 }
 
 bool check_landlock(struct finding *finding)

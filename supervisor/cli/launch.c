@@ -71,6 +71,14 @@ int launch_open_vmproc(bool quiet)
 	return -1;
 }
 
+/* Nothing was made: the directory goes, too, unless VMs need it. */
+static int give_up(const struct launch_place *place)
+{
+	if (!place->kept->instance)
+		rundir_uninit(place->rundir);
+	return CLI_FAILED;
+}
+
 static void show_progress(const struct await *await)
 {
 	/* The cursor goes back, so that an error overwrites it. */
@@ -324,7 +332,7 @@ int launch_background(const struct cli *cli, struct config *config,
 	int status;
 
 	if (vmproc_fd < 0)
-		return CLI_FAILED;
+		return give_up(place);
 	if (await_autostart(&launch))
 		return cli_error("out of memory");
 	if (launch.tty)
@@ -349,7 +357,7 @@ int launch_foreground(struct config *config, const struct launch_place *place)
 	};
 
 	if (options.vmproc_fd < 0)
-		return CLI_FAILED;
+		return give_up(place);
 	return supervisor_main(config, &options);
 }
 

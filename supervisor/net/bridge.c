@@ -35,7 +35,7 @@ static const char adding_ipv6[] = "giving it its IPv6 address";
  * from one start to the next. Machine and run directory go into it, as bridges
  * of several machines may meet on one Ethernet.
  */
-static void derive_mac(const struct net *net, const char *name, uint8_t mac[6])
+void net_bridge_mac(const struct net *net, const char *name, uint8_t mac[6])
 {
 	static const uint8_t key[16] = "bridge";
 	char from[64 + sizeof(net->alias) + IFNAMSIZ] = { 0 };
@@ -212,7 +212,7 @@ int net_bridge_create(struct net *net, const struct net_bridge *bridge,
 		return explain_error(problem, -EINVAL, NULL,
 				     "cannot create bridge \"%.15s\"",
 				     bridge->name);
-	derive_mac(net, bridge->name, mac);
+	net_bridge_mac(net, bridge->name, mac);
 	error = create(net, bridge, mac, problem);
 	if (error)
 		return error;

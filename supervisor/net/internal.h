@@ -13,6 +13,9 @@
  * for "%d". */
 bool net_valid_name(const char *name);
 
+/* The MAC of our bridge of that name, on this machine, in this run directory. */
+void net_bridge_mac(const struct net *net, const char *name, uint8_t mac[6]);
+
 /* The index of a link, or -errno. */
 int net_index_of(const struct net *net, const char *name);
 

@@ -41,6 +41,12 @@ static uint32_t u32_of(const struct nlattr *attribute)
 	return nla_get_u32(attribute);
 }
 
+static const uint8_t *mac_of(const struct nlattr *attribute)
+{
+	return attribute && nla_len(attribute) == 6 ? nla_data(attribute)
+						    : NULL;
+}
+
 bool links_parse(struct nlmsghdr *message, struct link_news *link)
 {
 	const struct ifinfomsg *info = nlmsg_data(message);
@@ -69,6 +75,7 @@ bool links_parse(struct nlmsghdr *message, struct link_news *link)
 		.name = text_of(attributes[IFLA_IFNAME]),
 		.alias = text_of(attributes[IFLA_IFALIAS]),
 		.kind = text_of(kind),
+		.mac = mac_of(attributes[IFLA_ADDRESS]),
 		.alternatives = attributes[IFLA_PROP_LIST],
 	};
 	return true;
@@ -107,6 +114,14 @@ static void check_names(struct links *links, const struct link_news *news)
 		check_name(links, text_of(name), news->alias);
 }
 
+static bool is_half_made(const struct links *links,
+			 const struct link_news *news)
+{
+	return links->bridge_mac && news->mac && !*news->alias &&
+	       strcmp(news->kind, "bridge") == 0 &&
+	       memcmp(news->mac, links->bridge_mac, 6) == 0;
+}
+
 static int add(void *ctx, struct nlmsghdr *row)
 {
 	struct links *links = ctx;
@@ -133,8 +148,9 @@ static int add(void *ctx, struct nlmsghdr *row)
 		.bridge = strcmp(news.kind, "bridge") == 0,
 	};
 	strncpy(link->name, news.name, sizeof(link->name) - 1);
-	link->ours = strcmp(news.alias, links->alias) == 0 &&
-		     (link->bridge || strcmp(news.kind, "tun") == 0);
+	link->ours = (strcmp(news.alias, links->alias) == 0 &&
+		      (link->bridge || strcmp(news.kind, "tun") == 0)) ||
+		     is_half_made(links, &news);
 	if (!link->ours)
 		check_names(links, &news);
 	return 0;

@@ -19,6 +19,7 @@ struct link_news {
 	uint32_t mtu, group;
 	bool up;
 	const char *name, *alias, *kind; /* "" where the kernel gave none */
+	const uint8_t *mac; /* 6 bytes, or NULL */
 	struct nlattr *alternatives; /* IFLA_PROP_LIST or NULL */
 };
 
@@ -26,13 +27,16 @@ struct link {
 	int ifindex, master;
 	uint32_t group;
 	char name[IFNAMSIZ];
-	bool ours; /* has our alias, and is a TAP or a bridge */
+	bool ours; /* has our alias, and is a TAP or a bridge; see below */
 	bool bridge;
 };
 
 /* { .alias = ... } is an empty list; links_uninit() ends it. */
 struct links {
 	const char *alias; /* what ours have */
+	/* Of a bridge that is ours without any alias, as who made it was killed
+	 * before it gave it one; or NULL. */
+	const uint8_t *bridge_mac;
 	/* Names that must be free, sorted by strcmp(), or NULL; the first that
 	 * a link that isn't ours has is copied to taken, its alias to taker. */
 	const char *const *wanted;

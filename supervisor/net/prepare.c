@@ -198,6 +198,7 @@ int net_prepare(struct net *net, const struct net_bridge *bridge,
 	cleanup_free const char **names = NULL;
 	cleanup_fd int tun_fd = -1;
 	struct links links = { .alias = net->alias };
+	uint8_t mac[6];
 	int error;
 
 	if (count > BRIDGE_PORTS)
@@ -214,6 +215,8 @@ int net_prepare(struct net *net, const struct net_bridge *bridge,
 	for (size_t i = 0; i < count; i++)
 		names[i + 1] = taps[i].name;
 	qsort(names, count + 1, sizeof(*names), compare_names);
+	net_bridge_mac(net, bridge->name, mac);
+	links.bridge_mac = mac;
 	links.wanted = names;
 	links.wanted_count = count + 1;
 
