@@ -31,8 +31,9 @@
 #include "ipc/log.h"
 #include "supervisor/state/state.h"
 
-/* For processes that were killed to be gone. */
+/* For processes that were killed to be gone; for one that is about to be. */
 #define SWEEP_MS 10000
+#define DYING_MS 100
 
 void adopt_room_inodes(const struct kept *kept,
 		       uint64_t inodes[ROOM_NAMESPACES])
@@ -60,6 +61,9 @@ static bool is_channel(int fd, uint64_t inode)
 	       st.st_ino == inode;
 }
 
+static const char refused[] =
+	"the kernel lets nobody take it over (see 'vmsup check')";
+
 /* NULL, or why the process isn't what the document says. */
 static const char *verify(const struct vm *vm,
 			  const uint64_t room[ROOM_NAMESPACES],
@@ -80,7 +84,9 @@ static const char *verify(const struct vm *vm,
 		return problem->text;
 	snprintf(process, sizeof(process), "%d", vm->pid);
 	if (!room_holds(vm->supervisor->proc_fd, process, room))
-		return "it isn't in its room";
+		return errno == EACCES || errno == EPERM
+			       ? refused
+			       : "it isn't in its room";
 	return NULL;
 }
 
@@ -88,7 +94,7 @@ static const char *take_descriptors(struct vm *vm)
 {
 	vm->channel.fd = take_fd(vm, PROTO_ADOPT_FD);
 	if (vm->channel.fd < 0 && errno == EPERM)
-		return "the kernel refuses its descriptors (vmsup check)";
+		return refused;
 	if (!is_channel(vm->channel.fd, vm->channel_inode))
 		return "it doesn't hold the channel that it was given";
 	vm->tap_fd = take_fd(vm, PROTO_TAP_FD);
@@ -113,6 +119,42 @@ static void forgo(struct vm *vm, const char *why)
 	vm_let_go(vm);
 }
 
+/* Waits for the end of one that was killed. */
+static int await_end(int pid_fd, uint64_t deadline_ns)
+{
+	struct pollfd polled = { .fd = pid_fd, .events = POLLIN };
+	uint64_t now_ns = loop_now_ns();
+	int left_ms = now_ns < deadline_ns
+			      ? (int)((deadline_ns - now_ns) / NSEC_PER_MSEC)
+			      : 0;
+	int ready;
+
+	do
+		ready = poll(&polled, 1, left_ms);
+	while (ready < 0 && errno == EINTR);
+	return ready == 1 ? 0 : -ETIMEDOUT;
+}
+
+/* Ends a process that can't be taken over, if it is the one that was made for
+ * the VM: where the kernel shows nobody's room, the sweep sees none. Returns
+ * why it isn't there. */
+static const char *put_down(const struct vm *vm, const char *why)
+{
+	uint64_t now_ns = loop_now_ns(), started;
+	int proc_fd = vm->supervisor->proc_fd;
+
+	/* one that is just ending fails any check */
+	if (await_end(vm->pid_fd, now_ns + DYING_MS * NSEC_PER_MSEC) == 0)
+		return "ended while there was no supervisor";
+	if (process_started(proc_fd, vm->pid, &started) < 0 ||
+	    started != vm->pid_started ||
+	    !process_has_uid(proc_fd, vm->pid, vm->uid))
+		return why;
+	syscall(SYS_pidfd_send_signal, vm->pid_fd, SIGKILL, NULL, 0);
+	(void)await_end(vm->pid_fd, now_ns + SWEEP_MS * NSEC_PER_MSEC);
+	return why;
+}
+
 static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 {
 	const char *why = "ended while there was no supervisor";
@@ -126,11 +168,12 @@ static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 	if (!why)
 		why = take_descriptors(vm);
 	if (why) {
-		forgo(vm, why);
+		forgo(vm, vm->pid_fd >= 0 ? put_down(vm, why) : why);
 		return;
 	}
 	vm->channel.generation = vm->generation;
 	vm->adopting = true;
+	vm->restart_due = vm->state == VM_STOPPING && vm->wanted;
 	vm->state = VM_STARTING;
 }
 
@@ -294,22 +337,6 @@ static int kill_stranger(const struct supervisor *supervisor,
 		 "which isn't adopted",
 		 pid);
 	return steal_fd(&pid_fd);
-}
-
-/* Waits for the end of one that was killed. */
-static int await_end(int pid_fd, uint64_t deadline_ns)
-{
-	struct pollfd polled = { .fd = pid_fd, .events = POLLIN };
-	uint64_t now_ns = loop_now_ns();
-	int left_ms = now_ns < deadline_ns
-			      ? (int)((deadline_ns - now_ns) / NSEC_PER_MSEC)
-			      : 0;
-	int ready;
-
-	do
-		ready = poll(&polled, 1, left_ms);
-	while (ready < 0 && errno == EINTR);
-	return ready == 1 ? 0 : -ETIMEDOUT;
 }
 
 /* Cgroups of VMs that never came to be. */

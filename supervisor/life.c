@@ -212,8 +212,12 @@ static void taken_over(struct vm *vm, enum vm_state state)
 	vm_log(vm, LOG_LEVEL_INFO, "generation %llu adopted: pid %d, uid %u",
 	       (unsigned long long)vm->generation, vm->pid, vm->uid);
 	change(vm, state, "adopted", NULL);
+	/* what was asked for before */
 	if (!vm->wanted)
-		stop(vm); /* it was asked for before */
+		stop(vm);
+	else if (vm->restart_due)
+		restart(vm);
+	vm->restart_due = false;
 }
 
 static void adopted(struct vm *vm)

@@ -424,8 +424,12 @@ static void upgrade(void *ctx, struct call *call)
 {
 	struct problem problem;
 
-	if (upgrade_begin(ctx, call, &problem) < 0)
-		failed(call, problem.text);
+	char text[sizeof(problem.text) + 32];
+
+	if (upgrade_begin(ctx, call, &problem) == 0)
+		return;
+	snprintf(text, sizeof(text), "not upgraded: %s", problem.text);
+	failed(call, text);
 }
 
 static void upgraded(void *ctx, struct call *call, const json_t *saved)

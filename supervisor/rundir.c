@@ -86,6 +86,19 @@ static int wait_for_lock(int lock_fd)
 	return result;
 }
 
+/* The directory was just made, and can't be used: it goes again, unless another
+ * start has its lock by now. */
+static int withdraw(const struct rundir *rundir)
+{
+	if (!rundir->made)
+		return -EIO;
+	if (rundir->lock_fd >= 0 &&
+	    flock(rundir->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		unlinkat(rundir->dir_fd, RUNDIR_LOCK, 0);
+	rmdir(rundir->path); /* not empty: another's by now */
+	return -EIO;
+}
+
 static int take_lock(struct rundir *rundir, struct problem *problem)
 {
 	struct stat held, named;
@@ -93,14 +106,18 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 	rundir->lock_fd = openat(rundir->dir_fd, RUNDIR_LOCK,
 				 O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 				 0600);
-	if (rundir->lock_fd < 0)
-		return problem_set(problem, -errno, "cannot open %s/%s: %s",
-				   rundir->path, RUNDIR_LOCK, strerror(errno));
+	if (rundir->lock_fd < 0) {
+		problem_set(problem, -errno, "cannot open %s/%s: %s",
+			    rundir->path, RUNDIR_LOCK, strerror(errno));
+		return withdraw(rundir);
+	}
 	/* whoever made the directory says so in the lock, at once: another who
 	 * starts at the same time, or after a crash, may get the lock */
-	if (rundir->made && pwrite(rundir->lock_fd, "made\n", 5, 0) != 5)
-		return problem_set(problem, -errno, "cannot write %s/%s: %s",
-				   rundir->path, RUNDIR_LOCK, strerror(errno));
+	if (rundir->made && pwrite(rundir->lock_fd, "made\n", 5, 0) != 5) {
+		problem_set(problem, -errno, "cannot write %s/%s: %s",
+			    rundir->path, RUNDIR_LOCK, strerror(errno));
+		return withdraw(rundir);
+	}
 	if (wait_for_lock(rundir->lock_fd) < 0)
 		return problem_set(problem, -EBUSY,
 				   "a supervisor runs in %s already (vmsup "

@@ -101,8 +101,10 @@ static void process_ended(struct source *source, uint32_t events)
 		 * how it ended can't be known, unless we ended it */
 		if (vm->doom.reason == DEATH_NONE) {
 			vm->doom.reason = DEATH_LOST;
-			snprintf(vm->doom.detail, sizeof(vm->doom.detail),
-				 "exit status lost");
+			snprintf(vm->doom.detail, sizeof(vm->doom.detail), "%s",
+				 vm->state == VM_STOPPING
+					 ? "stopped (exit status lost)"
+					 : "exit status lost");
 		}
 	} else if (info.si_pid == 0) {
 		return;

@@ -86,6 +86,16 @@ int process_started(int proc_fd, pid_t pid, uint64_t *ticks)
 	return 0;
 }
 
+bool process_has_uid(int proc_fd, pid_t pid, uid_t uid)
+{
+	char process[16], status[4096], ids[64];
+
+	snprintf(process, sizeof(process), "%d", pid);
+	snprintf(ids, sizeof(ids), "%u\t%u\t%u\t%u", uid, uid, uid, uid);
+	return read_status(proc_fd, process, status) &&
+	       is(status, "Uid", ids);
+}
+
 int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
 {
 	char process[16], status[4096], ids[64];

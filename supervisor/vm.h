@@ -93,6 +93,7 @@ struct vm {
 	bool awaiting_stats; /* a STATS? is under way */
 	uint64_t stats_id; /* the last one's */
 	bool adopting; /* STARTING: taken over, and not heard of yet */
+	bool restart_due; /* it was being restarted when it was taken over */
 	bool aborting; /* SIGABRT was sent, SIGKILL is next */
 	bool pause_pending, resume_pending;
 	bool channel_ended; /* by the VM process */
@@ -206,6 +207,8 @@ const char *vm_remedy(enum vm_state state);
 /* When a process started, in the kernel's ticks (proc_pid_stat(5)): with its
  * pid, a name that no other process ever has. 0 or -ESRCH. */
 int process_started(int proc_fd, pid_t pid, uint64_t *ticks);
+/* True if all its uids are that one. */
+bool process_has_uid(int proc_fd, pid_t pid, uid_t uid);
 /* How many system call filters a process has ("self"). */
 uint32_t process_filters(int proc_fd, const char *process);
 /* Reads from /proc what the process really is: a filter of its own, no new

@@ -40,11 +40,11 @@ const struct cli_command upgrade_command = {
 	.usage = "",
 	.summary = "replace the supervisor's program, under running VMs",
 	.details =
-		"The program is the one that was started, as it is on disk now:"
-		" install the new\nversion first. It is tried before it takes "
-		"over; if it can't, the old one goes\non, and the reason is "
-		"told. VMs and their connections aren't touched; a VM's next\n"
-		"generation runs the new vmproc.\n",
+		"The program is the one that was started, as it is on disk "
+		"now: install the\nnew version first. It is tried before it "
+		"takes over; if it can't, the old one\ngoes on, and the reason "
+		"is told. VMs and their connections aren't touched; a\nVM's "
+		"next generation runs the new vmproc.\n",
 	.run = run_upgrade,
 };
 
