@@ -344,9 +344,10 @@ static void sweep_cgroups(const struct supervisor *supervisor)
 {
 	const struct cgroup *cgroup = &supervisor->cgroup;
 	struct dirent *entry;
-	int fd = cgroup->dir_fd < 0 ? -1
-				    : openat(cgroup->dir_fd, ".",
-					     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = cgroup->dir_fd < 0
+			 ? -1
+			 : openat(cgroup->dir_fd, ".",
+				  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
 	while (dir && (entry = readdir(dir)))

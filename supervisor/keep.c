@@ -367,6 +367,18 @@ static const struct vm_config *find(const struct config *config,
 	return NULL;
 }
 
+/* Says what to do about a document that isn't as it should be. */
+static int blame(struct problem *problem, int error)
+{
+	struct problem what = *problem;
+
+	return problem_set(problem, error,
+			   "%.*s (remove its file in " KEEP_DIRECTORY
+			   "/ of the run directory: that VM's process is ended "
+			   "then)",
+			   (int)sizeof(what.text) - 120, what.text);
+}
+
 static int add_kept(struct config *config, const struct kept *kept,
 		    struct problem *problem)
 {
@@ -377,7 +389,7 @@ static int add_kept(struct config *config, const struct kept *kept,
 			problem);
 
 		if (error)
-			return error;
+			return blame(problem, error);
 		vm = config_add_vm(config, read.name, problem);
 		if (!vm)
 			return -EINVAL;

@@ -36,7 +36,7 @@ static void retry_in(struct vm *vm, uint32_t delay_ms)
 	change(vm, VM_BACKOFF, "backoff", detail);
 }
 
-static void fail(struct vm *vm, const char *why)
+void vm_fail(struct vm *vm, const char *why)
 {
 	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
 	vm_log(vm, LOG_LEVEL_ERROR,
@@ -64,7 +64,7 @@ static void give_up(struct vm *vm)
 		 vm->config.restart.crash_deaths,
 		 vm->config.restart.crash_window_ms / 1000,
 		 last ? last->detail : "unknown");
-	fail(vm, why);
+	vm_fail(vm, why);
 }
 
 static void spawn(struct vm *vm)
@@ -87,7 +87,7 @@ static void spawn(struct vm *vm)
 	deaths_add(&vm->deaths, &death);
 	verdict = judge(vm, 0);
 	if (!vm->config.restart.enabled)
-		fail(vm, problem.text);
+		vm_fail(vm, problem.text);
 	else if (verdict.give_up)
 		give_up(vm);
 	else
@@ -299,7 +299,7 @@ static void died(struct vm *vm)
 	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
 	if (death && death->reason == DEATH_EXIT &&
 	    strncmp(death->detail, bad, strlen(bad)) == 0) {
-		fail(vm, death->detail); /* it would only say so again */
+		vm_fail(vm, death->detail); /* it would only say so again */
 	} else if (vm->supervisor->ending || !vm->wanted) {
 		/* not wanted: it was taken over while it was being stopped */
 		vm->wanted = false;

@@ -285,6 +285,17 @@ void supervisor_end(struct supervisor *supervisor, int exit_status)
 	supervisor_vm_changed(supervisor);
 }
 
+/* A VM that can't be made ends a start, unless others ran before it: then it
+ * alone fails. False: the start is to end. */
+static bool go_on_without(struct supervisor *supervisor,
+			  const struct problem *problem)
+{
+	if (supervisor->populated >= supervisor->vm_count)
+		return false;
+	vm_fail(supervisor->vms[supervisor->populated], problem->text);
+	return true;
+}
+
 /* Makes the next few VMs of the configuration. */
 void supervisor_populate(struct timer *timer)
 {
@@ -295,7 +306,8 @@ void supervisor_populate(struct timer *timer)
 	for (int i = 0; i < POPULATE_BATCH; i++) {
 		if (supervisor->populated == config->vm_count)
 			break;
-		if (make_vm(supervisor, supervisor->populated, &problem) < 0) {
+		if (make_vm(supervisor, supervisor->populated, &problem) < 0 &&
+		    !go_on_without(supervisor, &problem)) {
 			log_error("%s", problem.text);
 			supervisor_end(supervisor, 1);
 			return;

@@ -92,8 +92,7 @@ bool process_has_uid(int proc_fd, pid_t pid, uid_t uid)
 
 	snprintf(process, sizeof(process), "%d", pid);
 	snprintf(ids, sizeof(ids), "%u\t%u\t%u\t%u", uid, uid, uid, uid);
-	return read_status(proc_fd, process, status) &&
-	       is(status, "Uid", ids);
+	return read_status(proc_fd, process, status) && is(status, "Uid", ids);
 }
 
 int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)

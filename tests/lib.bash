@@ -81,15 +81,8 @@ vmsup() {
 # Processes that run the lab's programs or work in it, supervisors and VM
 # processes alike.
 lab_pids() {
-	local exe pid
-	for exe in /proc/[0-9]*/exe; do
-		case $(readlink "$exe" 2>/dev/null) in
-		"$LAB"/*)
-			pid=${exe#/proc/}
-			echo "${pid%/exe}"
-			;;
-		esac
-	done
+	find /proc/[0-9]*/exe -maxdepth 0 -lname "$LAB/*" 2>/dev/null |
+		cut -d/ -f3
 }
 
 # What is left of the lab, one thing a line; nothing after a clean stop.

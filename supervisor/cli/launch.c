@@ -244,8 +244,6 @@ static int say_running(const struct launch *launch)
 	const struct config *config = launch->config;
 	char address[INET_ADDRSTRLEN];
 
-	if (launch->place->kept->count)
-		say_adopted(launch);
 	inet_ntop(AF_INET, &config->bridge_ipv4, address, sizeof(address));
 	printf("%zu VM%s running on %s (%s/%u), supervisor %d\n",
 	       launch->started, launch->started == 1 ? "" : "s", config->bridge,
@@ -268,6 +266,8 @@ static int follow(struct launch *launch)
 	clear_progress(launch);
 	switch (result) {
 	case 1:
+		if (launch->place->kept->count)
+			say_adopted(launch);
 		result = await_report(&launch->await);
 		return result ? result : say_running(launch);
 	case -EINTR:

@@ -120,13 +120,18 @@ limit_of() {
 }
 
 @test "the descriptors of the manifest, exactly" {
-	local tap
-	[[ $(fds_of "$VM") == 3 ]]
+	[[ $(fds_of "$VM") == 5 ]]
 	[[ $(readlink "/proc/$VM/fd/3") == socket:* ]]
 	[[ $(find "/proc/$VM/fd" -lname 'anon_inode:?eventpoll?' | wc -l) == 1 ]]
-	tap=$(find "/proc/$VM/fd" -lname /dev/net/tun)
-	[[ $(sed -n 's/^iff:[[:space:]]*//p' "/proc/$VM/fdinfo/${tap##*/}") == \
+	[[ $(sed -n 's/^iff:[[:space:]]*//p' "/proc/$VM/fdinfo/12") == \
 		$(vm_get vm1 .tap) ]]
+	# what it keeps for the next supervisor: the other end of its channel,
+	# which this one holds too, and the file with the locks on uids
+	[[ $(readlink "/proc/$VM/fd/10") == socket:* ]]
+	[[ $(readlink "/proc/$VM/fd/10") != "$(readlink "/proc/$VM/fd/3")" ]]
+	[[ -n $(find "/proc/$SUPERVISOR/fd" \
+		-lname "$(readlink "/proc/$VM/fd/10" | sed 's/[][]/?/g')") ]]
+	[[ $(readlink "/proc/$VM/fd/11") == /run/vmsup.uids ]]
 	# above all not the listener of its own filter
 	[[ -z $(find "/proc/$VM/fd" -lname '*seccomp*') ]]
 }
@@ -212,5 +217,5 @@ limit_of() {
 	wait_until 5 vm_is vm0 '.state == "running" and .generation == 2'
 	[[ $(vm_get vm0 .uid) == "$before" ]]
 	vmsup sandbox vm0
-	[[ $(fds_of "$(vm_get vm0 .pid)") == 3 ]]
+	[[ $(fds_of "$(vm_get vm0 .pid)") == 5 ]]
 }

@@ -96,8 +96,31 @@ static void stats_twice(struct standin *s)
 
 	while (standin_hear(s, &message, &fd) != MSG_STATS_REQUEST)
 		;
-	standin_send(s, MSG_STATS, -1);
-	standin_send(s, MSG_STATS, -1);
+	standin_stats(s, &message);
+	standin_stats(s, &message);
+}
+
+static void stats_spoilt(struct standin *s, uint64_t id_change, uint32_t paused)
+{
+	union msg message, answer = { 0 };
+	int fd;
+
+	while (standin_hear(s, &message, &fd) != MSG_STATS_REQUEST)
+		;
+	answer.stats.id = message.stats_request.id + id_change;
+	answer.stats.paused = paused;
+	channel_send(&s->channel, MSG_STATS, &answer, -1);
+}
+
+/* To another request than the one under way. */
+static void stats_id(struct standin *s)
+{
+	stats_spoilt(s, 1, 0);
+}
+
+static void stats_paused(struct standin *s)
+{
+	stats_spoilt(s, 0, 2);
 }
 
 /* ---- bodies */
@@ -486,6 +509,9 @@ static const struct attack {
 	{ "stats-unasked", LATE, stats, "protocol: STATS without a request" },
 	{ "stats-twice", LATE, stats_twice,
 	  "protocol: STATS without a request" },
+	{ "stats-id", LATE, stats_id, "protocol: STATS without a request" },
+	{ "stats-paused", LATE, stats_paused,
+	  "protocol: STATS without a request" },
 	{ "event-early", EARLY, event, "protocol: EVENT while starting" },
 	{ "event-unasked", LATE, event, "protocol: EVENT 0 unasked" },
 	{ "event-unknown", LATE, event_unknown, "protocol: EVENT 77 unasked" },
@@ -654,6 +680,8 @@ static _Noreturn void liar(struct standin *s)
 		memset(&answer, 0xff, sizeof(answer));
 		switch (standin_hear(s, &message, &fd)) {
 		case MSG_STATS_REQUEST:
+			answer.stats.id = message.stats_request.id;
+			answer.stats.paused = 0;
 			channel_send(&s->channel, MSG_STATS, &answer, -1);
 			break;
 		case MSG_PING:

@@ -153,12 +153,36 @@ static void start_without(void)
 	send_plain(MSG_START);
 }
 
-static void no_tap(void)
+/* All that it needs, /dev/null each, but one. */
+static void start_but(uint32_t missing)
 {
 	config();
-	send_fd(FD_ROLE_FILTER, 0);
-	send_fd(FD_ROLE_TAP, 0);
+	for (uint32_t role = FD_ROLE_TAP; role < FD_ROLE_LISTENER; role++)
+		if (role != missing)
+			send_fd(role, 0);
 	send_plain(MSG_START);
+}
+
+static void no_tap(void)
+{
+	start_but(FD_ROLES);
+}
+
+static void start_without_adopt(void)
+{
+	start_but(FD_ROLE_ADOPT);
+}
+
+static void start_without_uids(void)
+{
+	start_but(FD_ROLE_UIDS);
+}
+
+static void adopt_twice(void)
+{
+	config();
+	send_fd(FD_ROLE_ADOPT, 0);
+	send_fd(FD_ROLE_ADOPT, 0);
 }
 
 static void generation(void)
@@ -220,7 +244,7 @@ static const struct {
 	int status; /* enum vmproc_exit */
 	const char *says; /* regular expression of its last line */
 } cases[] = {
-	{ "version", version, 76, "supervisor speaks protocol 2, .*" },
+	{ "version", version, 76, "supervisor speaks protocol 3, .*" },
 	{ "guest", guest, 78, "unknown guest [0-9]+" },
 	{ "config-twice", config_twice, 76, "CONFIG in state 1" },
 	{ "fd-early", fd_early, 76, "FD in state 0" },
@@ -235,7 +259,13 @@ static const struct {
 	{ "fd-twice", fd_twice, 76, "descriptor of role .*" },
 	{ "start-without", start_without, 76,
 	  "START without descriptor of role [0-9]+" },
-	{ "no-tap", no_tap, 71, ".*" },
+	{ "start-without-adopt", start_without_adopt, 76,
+	  "START without descriptor of role 3" },
+	{ "start-without-uids", start_without_uids, 76,
+	  "START without descriptor of role 4" },
+	{ "adopt-twice", adopt_twice, 76,
+	  "descriptor of role 3, index 0: not wanted" },
+	{ "no-tap", no_tap, 71, "the TAP: .*" },
 	{ "generation", generation, 76,
 	  "channel: START of generation 8 \\(7 wanted\\)" },
 	{ "direction", direction, 76, "channel: STATS in the wrong direction" },

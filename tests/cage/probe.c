@@ -260,7 +260,9 @@ static void probe_descriptors(struct standin *s)
 	for (int fd = 0; fd < 1024; fd++)
 		if (fcntl(fd, F_GETFD) >= 0 && fd != s->channel.fd &&
 		    fd != s->epoll_fd && fd != s->fds[FD_ROLE_TAP] &&
-		    fd != s->fds[FD_ROLE_FILTER] && at < sizeof(now) - 8)
+		    fd != s->fds[FD_ROLE_FILTER] &&
+		    fd != s->fds[FD_ROLE_ADOPT] && fd != s->fds[FD_ROLE_UIDS] &&
+		    at < sizeof(now) - 8)
 			at += (size_t)snprintf(now + at, sizeof(now) - at,
 					       " %d", fd);
 	standin_say(s, "more than given:%s", now);
@@ -388,7 +390,7 @@ static void probe_landlock(struct standin *s)
 	TRY(s, "before:open", open("/", O_RDONLY | O_CLOEXEC));
 	tell_number(s, "landlock-version",
 		    syscall(SYS_landlock_create_ruleset, NULL, 0, 1));
-	error = stage2_close(-1, &step);
+	error = stage2_close(-1, true, &step);
 	standin_say(s, "stage2 %s: %s", step, strerrorname_np(-error));
 	tell_number(s, "dumpable", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
 	tell_number(s, "mdwe", prctl(PR_GET_MDWE, 0, 0, 0, 0));

@@ -7,6 +7,7 @@
 #define VMSUP_TESTS_CAGE_STANDIN_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct standin {
 	int fds[FD_ROLES]; /* -1: not given */
 	int epoll_fd; /* of the channel: what waits after stage 2 */
 	int listener_fd; /* from stage 2 on, until READY is sent */
+	bool paused; /* as the supervisor asked it to be */
 };
 
 /* Says so over the channel and ends: the test is broken, not the cage. */
@@ -110,6 +112,23 @@ static inline void standin_introduce(struct standin *s)
 	s->channel.generation = message.header.generation;
 }
 
+/* Puts a descriptor where the next supervisor looks for it. */
+static inline int standin_place(const struct standin *s, uint32_t role, int fd)
+{
+	static const int numbers[FD_ROLES] = {
+		[FD_ROLE_TAP] = PROTO_TAP_FD,
+		[FD_ROLE_ADOPT] = PROTO_ADOPT_FD,
+		[FD_ROLE_UIDS] = PROTO_UIDS_FD,
+	};
+
+	if (!numbers[role] || numbers[role] == fd)
+		return fd;
+	if (dup3(fd, numbers[role], O_CLOEXEC) < 0)
+		standin_bug(s, "dup3", errno);
+	close(fd);
+	return numbers[role];
+}
+
 /* The descriptors, and START. */
 static inline void standin_equip(struct standin *s)
 {
@@ -118,7 +137,8 @@ static inline void standin_equip(struct standin *s)
 
 	while (standin_hear(s, &message, &fd) == MSG_FD)
 		if (message.fd.role < FD_ROLES)
-			s->fds[message.fd.role] = fd;
+			s->fds[message.fd.role] =
+				standin_place(s, message.fd.role, fd);
 	if (message.header.type != MSG_START)
 		standin_bug(s, "no START", EPROTO);
 }
@@ -128,7 +148,8 @@ static inline void standin_close_cage(struct standin *s)
 {
 	const char *step = "";
 
-	s->listener_fd = stage2_close(s->fds[FD_ROLE_FILTER], &step);
+	s->listener_fd = stage2_close(s->fds[FD_ROLE_FILTER],
+				      s->config.flags & CONFIG_STAY, &step);
 	if (s->listener_fd < 0)
 		standin_bug(s, step, s->listener_fd);
 	fd_close(&s->fds[FD_ROLE_FILTER]);
@@ -149,15 +170,25 @@ static inline void standin_ready(struct standin *s)
 	fd_close(&s->listener_fd);
 }
 
+/* Counters, as the request wants them: all zero. */
+static inline void standin_stats(const struct standin *s,
+				 const union msg *request)
+{
+	union msg answer = { 0 };
+
+	answer.stats.id = request->stats_request.id;
+	answer.stats.paused = s->paused;
+	channel_send(&s->channel, MSG_STATS, &answer, -1);
+}
+
 /* One message, answered as a well-behaved VM process does. */
-static inline void standin_answer(const struct standin *s,
-				  const union msg *message)
+static inline void standin_answer(struct standin *s, const union msg *message)
 {
 	union msg answer = { 0 };
 
 	switch (message->header.type) {
 	case MSG_STATS_REQUEST:
-		standin_send(s, MSG_STATS, -1);
+		standin_stats(s, message);
 		break;
 	case MSG_PING:
 		answer.ping_result.id = message->ping.id;
@@ -166,9 +197,8 @@ static inline void standin_answer(const struct standin *s,
 		break;
 	case MSG_PAUSE:
 	case MSG_RESUME:
-		answer.event.event = message->header.type == MSG_PAUSE
-					     ? GUEST_PAUSED
-					     : GUEST_RESUMED;
+		s->paused = message->header.type == MSG_PAUSE;
+		answer.event.event = s->paused ? GUEST_PAUSED : GUEST_RESUMED;
 		channel_send(&s->channel, MSG_EVENT, &answer, -1);
 		break;
 	case MSG_STOP:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# A VM's life: links that never flap, hangs, crash loops, lost TAPs, orphans.
+# A VM's life: links that never flap, hangs, crash loops, lost TAPs, orphans
+# that end.
 
 load ../lib
 
@@ -195,15 +196,20 @@ jumbo() {
 	vmsup ping b "$local" -c 1 -W 2
 }
 
-@test "VM processes end with a supervisor that was killed, and a start goes on" {
-	vmsup start --vms 3
+@test "VMs that are to end with their supervisor do, even a stopped one" {
+	configured 'vms = ( { name = "other"; } );
+		defaults = { restart = { orphan = "end"; }; };'
+	vmsup kill vm0 --signal STOP
 	pids=$(vmsup status --json | jq '.vms[].pid')
 	kill -9 "$(supervisor_pid)"
 	for pid in $pids; do
 		wait_until 5 gone "$pid"
 	done
 	fails_with 3 vmsup status
-	vmsup start --vms 3
+	run vmsup start
+	[ "$status" = 0 ]
+	[[ $output == *"adopted 0 running VMs, restarted 3"* ]]
+	all_are '.generation == 2 and .last_exit.reason == "lost"'
 	inside ping -q -c 1 -W 1 10.77.0.2
 	vmsup stop
 	nothing_left
@@ -248,15 +254,19 @@ os.execv(sys.argv[1], sys.argv[1:])' "$LAB/bin/vmsup" start --vms 1 3>&- 4>&-
 	vm_has vm0 .last_exit.detail SIGKILL
 }
 
-@test "no VM process outlives a supervisor that was killed, not even a stopped one" {
-	vmsup start --vms 2
-	pids=$(vmsup status --json | jq '.vms[].pid')
-	vmsup kill vm0 --signal STOP
+@test "each VM has a policy of its own for the end of its supervisor" {
+	configured 'vms = ( { name = "goes"; restart = { orphan = "end"; }; } );'
+	goes=$(vm_get goes .pid)
+	stays=$(vm_get vm0 .pid)
 	kill -9 "$(supervisor_pid)"
-	for pid in $pids; do
-		wait_until 5 gone "$pid"
-	done
-	vmsup start --vms 2
+	wait_until 5 gone "$goes"
+	inside ping -q -c 1 -W 1 "10.77.0.3"
+	refute gone "$stays"
+	run vmsup start
+	[[ $output == *"adopted 2 running VMs, restarted 1"* ]]
+	vm_has vm0 .pid "$stays"
+	vm_has goes .generation 2
+	vm_has goes .last_exit.reason lost
 }
 
 @test "frames that a full queue drops are counted, also while the VM is paused" {

@@ -362,8 +362,12 @@ small_disk() {
 @test "a disk that is full already: the start fails in one line, nothing left" {
 	small_disk 64k
 	cat /dev/zero >"$LAB/disk/fill" 2>/dev/null || true
-	vmsup start --vms 1 # it needs none
-	vmsup stop
+	# what its successor must know has its place there
+	fails_with 1 vmsup start --vms 1
+	one_line
+	[[ $output == *"$VMSUP_RUN_DIR"*"No space left on device"* ]]
+	[ "$(ls "$LAB/disk")" = fill ]
+	nothing_left
 	umount "$LAB/disk"
 	rmdir "$LAB/disk"
 	small_disk 64k,nr_inodes=2
