@@ -163,9 +163,9 @@ static int launch(const struct cli *cli, const struct cli_args *args,
 static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 			    long vms)
 {
-	struct rundir rundir;
+	struct rundir rundir = { 0 };
+	struct kept kept = { 0 };
 	struct config config;
-	struct kept kept;
 	int status;
 
 	/* systemd's socket takes connections before anybody serves it */

@@ -128,8 +128,8 @@ static inline void host_open(struct host *host, const char *owner)
 
 static inline int host_prepare(struct host *host, size_t count)
 {
-	return net_prepare(&host->net, &host->bridge, host->taps, count,
-			   NULL, 0, &host->problem);
+	return net_prepare(&host->net, &host->bridge, host->taps, count, NULL,
+			   0, &host->problem);
 }
 
 static inline int host_tap(struct host *host, size_t i)
