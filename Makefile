@@ -13,6 +13,8 @@ LIBEXECDIR ?= $(PREFIX)/libexec/vmsup
 MANDIR ?= $(PREFIX)/share/man
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 PKG_CONFIG ?= pkg-config
 WERROR ?=
 EXTRA ?=
@@ -149,12 +151,15 @@ bench: tests
 # ---- install
 
 INSTALL ?= install
+# The places of the programs, in what names them.
+PLACES := -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g'
 .PHONY: install
 install: all
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
 		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(COMPLETIONDIR) \
-		$(DESTDIR)$(SYSUSERSDIR)
+		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
+		$(DESTDIR)$(UNITDIR)
 	$(INSTALL) -m 755 $(BUILD)/vmsup $(DESTDIR)$(SBINDIR)/vmsup
 	$(INSTALL) -m 755 $(BUILD)/vmproc $(DESTDIR)$(LIBEXECDIR)/vmproc
 	$(INSTALL) -m 644 man/vmsup.conf.5 $(DESTDIR)$(MANDIR)/man5
@@ -162,8 +167,17 @@ install: all
 	$(INSTALL) -m 644 man/vmsup.8 man/vmproc.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 644 scripts/completion/vmsup.bash \
 		$(DESTDIR)$(COMPLETIONDIR)/vmsup
-	$(INSTALL) -m 644 scripts/vmsup.sysusers \
+	$(INSTALL) -m 644 scripts/systemd/vmsup.sysusers \
 		$(DESTDIR)$(SYSUSERSDIR)/vmsup.conf
+	$(INSTALL) -m 644 scripts/systemd/vmsup.tmpfiles \
+		$(DESTDIR)$(TMPFILESDIR)/vmsup.conf
+	$(INSTALL) -m 644 scripts/systemd/vmsup.socket $(DESTDIR)$(UNITDIR)
+	$(INSTALL) -m 644 /dev/null $(DESTDIR)$(UNITDIR)/vmsup.service
+	sed $(PLACES) scripts/systemd/vmsup.service.in \
+		>$(DESTDIR)$(UNITDIR)/vmsup.service
+	$(INSTALL) -m 755 /dev/null $(DESTDIR)$(LIBEXECDIR)/service-stop
+	sed $(PLACES) scripts/systemd/service-stop.in \
+		>$(DESTDIR)$(LIBEXECDIR)/service-stop
 
 .PHONY: clean
 clean:

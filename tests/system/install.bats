@@ -30,25 +30,36 @@ install_into() {
 @test "every file comes to its place, with the mode it needs" {
 	run find "$LAB/usr" -type f -printf '%m %P\n'
 	[ "$(sort <<<"$output")" = "\
+644 lib/systemd/system/vmsup.service
+644 lib/systemd/system/vmsup.socket
 644 lib/sysusers.d/vmsup.conf
+644 lib/tmpfiles.d/vmsup.conf
 644 share/bash-completion/completions/vmsup
 644 share/man/man5/vmsup.conf.5
 644 share/man/man7/vmsup-protocol.7
 644 share/man/man8/vmproc.8
 644 share/man/man8/vmsup.8
+755 libexec/vmsup/service-stop
 755 libexec/vmsup/vmproc
 755 sbin/vmsup" ]
 }
 
 @test "each place can be chosen" {
 	install_into "$LAB/other" SBINDIR=/s LIBEXECDIR=/l MANDIR=/m \
-		COMPLETIONDIR=/c SYSUSERSDIR=/u
+		COMPLETIONDIR=/c SYSUSERSDIR=/u TMPFILESDIR=/t UNITDIR=/d
 	[ -x "$LAB/other/s/vmsup" ]
 	[ -x "$LAB/other/l/vmproc" ]
 	[ -f "$LAB/other/m/man8/vmsup.8" ]
 	[ -f "$LAB/other/c/vmsup" ]
 	[ -f "$LAB/other/u/vmsup.conf" ]
-	[ "$(find "$LAB/other" -type f | wc -l)" = 8 ]
+	[ -f "$LAB/other/t/vmsup.conf" ]
+	[ -f "$LAB/other/d/vmsup.socket" ]
+	[ "$(find "$LAB/other" -type f | wc -l)" = 12 ]
+	# and is known where it matters
+	grep -qx 'ExecStart=/s/vmsup start --foreground' \
+		"$LAB/other/d/vmsup.service"
+	grep -qx 'ExecStop=/l/service-stop' "$LAB/other/d/vmsup.service"
+	grep -q ' /s/vmsup detach$' "$LAB/other/l/service-stop"
 }
 
 @test "what is installed starts VMs with the vmproc that came with it" {
