@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -185,6 +186,8 @@ int rundir_init(struct rundir *rundir, const char *path,
 				   RUNDIR_PATH_MAX);
 	snprintf(rundir->instance, sizeof(rundir->instance), "%016llx",
 		 (unsigned long long)hash(path));
+	/* systemd's: it stays, also where the start doesn't get that far */
+	rundir->keep_socket = getenv("LISTEN_FDS") != NULL;
 	error = open_dir(rundir, rundir_group(), problem);
 	if (!error)
 		error = take_lock(rundir, problem);

@@ -361,6 +361,18 @@ int launch_foreground(struct config *config, const struct launch_place *place)
 	return supervisor_main(config, &options);
 }
 
+/* In the child: what systemd passed to the parent is for this process, and
+ * what it wants to hear, it wants to hear from the parent. */
+static void take_listener(void)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (getenv("LISTEN_PID"))
+		setenv("LISTEN_PID", pid, 1);
+	unsetenv("NOTIFY_SOCKET");
+}
+
 int launch_finish(const struct launch_place *place)
 {
 	struct supervisor_options options = {
@@ -380,6 +392,7 @@ int launch_finish(const struct launch_place *place)
 		return CLI_FAILED;
 	pid = fork();
 	if (pid == 0) {
+		take_listener();
 		config_init(&config);
 		if (keep_merge(place->kept, &config, &problem))
 			_exit(cli_error("%s", problem.text));
