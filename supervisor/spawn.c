@@ -323,7 +323,9 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 		return problem_set(problem, error, "cannot watch %s: %s",
 				   vm->config.name, strerror(-error));
 	}
-	/* before it can go so far as to outlive the supervisor */
+	/* before it can go so far as to outlive the supervisor; as what it is
+	 * from here on, not as what the last generation was */
+	vm->state = VM_STARTING;
 	keep_vm(vm);
 	error = introduce(vm);
 	if (error && error != -EPIPE) /* a dead one is heard of anyway */
