@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
@@ -76,12 +77,16 @@ static const char *furnish(const char *scratch)
 }
 
 /* The helper's whole life: furnish, say so on done_fd, wait to be ended. */
-static _Noreturn void helper(const char *scratch, int done_fd)
+static _Noreturn void helper(const char *scratch, int done_fd, pid_t parent)
 {
 	const char *failed;
 	char done = 1;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* it may have died before that: nobody would end this process, which
+	 * holds the lock of the run directory */
+	if (getppid() != parent)
+		_exit(1);
 	failed = furnish(scratch);
 	if (failed) {
 		log_error("cannot build the empty room: %s: %s (run as root "
@@ -119,7 +124,7 @@ int room_init(struct room *room, const char *scratch)
 	int ends[2];
 	cleanup_fd int done_fd = -1;
 	char done;
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 	int error;
 
 	for (size_t i = 0; i < ROOM_NAMESPACES; i++)
@@ -128,7 +133,7 @@ int room_init(struct room *room, const char *scratch)
 		return -errno;
 	pid = fork();
 	if (pid == 0)
-		helper(scratch, ends[1]);
+		helper(scratch, ends[1], parent);
 	done_fd = ends[0];
 	close(ends[1]);
 	if (pid < 0) {
