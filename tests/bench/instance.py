@@ -46,8 +46,14 @@ class Control:
         self.socket.close()
 
     def send(self, method, more=False):
-        call = {"method": f"io.vmsup.{method}", "parameters": {}, "more": more}
+        if "." not in method:
+            method = f"io.vmsup.{method}"
+        call = {"method": method, "parameters": {}, "more": more}
         self.socket.sendall(json.dumps(call).encode() + b"\0")
+
+    def call(self, method):
+        self.send(method)
+        return self.receive()
 
     def receive(self):
         while b"\0" not in self.pending:
