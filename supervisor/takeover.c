@@ -88,11 +88,13 @@ static int attach_vms(struct supervisor *supervisor)
 
 static int attach_net(struct supervisor *supervisor, const json_t *document)
 {
-	int net_fd = -1, monitor_fd = -1;
+	const json_t *requests = json_object_get(document, "net_fd");
+	const json_t *news = json_object_get(document, "monitor_fd");
+	int net_fd = (int)json_integer_value(requests);
+	int monitor_fd = (int)json_integer_value(news);
 	int error;
 
-	if (json_unpack((json_t *)(uintptr_t)document, "{s:i, s:i}", "net_fd",
-			&net_fd, "monitor_fd", &monitor_fd) < 0)
+	if (!json_is_integer(requests) || !json_is_integer(news))
 		return -EBADMSG;
 	error = net_attach(&supervisor->net, net_fd);
 	if (!error)
