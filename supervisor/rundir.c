@@ -37,12 +37,16 @@ static uint64_t hash(const char *text)
 	return value;
 }
 
+/* Of a directory that nobody but root may write, this bit says nothing: it marks
+ * those that a vmsup made, from the first moment on, whoever is killed or comes
+ * second. */
+#define MADE S_ISVTX
+
 static int open_dir(struct rundir *rundir, gid_t group, struct problem *problem)
 {
 	struct stat st;
 
-	rundir->made = mkdir(rundir->path, 0750) == 0;
-	if (!rundir->made && errno != EEXIST)
+	if (mkdir(rundir->path, 0750 | MADE) < 0 && errno != EEXIST)
 		return problem_set(problem, -errno,
 				   "cannot make the run directory %s: %s (is "
 				   "its parent there and writable?)",
@@ -58,6 +62,7 @@ static int open_dir(struct rundir *rundir, gid_t group, struct problem *problem)
 				   "the run directory %s can be written by "
 				   "others than root (chown root, chmod 750)",
 				   rundir->path);
+	rundir->made = st.st_mode & MADE;
 	if (rundir->made && group != (gid_t)-1 &&
 	    fchown(rundir->dir_fd, (uid_t)-1, group) < 0)
 		return problem_set(problem, -errno,
@@ -112,13 +117,6 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 			    rundir->path, RUNDIR_LOCK, strerror(errno));
 		return withdraw(rundir);
 	}
-	/* whoever made the directory says so in the lock, at once: another who
-	 * starts at the same time, or after a crash, may get the lock */
-	if (rundir->made && pwrite(rundir->lock_fd, "made\n", 5, 0) != 5) {
-		problem_set(problem, -errno, "cannot write %s/%s: %s",
-			    rundir->path, RUNDIR_LOCK, strerror(errno));
-		return withdraw(rundir);
-	}
 	if (wait_for_lock(rundir->lock_fd) < 0)
 		return problem_set(problem, -EBUSY,
 				   "a supervisor runs in %s already (vmsup "
@@ -134,7 +132,6 @@ static int take_lock(struct rundir *rundir, struct problem *problem)
 				   "a supervisor is just ending in %s (try "
 				   "again)",
 				   rundir->path);
-	rundir->made = held.st_size > 0;
 	return 0;
 }
 
