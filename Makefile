@@ -41,7 +41,7 @@ sandbox_SRC := $(filter-out $(sandbox_vmproc_SRC),$(wildcard sandbox/*.c))
 supervisor_SRC := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c \
 	$(foreach room,cli config control net state,supervisor/$(room)/*.c)))
 vmproc_SRC := $(filter-out vmproc/main.c,$(wildcard vmproc/*.c \
-	vmproc/builtin/*.c))
+	$(foreach room,builtin kvm virtio,vmproc/$(room)/*.c)))
 
 # Objects are kept apart: there is a room and a program called vmproc.
 OBJ := $(BUILD)/obj
@@ -64,6 +64,16 @@ $(OBJ)/supervisor/interface.inc: supervisor/io.vmsup.varlink
 	@mkdir -p $(@D)
 	sed -e 's/[\\"]/\\&/g' -e 's/^.*$$/"&\\n"/' $< >$@
 $(OBJ)/supervisor/%.o: CPPFLAGS += -I$(OBJ)
+
+# The part of ACPI that is a program: compiled, then made bytes of a C array.
+IASL ?= iasl
+$(OBJ)/vmproc/kvm/dsdt.inc: vmproc/kvm/acpi.asl
+	@mkdir -p $(@D)
+	$(IASL) -p $(@D)/dsdt $< >$(@D)/dsdt.log 2>&1 || \
+		{ cat $(@D)/dsdt.log >&2; exit 1; }
+	od -An -v -tx1 $(@D)/dsdt.aml | sed 's/ \(..\)/0x\1,/g' >$@
+$(OBJ)/vmproc/kvm/acpi.o: $(OBJ)/vmproc/kvm/dsdt.inc
+$(OBJ)/vmproc/kvm/acpi.o: CPPFLAGS += -I$(OBJ)
 $(OBJ)/supervisor/%.o $(OBJ)/sandbox/%.o $(OBJ)/tests/%.o: \
 	CPPFLAGS += $(SUPERVISOR_CFLAGS)
 
@@ -102,8 +112,20 @@ $(TOOLS): $(BUILD)/%: $(OBJ)/%.o
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
 
+# A stand-in for the supervisor, for one kvm guest
+SOLO := $(BUILD)/tests/lab/solo
+$(SOLO): $(OBJ)/tests/lab/solo.o $(call objects,$(sandbox_SRC) $(ipc_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(SUPERVISOR_LIBS)
+
 .PHONY: tests unit check asan fuzz fuzz-build lint format bench
-tests: all $(UNIT) $(STANDINS) $(TOOLS)
+tests: all $(UNIT) $(STANDINS) $(TOOLS) $(SOLO)
+
+# Real guests, under KVM inside an emulated machine: minutes, not seconds.
+.PHONY: lab
+lab: tests
+	BUILD=$(BUILD) prove --timer --failures --comments --exec tests/run \
+		$(sort $(wildcard tests/lab/*.bats))
 
 unit: $(UNIT)
 	prove --exec tests/run $(UNIT)

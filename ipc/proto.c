@@ -19,12 +19,16 @@ const struct msg_spec msg_specs[MSG_TYPES] = {
 	[MSG_PAUSE] = { "PAUSE", sizeof(struct msg_plain), 0, true },
 	[MSG_RESUME] = { "RESUME", sizeof(struct msg_plain), 0, true },
 	[MSG_STOP] = { "STOP", sizeof(struct msg_plain), 0, true },
+	[MSG_MACHINE] = { "MACHINE", sizeof(struct msg_machine), 0, true },
+	[MSG_COUNTERS_REQUEST] = { "COUNTERS?", sizeof(struct msg_plain), 0,
+				   true },
 	[MSG_READY] = { "READY", sizeof(struct msg_plain), 1, false },
 	[MSG_STATS] = { "STATS", sizeof(struct msg_stats), 0, false },
 	[MSG_PING_RESULT] = { "PING-RESULT", sizeof(struct msg_ping_result), 0,
 			      false },
 	[MSG_EVENT] = { "EVENT", sizeof(struct msg_event), 0, false },
 	[MSG_LOG] = { "LOG", sizeof(struct msg_log), 0, false },
+	[MSG_COUNTERS] = { "COUNTERS", sizeof(struct msg_counters), 0, false },
 };
 
 /* No padding: what isn't a field would carry memory across the boundary. */
@@ -34,6 +38,11 @@ static_assert(sizeof(struct msg_config) == 16 + 8 + 32 + 8 + 8 + 16 + 8,
 static_assert(sizeof(struct msg_stats) == 16 + 16 + 8 * STATS, "STATS");
 static_assert(sizeof(struct msg_ping) == 16 + 16 + 16, "PING has no padding");
 static_assert(sizeof(struct msg_ping_result) == 16 + 24, "PING-RESULT");
+static_assert(sizeof(struct msg_machine) == 16 + 16 + MACHINE_CMDLINE,
+	      "MACHINE");
+static_assert(sizeof(struct msg_counters) ==
+		      16 + 8 + COUNTERS_MAX * (COUNTER_NAME + 8),
+	      "COUNTERS");
 static_assert(sizeof(struct msg_log) == 16 + 8 + MSG_LOG_TEXT, "LOG");
 
 static const char *const stat_names[] = {
@@ -61,6 +70,11 @@ const char *vmproc_exit_name(int status)
 		{ VMPROC_EXIT_CAGE, "cage not closed" },
 		{ VMPROC_EXIT_PROTOCOL, "protocol error" },
 		{ VMPROC_EXIT_CONFIG, "bad configuration" },
+		{ VMPROC_EXIT_POWEROFF, "guest powered off" },
+		{ VMPROC_EXIT_REBOOT, "guest rebooted" },
+		{ VMPROC_EXIT_PANIC, "guest panicked" },
+		{ VMPROC_EXIT_TRIPLE_FAULT, "guest crashed: triple fault" },
+		{ VMPROC_EXIT_MACHINE, "machine failed" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(exits); i++)
@@ -75,4 +89,26 @@ bool vm_name_valid(const char *name)
 
 	return length > 0 && length <= VM_NAME_MAX && name[length] == '\0' &&
 	       name[0] != '-';
+}
+
+int proto_fd_number(enum fd_role role, unsigned int index)
+{
+	static const struct {
+		int first;
+		unsigned int most;
+	} places[FD_ROLES] = {
+		[FD_ROLE_ADOPT] = { PROTO_ADOPT_FD, 1 },
+		[FD_ROLE_UIDS] = { PROTO_UIDS_FD, 1 },
+		[FD_ROLE_TAP] = { PROTO_TAP_FD, FD_INDEX_MAX },
+		[FD_ROLE_DISK] = { 20, FD_INDEX_MAX },
+		[FD_ROLE_VHOST_NET] = { 28, FD_INDEX_MAX },
+		[FD_ROLE_CONSOLE] = { 36, 1 },
+		[FD_ROLE_KERNEL] = { 37, 1 },
+		[FD_ROLE_INITRD] = { 38, 1 },
+		[FD_ROLE_CONSOLE_ADOPT] = { 39, 1 },
+	};
+
+	if (role >= FD_ROLES || index >= places[role].most)
+		return 0;
+	return places[role].first + (int)index;
 }

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <netinet/in.h>
 
+/* What is only added (at the end of an enum) leaves it as it is: a supervisor
+ * that was upgraded speaks to VM processes of before. */
 #define PROTO_VERSION 2
 /*
  * Where a VM process finds its end of the channel, and where it puts what a
@@ -23,7 +25,9 @@
 #define PROTO_CHANNEL_FD 3
 #define PROTO_ADOPT_FD   10
 #define PROTO_UIDS_FD    11
-#define PROTO_TAP_FD     12
+#define PROTO_TAP_FD     12 /* and those after it, by index */
+/* Numbers from here on are nobody's. */
+#define PROTO_FREE_FD 48
 /* No message carries more descriptors than this. */
 #define PROTO_MAX_FDS 1
 
@@ -47,8 +51,15 @@ enum msg_type {
 	MSG_PING_RESULT,
 	MSG_EVENT,
 	MSG_LOG,
+	MSG_COUNTERS,
+	/* to the VM process again, in the order of their coming */
+	MSG_MACHINE, /* guest kvm, before its descriptors */
+	MSG_COUNTERS_REQUEST,
 	MSG_TYPES
 };
+
+/* Descriptors of one role, by their index from 0, are at most so many. */
+#define FD_INDEX_MAX 8
 
 enum fd_role {
 	FD_ROLE_CHANNEL, /* there before the first message */
@@ -58,11 +69,21 @@ enum fd_role {
 	FD_ROLE_ADOPT, /* the supervisor's end of the channel */
 	FD_ROLE_UIDS, /* the file whose locks say which uids are in use */
 	FD_ROLE_LISTENER, /* from the VM process, with READY */
+	/* of guest kvm; of TAP, VHOST_NET and DISK several, by index */
+	FD_ROLE_FILTER_VCPU, /* as FILTER: stacked by each vCPU thread */
+	FD_ROLE_KVM, /* /dev/kvm: closed once the VM exists */
+	FD_ROLE_KERNEL, /* image: read once, kept for the next generation */
+	FD_ROLE_INITRD, /* the same */
+	FD_ROLE_CONSOLE, /* stream socket, pty or pipe: what the UART says */
+	FD_ROLE_DISK, /* raw image or block device; may be read-only */
+	FD_ROLE_VHOST_NET, /* one per TAP descriptor */
+	FD_ROLE_CONSOLE_ADOPT, /* the console's other end, as ADOPT */
 	FD_ROLES
 };
 
 enum guest_kind {
 	GUEST_BUILTIN,
+	GUEST_KVM,
 	GUEST_KINDS
 };
 
@@ -187,6 +208,11 @@ struct msg_ping_result {
 enum guest_event {
 	GUEST_PAUSED,
 	GUEST_RESUMED,
+	/* the process ends after these, see enum vmproc_exit */
+	GUEST_POWERED_OFF,
+	GUEST_REBOOTED,
+	GUEST_PANICKED,
+	GUEST_CRASHED, /* triple fault */
 	GUEST_EVENTS
 };
 
@@ -194,6 +220,31 @@ struct msg_event {
 	struct msg_header header;
 	uint32_t event; /* enum guest_event */
 	uint32_t reserved;
+};
+
+/* What guest kvm's machine is made of. */
+#define MACHINE_CMDLINE 2048 /* of Linux on x86, its NUL included */
+struct msg_machine {
+	struct msg_header header;
+	uint64_t memory_bytes; /* a multiple of 1 MiB */
+	uint32_t vcpus; /* from 1 */
+	uint32_t flags; /* MACHINE_* */
+	char cmdline[MACHINE_CMDLINE]; /* ended by NUL */
+};
+#define MACHINE_HUGEPAGES 1U /* of the host's reserve */
+#define MACHINE_FLAGS     1U /* all there are */
+
+/* Counters by name, as many messages as it takes; the last one says so. */
+#define COUNTER_NAME 32
+#define COUNTERS_MAX 32
+struct msg_counters {
+	struct msg_header header;
+	uint32_t count; /* of items that say something */
+	uint32_t last; /* 0 or 1: nothing comes after this */
+	struct {
+		char name[COUNTER_NAME]; /* [a-z0-9._], ended by NUL */
+		uint64_t value;
+	} item[COUNTERS_MAX];
 };
 
 #define MSG_LOG_TEXT 240
@@ -215,6 +266,8 @@ union msg {
 	struct msg_ping_result ping_result;
 	struct msg_event event;
 	struct msg_log log;
+	struct msg_machine machine;
+	struct msg_counters counters;
 };
 
 /* What both sides must know of a type before they look at its body. */
@@ -236,10 +289,20 @@ enum vmproc_exit {
 	VMPROC_EXIT_CAGE = 73, /* a stage of the cage could not be closed */
 	VMPROC_EXIT_PROTOCOL = 76, /* the supervisor broke the protocol */
 	VMPROC_EXIT_CONFIG = 78, /* bad configuration: never retried */
+	/* guest kvm; the EVENT that tells the same may be lost */
+	VMPROC_EXIT_POWEROFF = 80, /* the guest switched itself off: stopped */
+	VMPROC_EXIT_REBOOT = 81, /* the next generation, at once */
+	VMPROC_EXIT_PANIC = 82, /* its kernel panicked, and told it */
+	VMPROC_EXIT_TRIPLE_FAULT = 83, /* its processor gave up */
+	VMPROC_EXIT_MACHINE = 84, /* KVM could not go on: internal error */
 };
 
 /* "TAP deleted" and so on; NULL for a status that isn't of that list. */
 const char *vmproc_exit_name(int status);
+
+/* Where a VM process puts the descriptor of that role and index; 0: anywhere,
+ * for nobody takes it over. */
+int proto_fd_number(enum fd_role role, unsigned int index);
 
 /* The name of a counter, as in STATS_TABLE. */
 const char *stat_name(enum counter counter);

@@ -8,6 +8,9 @@
  *
  * - In a VM process it is notified (SECCOMP_RET_USER_NOTIF): the call waits,
  *   unexecuted, until the supervisor has recorded it and killed the process.
+ * - In a vCPU thread, which has the list of its process and a narrower one on
+ *   top, it gets ENOSYS where only the narrower one refuses it. A process has
+ *   one listener, the wider list's; TRACE, as below, lets that one be heard.
  * - In the supervisor it gets ENOSYS, by way of SECCOMP_RET_TRACE with no
  *   tracer. ENOSYS by SECCOMP_RET_ERRNO would be the plain way, but VM
  *   processes inherit this filter, and ERRNO comes before USER_NOTIF where
@@ -21,13 +24,19 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/if_tun.h>
+#include <linux/kvm.h>
 #include <linux/seccomp.h>
+#include <linux/vhost.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -54,6 +63,10 @@ struct role {
 #define PIN(call, arg, value)                                                  \
 	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
 	  .pin = { { arg, SCMP_CMP_EQ, value, 0 } } }
+#define PIN_TWO(call, arg, value, other, its)                                  \
+	{ .syscall = SCMP_SYS(call), .pins = 2,                                \
+	  .pin = { { arg, SCMP_CMP_EQ, value, 0 },                             \
+		   { other, SCMP_CMP_EQ, its, 0 } } }
 #define PIN_MASK(call, arg, mask, value)                                       \
 	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
 	  .pin = { { arg, SCMP_CMP_MASKED_EQ, mask, value } } }
@@ -70,6 +83,76 @@ static const struct rule builtin_rules[] = {
 	ANY(close), /* its own copy of the filter's listener */
 	ANY(clock_gettime), /* where the vDSO can't tell the time */
 	ANY(exit_group), /* the end */
+};
+
+#define IOCTL(request) PIN(ioctl, 1, request)
+
+/* What a guest's processor may do through its thread: everything that such a
+ * thread runs comes from the guest. */
+static const struct rule vcpu_rules[] = {
+	IOCTL(KVM_RUN), /* the guest */
+	IOCTL(KVM_IRQFD), /* a vector is masked or unmasked */
+	IOCTL(KVM_SET_GSI_ROUTING), /* a vector gets another address */
+	IOCTL(KVM_IOEVENTFD), /* a BAR moves */
+	IOCTL(KVM_KVMCLOCK_CTRL), /* a pause: the guest's watchdogs be told */
+	IOCTL(KVM_GET_REGS), /* where an internal error happened */
+	ANY(read), /* pending interrupts: what is in their eventfd */
+	ANY(write), /* eventfds: the main loop, interrupts */
+	ANY(futex), /* locks; the gate */
+	ANY(rt_sigreturn), /* the signal that gets it out of KVM_RUN */
+	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* log lines */
+	ANY(clock_gettime), /* where the vDSO can't tell the time */
+	ANY(exit_group), /* the end */
+};
+
+static const struct rule kvm_rules[] = {
+	/* vCPU threads, as above */
+	IOCTL(KVM_RUN), /* the guest */
+	IOCTL(KVM_IRQFD), /* a vector is masked or unmasked */
+	IOCTL(KVM_SET_GSI_ROUTING), /* a vector gets another address */
+	IOCTL(KVM_IOEVENTFD), /* a BAR moves */
+	IOCTL(KVM_KVMCLOCK_CTRL), /* a pause: the guest's watchdogs be told */
+	IOCTL(KVM_GET_REGS), /* where an internal error happened */
+	ANY(rt_sigreturn), /* the signal that gets them out of KVM_RUN */
+	PIN_TWO(seccomp, 0, SECCOMP_SET_MODE_FILTER, 1, 0), /* stack theirs */
+	/* all of them */
+	ANY(read), /* eventfds, console, frames */
+	ANY(write), /* eventfds, console, frames */
+	ANY(futex), /* locks; the gate */
+	ANY(epoll_wait), /* the work loops */
+	PIN(epoll_ctl, 1,
+	    EPOLL_CTL_MOD), /* console, queues: what to wait for */
+	PIN(recvmsg, 0, PROTO_CHANNEL_FD), /* messages */
+	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* answers */
+	PIN(tgkill, 2, SIGUSR1), /* gets a vCPU thread out of KVM_RUN */
+	ANY(close), /* its own copy of the filter's listener; the console */
+	PIN(epoll_ctl, 1, EPOLL_CTL_DEL), /* the console's other side went */
+	ANY(clock_gettime), /* where the vDSO can't tell the time */
+	ANY(restart_syscall), /* after a stop and continue */
+	ANY(exit_group), /* the end */
+	/* network */
+	ANY(readv), /* frames into guest memory */
+	ANY(writev), /* frames from guest memory */
+	IOCTL(TUNSETOFFLOAD), /* what the driver negotiated */
+	IOCTL(TUNSETQUEUE), /* how many queue pairs the driver uses */
+	IOCTL(VHOST_SET_FEATURES), /* vhost-net: what the driver negotiated */
+	IOCTL(VHOST_SET_VRING_NUM), /* the driver's queues: how long */
+	IOCTL(VHOST_SET_VRING_BASE), /* the same: where it goes on */
+	IOCTL(VHOST_GET_VRING_BASE), /* the same: where it stopped */
+	IOCTL(VHOST_SET_VRING_ADDR), /* the same: where they lie */
+	IOCTL(VHOST_SET_VRING_KICK), /* the same: how they wake it */
+	IOCTL(VHOST_SET_VRING_CALL), /* the same: how it wakes the driver */
+	IOCTL(VHOST_SET_VRING_ERR), /* the same: how a fault is told */
+	IOCTL(VHOST_NET_SET_BACKEND), /* TAP on, TAP off */
+	/* disks and randomness */
+	ANY(preadv), /* blocks into guest memory */
+	ANY(pwritev), /* blocks from guest memory */
+	ANY(fdatasync), /* flush */
+	PIN(fallocate, 1,
+	    FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE), /* discard */
+	PIN(fallocate, 1,
+	    FALLOC_FL_KEEP_SIZE | FALLOC_FL_ZERO_RANGE), /* zeroes */
+	ANY(getrandom), /* the random device */
 };
 
 /* The loader of a program that is taken over to maps code, it never makes what
@@ -165,6 +248,15 @@ static const struct rule supervisor_rules[] = {
 	ANY(landlock_create_ruleset), /* stage 2 */
 	ANY(landlock_restrict_self), /* stage 2 */
 	ANY(seccomp), /* stage 2 */
+	/* its setup with the kvm guest */
+	ANY(eventfd2), /* interrupts, wake-ups */
+	ANY(futex), /* threads */
+	/* its work, which this list bounds as well as its own does */
+	ANY(readv), /* frames */
+	ANY(preadv), /* disks */
+	ANY(pwritev), /* disks */
+	ANY(fdatasync), /* disks */
+	ANY(fallocate), /* disks */
 };
 /* clang-format on */
 
@@ -174,6 +266,10 @@ static const struct role roles[] = {
 				ARRAY_SIZE(supervisor_rules) },
 	[FILTER_BUILTIN] = { "builtin", SCMP_ACT_NOTIFY, builtin_rules,
 			     ARRAY_SIZE(builtin_rules) },
+	[FILTER_KVM] = { "kvm", SCMP_ACT_NOTIFY, kvm_rules,
+			 ARRAY_SIZE(kvm_rules) },
+	[FILTER_VCPU] = { "vcpu", SCMP_ACT_TRACE(0), vcpu_rules,
+			  ARRAY_SIZE(vcpu_rules) },
 };
 static_assert(ARRAY_SIZE(roles) == FILTER_ROLES, "a list for each role");
 

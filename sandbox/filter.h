@@ -9,6 +9,8 @@
 enum filter_role {
 	FILTER_SUPERVISOR, /* also bounds what is inherited across exec */
 	FILTER_BUILTIN, /* a VM process with the builtin guest, after stage 2 */
+	FILTER_KVM, /* the same with the kvm guest: every thread of it */
+	FILTER_VCPU, /* stacked on that by its vCPU threads */
 	FILTER_ROLES
 };
 

@@ -64,16 +64,18 @@ static int reset_signals(void)
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
-static int limit(void)
+static int limit(const struct stage1 *stage)
 {
-	static const struct {
+	const struct {
 		int resource;
 		rlim_t value;
 	} limits[] = {
-		{ RLIMIT_NOFILE, 64 }, /* the manifest, with some room */
-		{ RLIMIT_NPROC, 1 }, /* itself: no fork, no thread */
+		/* the manifest, with some room; eventfds of a machine */
+		{ RLIMIT_NOFILE, 64 + stage->descriptors },
+		/* itself, and threads that setup makes: no fork */
+		{ RLIMIT_NPROC, 1 + stage->threads },
 		{ RLIMIT_CORE, 0 }, /* guest memory stays off the disk */
-		{ RLIMIT_FSIZE, 0 }, /* no file grows by its hand */
+		{ RLIMIT_FSIZE, stage->file_bytes }, /* no file grows */
 		{ RLIMIT_MEMLOCK, 0 }, /* nothing to pin */
 		{ RLIMIT_MSGQUEUE, 0 }, /* no message queue */
 	};
@@ -166,7 +168,7 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 		fail(stage, channel_fd, "change identity", -error);
 	/* not before: execve() fails after a change to a uid that has its limit
 	 * of processes, as a dead one that the host's init hasn't reaped is */
-	if ((error = limit()) < 0)
+	if ((error = limit(stage)) < 0)
 		fail(stage, channel_fd, "limits", -error);
 	if ((error = drop_capabilities()) < 0)
 		fail(stage, channel_fd, "drop capabilities", -error);

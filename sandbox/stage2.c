@@ -99,8 +99,28 @@ static int load_filter(int filter_fd)
 		return -EINVAL;
 	program.len = (unsigned short)((size_t)bytes / sizeof(filter[0]));
 	listener_fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			      SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+			      SECCOMP_FILTER_FLAG_NEW_LISTENER |
+				      SECCOMP_FILTER_FLAG_TSYNC |
+				      SECCOMP_FILTER_FLAG_TSYNC_ESRCH,
+			      &program);
 	return listener_fd < 0 ? -errno : (int)listener_fd;
+}
+
+int stage2_thread(void)
+{
+	return landlock();
+}
+
+int stage2_stack(const struct sock_filter *filter, unsigned short length)
+{
+	const struct sock_fprog program = {
+		.len = length,
+		.filter = (struct sock_filter *)(uintptr_t)filter,
+	};
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return -errno;
+	return 0;
 }
 
 int stage2_close(int filter_fd, bool stay, const char **step)

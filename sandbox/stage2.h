@@ -20,4 +20,13 @@
  */
 int stage2_close(int filter_fd, bool stay, const char **step);
 
+/* A thread's own share, before stage2_close(): Landlock, which stage2_close()
+ * applies to its caller alone; the filter, it applies to all. 0 or -errno. */
+int stage2_thread(void);
+
+struct sock_filter;
+/* Stacks a narrower filter of length instructions onto the calling thread's,
+ * after stage2_close(). 0 or -errno. */
+int stage2_stack(const struct sock_filter *filter, unsigned short length);
+
 #endif

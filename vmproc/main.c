@@ -33,8 +33,11 @@ int main(void)
 	};
 	int error;
 
-	for (int role = 0; role < FD_ROLES; role++)
+	for (int role = 0; role < FD_ROLES; role++) {
 		vm.fds[role] = -1;
+		for (int i = 0; i < FD_INDEX_MAX - 1; i++)
+			vm.more_fds[role][i] = -1;
+	}
 	log_set(log_to_supervisor, &vm, LOG_LEVEL_INFO);
 	error = loop_init(&vm.loop);
 	if (!error)

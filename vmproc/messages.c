@@ -15,23 +15,16 @@
 
 /* Descriptors without a number of their own start here: whatever writes to
  * standard error by mistake must not find one there. */
-#define LOWEST_FD (PROTO_CHANNEL_FD + 1)
+#define LOWEST_FD PROTO_FREE_FD
 
 /* What every guest needs: the stage 2 program, and what the next supervisor
  * takes over. */
 #define COMMON_NEEDS \
 	(1U << FD_ROLE_FILTER | 1U << FD_ROLE_ADOPT | 1U << FD_ROLE_UIDS)
 
-/* Where a role's descriptor lies, for the next supervisor to find it; 0: by
- * nobody's number. */
-static const int numbers[FD_ROLES] = {
-	[FD_ROLE_TAP] = PROTO_TAP_FD,
-	[FD_ROLE_ADOPT] = PROTO_ADOPT_FD,
-	[FD_ROLE_UIDS] = PROTO_UIDS_FD,
-};
-
 static const struct guest *const guests[] = {
 	[GUEST_BUILTIN] = &builtin_guest,
+	[GUEST_KVM] = &kvm_guest,
 };
 static_assert(ARRAY_SIZE(guests) == GUEST_KINDS, "a guest of each kind");
 
@@ -60,22 +53,39 @@ static unsigned int needs(const struct vmproc *vm)
 	return vm->guest->needs | COMMON_NEEDS;
 }
 
+/* In the order of their index, so that none is missing in between. */
+static bool wanted(const struct vmproc *vm, const struct msg_fd *msg)
+{
+	unsigned int most;
+
+	if (msg->role >= FD_ROLES || msg->index >= FD_INDEX_MAX)
+		return false;
+	most = (needs(vm) & 1U << msg->role ? 1 : 0) +
+	       vm->guest->takes[msg->role];
+	return msg->index < most && vmproc_fd(vm, msg->role, msg->index) < 0 &&
+	       (msg->index == 0 ||
+		vmproc_fd(vm, msg->role, msg->index - 1) >= 0);
+}
+
 static void on_fd(struct vmproc *vm, const union msg *message, int *fd)
 {
 	const struct msg_fd *msg = &message->fd;
-	int moved;
+	int moved, number;
 
-	if (msg->role >= FD_ROLES || msg->index != 0 ||
-	    !(needs(vm) & 1U << msg->role) || vm->fds[msg->role] >= 0)
+	if (!wanted(vm, msg))
 		vmproc_end(VMPROC_EXIT_PROTOCOL,
 			   "descriptor of role %u, index %u: not wanted",
 			   msg->role, msg->index);
-	moved = numbers[msg->role] ? dup3(*fd, numbers[msg->role], O_CLOEXEC)
-				   : fcntl(*fd, F_DUPFD_CLOEXEC, LOWEST_FD);
+	number = proto_fd_number(msg->role, msg->index);
+	moved = number ? dup3(*fd, number, O_CLOEXEC)
+		       : fcntl(*fd, F_DUPFD_CLOEXEC, LOWEST_FD);
 	if (moved < 0)
 		vmproc_end(VMPROC_EXIT_OS, "descriptor of role %u: %s",
 			   msg->role, strerrorname_np(errno));
-	vm->fds[msg->role] = moved;
+	if (msg->index == 0)
+		vm->fds[msg->role] = moved;
+	else
+		vm->more_fds[msg->role][msg->index - 1] = moved;
 }
 
 /* Stage 2, and the proof of it: READY carries the filter's listener. */
@@ -124,6 +134,8 @@ static void on_stats_request(struct vmproc *vm, const union msg *message,
 	union msg answer = { 0 };
 
 	(void)fd;
+	if (vm->guest->healthy && !vm->guest->healthy(vm))
+		return; /* the watchdog's business */
 	answer.stats.id = message->stats_request.id;
 	answer.stats.paused = vm->state == VMPROC_PAUSED;
 	memcpy(answer.stats.counters, vm->counters, sizeof(vm->counters));
@@ -178,10 +190,36 @@ static void on_resume(struct vmproc *vm, const union msg *message, int *fd)
 
 static void on_stop(struct vmproc *vm, const union msg *message, int *fd)
 {
-	(void)vm;
 	(void)message;
 	(void)fd;
-	_exit(VMPROC_EXIT_OK);
+	if (!vm->guest->stop || !vm->guest->stop(vm))
+		_exit(VMPROC_EXIT_OK);
+}
+
+static void on_machine(struct vmproc *vm, const union msg *message, int *fd)
+{
+	enum vmproc_exit status;
+
+	(void)fd;
+	if (!vm->guest->machine)
+		vmproc_end(VMPROC_EXIT_PROTOCOL, "MACHINE for guest %s",
+			   vm->guest->name);
+	status = vm->guest->machine(vm, &message->machine);
+	if (status != VMPROC_EXIT_OK)
+		_exit(status);
+}
+
+static void on_counters_request(struct vmproc *vm, const union msg *message,
+				int *fd)
+{
+	union msg answer = { .counters.last = 1 };
+
+	(void)message;
+	(void)fd;
+	if (vm->guest->counters)
+		vm->guest->counters(vm);
+	else
+		vmproc_send(vm, MSG_COUNTERS, &answer);
 }
 
 #define IN(state) (1U << VMPROC_##state)
@@ -199,6 +237,9 @@ static const struct {
 	[MSG_LINK] = { IN(RUNNING) | IN(PAUSED), on_link },
 	[MSG_PAUSE] = { IN(RUNNING), on_pause },
 	[MSG_RESUME] = { IN(PAUSED), on_resume },
+	[MSG_MACHINE] = { IN(SETUP), on_machine },
+	[MSG_COUNTERS_REQUEST] = { IN(RUNNING) | IN(PAUSED),
+				   on_counters_request },
 	[MSG_STOP] = { IN(RUNNING) | IN(PAUSED), on_stop },
 };
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "ipc/fd.h"
 #include "ipc/log.h"
 
 void vmproc_end(enum vmproc_exit status, const char *format, ...)
@@ -25,4 +26,26 @@ void vmproc_send(const struct vmproc *vm, enum msg_type type,
 	/* A full channel is the supervisor's to notice: it asked, and gets no
 	 * answer. Waiting for it would let it stop the guest. */
 	channel_send(&vm->channel, type, message, -1);
+}
+
+static int *slot_of(struct vmproc *vm, enum fd_role role, unsigned int index)
+{
+	if (role >= FD_ROLES || index >= FD_INDEX_MAX)
+		return NULL;
+	return index == 0 ? &vm->fds[role] : &vm->more_fds[role][index - 1];
+}
+
+int vmproc_fd(const struct vmproc *vm, enum fd_role role, unsigned int index)
+{
+	if (role >= FD_ROLES || index >= FD_INDEX_MAX)
+		return -1;
+	return index == 0 ? vm->fds[role] : vm->more_fds[role][index - 1];
+}
+
+void vmproc_close(struct vmproc *vm, enum fd_role role, unsigned int index)
+{
+	int *fd = slot_of(vm, role, index);
+
+	if (fd)
+		fd_close(fd);
 }

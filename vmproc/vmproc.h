@@ -23,6 +23,8 @@ struct guest {
 	/* Roles of which exactly one descriptor must be there, besides those
 	 * that every guest needs: bits 1 << role */
 	unsigned int needs;
+	/* How many more descriptors of each role it takes, if they come. */
+	uint8_t takes[FD_ROLES];
 	/* Before the cage closes: allocates and sets up all that running takes.
 	 * 0, or the exit status to end with, its reason logged. */
 	enum vmproc_exit (*setup)(struct vmproc *vm);
@@ -32,6 +34,16 @@ struct guest {
 	void (*resume)(struct vmproc *vm);
 	void (*ping)(struct vmproc *vm, const struct msg_ping *request);
 	void (*link)(struct vmproc *vm, uint32_t mtu);
+	/* The rest is optional. */
+	/* Takes MACHINE. 0, or the exit status, its reason logged. */
+	enum vmproc_exit (*machine)(struct vmproc *vm,
+				    const struct msg_machine *machine);
+	/* Asked to stop: true if the guest will do it; without: ends at once */
+	bool (*stop)(struct vmproc *vm);
+	/* False if part of the work makes no progress: STATS? isn't answered */
+	bool (*healthy)(struct vmproc *vm);
+	/* Answers COUNTERS? */
+	void (*counters)(struct vmproc *vm);
 };
 
 struct vmproc {
@@ -41,7 +53,8 @@ struct vmproc {
 	enum vmproc_state state;
 	const struct guest *guest; /* from CONFIG on */
 	struct msg_config config; /* checked */
-	int fds[FD_ROLES]; /* owned; -1: not given */
+	int fds[FD_ROLES]; /* owned, those of index 0; -1: not given */
+	int more_fds[FD_ROLES][FD_INDEX_MAX - 1]; /* index from 1 */
 	uint64_t counters[STATS];
 	uint32_t log_lost; /* lines that found the channel full */
 };
@@ -57,6 +70,13 @@ void vmproc_send(const struct vmproc *vm, enum msg_type type,
 /* Serves the channel: the source's ready function, ctx being the vmproc. */
 void messages_ready(struct source *source, uint32_t events);
 
+/* The descriptor of that role and index (0 to FD_INDEX_MAX - 1); -1: not
+ * given. Remains vm's. */
+int vmproc_fd(const struct vmproc *vm, enum fd_role role, unsigned int index);
+/* Closes it; one that wasn't given is no error. */
+void vmproc_close(struct vmproc *vm, enum fd_role role, unsigned int index);
+
 extern const struct guest builtin_guest;
+extern const struct guest kvm_guest;
 
 #endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A guest's accesses: ports and memory, any address, width, value and order,
+ * against a board with a device whose BARs, vectors and notifiers are checked
+ * after each of them.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "ipc/log.h"
+#include "tests/unit/vmproc/kvm_hv.h"
+#include "vmproc/kvm/board.h"
+
+#define CARDS     2
+#define BAR_BYTES 0x4000ULL
+#define VECTORS   4
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static struct board board;
+static struct pci_function card[CARDS];
+static int notify_fd[CARDS], irq_fd, wake_fd;
+
+static uint64_t card_read(struct pci_function *function, unsigned int bar,
+			  uint64_t offset, unsigned int bytes)
+{
+	if (bar != 0 || bytes == 0 || bytes > 8 || offset + bytes > BAR_BYTES ||
+	    !function->bar[0].decoded)
+		abort();
+	return offset;
+}
+
+static void card_write(struct pci_function *function, unsigned int bar,
+		       uint64_t offset, unsigned int bytes, uint64_t value)
+{
+	(void)value;
+	card_read(function, bar, offset, bytes);
+}
+
+static void card_config(struct pci_function *function, unsigned int offset,
+			unsigned int bytes, bool write)
+{
+	(void)function;
+	(void)write;
+	if (bytes == 0 || bytes > 4 || offset / 4 != (offset + bytes - 1) / 4 ||
+	    offset + bytes > PCI_CONFIG_BYTES)
+		abort();
+}
+
+static const struct pci_ops card_ops = {
+	.bar_read = card_read,
+	.bar_write = card_write,
+	.config_access = card_config,
+};
+
+static void quiet(void *ctx, enum log_level level, const char *line)
+{
+	(void)ctx;
+	(void)level;
+	(void)line;
+}
+
+static void begin(void)
+{
+	static const struct pci_identity identity = { .vendor = 0x1af4 };
+	const struct hv hv = hv_fresh();
+
+	log_set(quiet, NULL, LOG_LEVEL_ERROR);
+	irq_fd = eventfd(0, EFD_NONBLOCK);
+	wake_fd = eventfd(0, EFD_NONBLOCK);
+	pci_init(&board.bus, &hv);
+	uart_init(&board.uart, irq_fd, wake_fd);
+	for (int i = 0; i < CARDS; i++) {
+		notify_fd[i] = eventfd(0, EFD_NONBLOCK);
+		if (pci_add(&board.bus, &card[i], &identity, &card_ops) ||
+		    pci_add_bar(&card[i], 0, BAR_BYTES) ||
+		    pci_add_msix(&card[i], VECTORS, 0, 0x1000, 0x1800) ||
+		    pci_add_notifier(&card[i], 0, 0x2000, 0, notify_fd[i]) ||
+		    pci_add_notifier(&card[i], 0, 0x2004, 2, notify_fd[i]))
+			abort();
+	}
+}
+
+static void end(void)
+{
+	for (int i = 0; i < CARDS; i++) {
+		pci_remove(&card[i]);
+		close(notify_fd[i]);
+	}
+	close(irq_fd);
+	close(wake_fd);
+}
+
+/* What must hold whatever the guest does. */
+static void check(void)
+{
+	for (int i = 0; i < CARDS; i++) {
+		const struct pci_bar *bar = &card[i].bar[0];
+
+		if (bar->decoded &&
+		    (bar->gpa % BAR_BYTES != 0 || bar->gpa < LAYOUT_BARS ||
+		     bar->gpa > LAYOUT_BARS_END - BAR_BYTES))
+			abort();
+		for (unsigned int v = 0; v < VECTORS; v++) {
+			const struct pci_vector *vector = &card[i].vector[v];
+			int fd = hv_memory.irqfd[vector->gsi];
+
+			if (fd != (vector->on ? vector->fd : 0))
+				abort();
+		}
+		if (card[i].config[0] != 0xf4 || card[i].config[1] != 0x1a)
+			abort();
+	}
+	for (unsigned int i = 0; i < hv_memory.ioeventfds; i++)
+		if (hv_memory.ioeventfd[i].gpa < LAYOUT_BARS ||
+		    hv_memory.ioeventfd[i].gpa >= LAYOUT_BARS_END)
+			abort();
+}
+
+struct access {
+	uint8_t kind; /* where; bit 7: write; bits 4 to 6: width */
+	uint8_t slot;
+	uint16_t offset;
+	uint64_t value;
+};
+
+static uint64_t address_of(const struct access *access)
+{
+	const struct pci_function *function = &card[access->slot % CARDS];
+
+	switch (access->kind & 7) {
+	case 0: /* configuration space, near the devices */
+		return LAYOUT_ECAM + ((uint64_t)(access->slot % 4) << 15) +
+		       access->offset % 0x110;
+	case 1: /* a BAR, where it is */
+		return function->bar[0].gpa + access->offset % BAR_BYTES;
+	case 2: /* its table */
+		return function->bar[0].gpa + 0x1000 + access->offset % 0x50;
+	case 3: /* a window's edge */
+		return LAYOUT_BARS_END - 16 + access->offset % 32;
+	default: /* anywhere */
+		return access->value;
+	}
+}
+
+static void serve(const struct access *access)
+{
+	unsigned int width = 1U << (access->kind >> 4 & 3);
+	bool write = access->kind & 0x80;
+	uint8_t value[8];
+
+	memcpy(value, &access->value, sizeof(value));
+	switch (access->kind & 7) {
+	case 5: /* ports that are there */
+		board_port(&board,
+			   (uint16_t[]){ 0x3f8, 0x505, 0x600, 0xcf8,
+					 0xcfc }[access->slot % 5] +
+				   access->offset % 8,
+			   value, width > 4 ? 4 : width, write);
+		break;
+	case 6: /* any port */
+		board_port(&board, access->offset, value, width > 4 ? 4 : width,
+			   write);
+		break;
+	case 7: /* the other sides: the console, the devices */
+		uart_took(&board.uart, uart_output(&board.uart, value, 8));
+		uart_input(&board.uart, value, width % (UART_FIFO + 1));
+		pci_signal(&card[0], access->offset);
+		break;
+	default:
+		board_mmio(&board, address_of(access), value,
+			   access->offset & 0x8000 ? access->slot % 9 : width,
+			   write);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	struct access access;
+
+	begin();
+	for (; bytes >= sizeof(access); bytes -= sizeof(access)) {
+		memcpy(&access, data, sizeof(access));
+		data += sizeof(access);
+		serve(&access);
+		check();
+	}
+	end();
+	return 0;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: ISC */
+/* Puts a kernel, its initrd and what it is told into the guest's memory. */
+#include "vmproc/kvm/boot.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "vmproc/kvm/boot_internal.h"
+#include "vmproc/kvm/layout.h"
+
+#define PAGE 4096ULL
+
+int boot_refuse(struct boot_state *state, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(state->problem->text, sizeof(state->problem->text), format,
+		  args);
+	va_end(args);
+	return -EINVAL;
+}
+
+/* 0, or -errno with the problem told. */
+static int read_all(struct boot_state *state, int fd, const char *what,
+		    void *data, uint64_t bytes, uint64_t offset)
+{
+	uint8_t *at = data;
+
+	while (bytes > 0) {
+		ssize_t got = pread(fd, at, bytes, (off_t)offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			int error = -errno;
+
+			boot_refuse(state, "cannot read the %s: %s", what,
+				    strerrorname_np(-error));
+			return error;
+		}
+		if (got == 0)
+			return boot_refuse(state, "the %s is truncated", what);
+		at += got;
+		bytes -= (uint64_t)got;
+		offset += (uint64_t)got;
+	}
+	return 0;
+}
+
+int boot_read(struct boot_state *state, void *data, uint64_t bytes,
+	      uint64_t offset)
+{
+	return read_all(state, state->boot->kernel_fd, "kernel", data, bytes,
+			offset);
+}
+
+/* The size of a regular file; 0 with the problem told. */
+static uint64_t file_bytes(struct boot_state *state, int fd, const char *what)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0) {
+		boot_refuse(state, "the %s: %s", what, strerrorname_np(errno));
+		return 0;
+	}
+	if (!S_ISREG(status.st_mode)) {
+		boot_refuse(state, "the %s is not a regular file", what);
+		return 0;
+	}
+	if (status.st_size <= 0) {
+		boot_refuse(state, "the %s is empty", what);
+		return 0;
+	}
+	return (uint64_t)status.st_size;
+}
+
+/* What people give by mistake, by what it begins with. */
+static const struct {
+	unsigned int offset;
+	const char *magic;
+	unsigned int bytes;
+	const char *what;
+} strangers[] = {
+	{ 0x38, "ARM\x64", 4, "a kernel for arm64" },
+	{ 0x38, "RSC\x05", 4, "a kernel for RISC-V" },
+	{ 0x24, "\x18\x28\x6f\x01", 4, "a kernel for arm" },
+	{ 0, "\x1f\x8b", 2, "compressed by gzip" },
+	{ 0, "\x28\xb5\x2f\xfd", 4, "compressed by zstd" },
+	{ 0,
+	  "\xfd"
+	  "7zXZ",
+	  5, "compressed by xz" },
+	{ 0, "070701", 6, "an initrd" },
+	{ 0, "QFI\xfb", 4, "a qcow2 disk image" },
+	{ 0, "#!", 2, "a script" },
+};
+
+static int refuse_stranger(struct boot_state *state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++)
+		if (memcmp(state->head + strangers[i].offset,
+			   strangers[i].magic, strangers[i].bytes) == 0)
+			return boot_refuse(state,
+					   "the kernel is none for x86-64: it "
+					   "is %s (a bzImage or an ELF file "
+					   "with a PVH note is needed)",
+					   strangers[i].what);
+	return boot_refuse(state, "the kernel is not a kernel (a bzImage or an "
+				  "ELF file with a PVH note is needed)");
+}
+
+/* Reads what every kind of image begins with. */
+static int read_head(struct boot_state *state)
+{
+	uint64_t head;
+
+	state->file_bytes = file_bytes(state, state->boot->kernel_fd, "kernel");
+	if (state->file_bytes == 0)
+		return -EINVAL;
+	head = state->file_bytes < sizeof(state->head) ? state->file_bytes
+						       : sizeof(state->head);
+	return boot_read(state, state->head, head, 0);
+}
+
+/* NULL: of none. */
+static const struct boot_format *find_format(const struct boot_state *state)
+{
+	static const struct boot_format *const formats[] = { &boot_bzimage,
+							     &boot_elf };
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+		if (formats[i]->is(state))
+			return formats[i];
+	return NULL;
+}
+
+/* As high as it may be: kernels unpack themselves below. */
+static int load_initrd(struct boot_state *state)
+{
+	uint64_t limit = state->memory->region[0].bytes;
+	uint64_t bytes, gpa;
+	void *at;
+
+	if (state->boot->initrd_fd < 0)
+		return 0;
+	bytes = file_bytes(state, state->boot->initrd_fd, "initrd");
+	if (bytes == 0)
+		return -EINVAL;
+	if (limit > state->initrd_max)
+		limit = state->initrd_max;
+	if (bytes > limit)
+		gpa = 0;
+	else
+		gpa = (limit - bytes) & ~(PAGE - 1);
+	at = gpa >= state->kernel_end ? guest_ptr(state->memory, gpa, bytes)
+				      : NULL;
+	if (!at)
+		return boot_refuse(
+			state,
+			"the initrd of %llu KiB doesn't fit into %llu MiB of "
+			"memory beside the kernel (give the VM more memory)",
+			(unsigned long long)(bytes / KIB),
+			(unsigned long long)(state->memory->bytes / MIB));
+	state->initrd = gpa;
+	state->initrd_bytes = bytes;
+	return read_all(state, state->boot->initrd_fd, "initrd", at, bytes, 0);
+}
+
+static int load_cmdline(struct boot_state *state)
+{
+	size_t bytes = strlen(state->boot->cmdline);
+	void *at = guest_ptr(state->memory, LAYOUT_CMDLINE, bytes + 1);
+
+	if (bytes > state->cmdline_max || !at)
+		return boot_refuse(state,
+				   "the command line of %zu bytes is longer "
+				   "than this kernel takes (%llu)",
+				   bytes,
+				   (unsigned long long)state->cmdline_max);
+	memcpy(at, state->boot->cmdline, bytes + 1);
+	return 0;
+}
+
+static void add_map(struct boot_state *state, uint64_t gpa, uint64_t end,
+		    uint32_t type)
+{
+	if (gpa < end)
+		state->map[state->map_count++] =
+			(struct map_entry){ gpa, end - gpa, type };
+}
+
+static void make_map(struct boot_state *state)
+{
+	const struct memory_region *region = state->memory->region;
+
+	add_map(state, 0, LAYOUT_LOW_END, MAP_RAM);
+	add_map(state, LAYOUT_LOW_END, LAYOUT_HIGH, MAP_RESERVED);
+	add_map(state, LAYOUT_HIGH, region[0].bytes, MAP_RAM);
+	add_map(state, LAYOUT_ECAM, LAYOUT_ECAM_END, MAP_RESERVED);
+	add_map(state, region[1].gpa, region[1].gpa + region[1].bytes, MAP_RAM);
+}
+
+int boot_load(const struct memory *memory, const struct boot *boot,
+	      struct boot_entry *entry, struct boot_problem *problem)
+{
+	struct boot_state state = {
+		.memory = memory,
+		.boot = boot,
+		.problem = problem,
+	};
+	const struct boot_format *format;
+	int error;
+
+	memset(problem, 0, sizeof(*problem));
+	memset(entry, 0, sizeof(*entry));
+	if (memory->region[0].bytes < 2 * MIB)
+		return boot_refuse(&state, "too little memory for any kernel");
+	error = read_head(&state);
+	if (error)
+		return error;
+	format = find_format(&state);
+	if (!format)
+		return refuse_stranger(&state);
+	error = format->load(&state, entry);
+	if (!error)
+		error = load_initrd(&state);
+	if (!error)
+		error = load_cmdline(&state);
+	if (error)
+		return error;
+	make_map(&state);
+	entry->info = LAYOUT_BOOT_INFO;
+	return format->inform(&state);
+}

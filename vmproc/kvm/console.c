@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The main loop's part of the machine: the console's descriptor, and the end.
+ *
+ * Bytes that the console's other side doesn't take wait in the UART's ring;
+ * when that is full they are lost and counted. The end comes after the last of
+ * them: what a kernel says in its panic is what one wants to read.
+ */
+#include "vmproc/kvm/console.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+
+#define CHUNK_BYTES  4096
+#define CHUNK_BUDGET 16
+
+static void watch(struct machine *machine, uint32_t events)
+{
+	if (!machine->console_open || events == machine->console_events)
+		return;
+	machine->console_events = events;
+	loop_modify(&machine->vm->loop, &machine->console, events);
+}
+
+/* Nobody is there any more: what the guest says is dropped. */
+static void close_console(struct machine *machine)
+{
+	if (!machine->console_open)
+		return;
+	machine->console_open = false;
+	loop_remove(&machine->vm->loop, &machine->console);
+	vmproc_close(machine->vm, FD_ROLE_CONSOLE, 0);
+	log_warn("the console is gone: output is dropped");
+}
+
+/* True if there is nothing more to send. */
+static bool flush(struct machine *machine)
+{
+	struct uart *uart = &machine->board.uart;
+	uint8_t chunk[CHUNK_BYTES];
+
+	for (int i = 0; i < CHUNK_BUDGET; i++) {
+		size_t bytes = uart_output(uart, chunk, sizeof(chunk));
+		ssize_t sent = (ssize_t)bytes;
+
+		if (bytes == 0)
+			return true;
+		if (machine->console_open)
+			sent = write(machine->console.fd, chunk, bytes);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && errno == EAGAIN)
+			return false;
+		if (sent < 0) {
+			close_console(machine);
+			continue;
+		}
+		uart_took(uart, (size_t)sent);
+	}
+	return false;
+}
+
+/* ---- the end */
+
+static const struct {
+	enum vmproc_exit status;
+	enum guest_event event; /* GUEST_EVENTS: none */
+	const char *text;
+} fates[FATES] = {
+	[FATE_POWEROFF] = { VMPROC_EXIT_POWEROFF, GUEST_POWERED_OFF,
+			    "the guest powered off" },
+	[FATE_REBOOT] = { VMPROC_EXIT_REBOOT, GUEST_REBOOTED,
+			  "the guest reboots" },
+	[FATE_PANIC] = { VMPROC_EXIT_PANIC, GUEST_PANICKED,
+			 "the guest's kernel panicked" },
+	[FATE_TRIPLE_FAULT] = { VMPROC_EXIT_TRIPLE_FAULT, GUEST_CRASHED,
+				"the guest crashed: triple fault" },
+	[FATE_FAILED] = { VMPROC_EXIT_MACHINE, GUEST_EVENTS, NULL },
+};
+
+static _Noreturn void end(struct machine *machine, enum fate fate)
+{
+	union msg message = { .event.event = fates[fate].event };
+	const char *text = fates[fate].text;
+
+	flush(machine);
+	if (fates[fate].event != GUEST_EVENTS)
+		vmproc_send(machine->vm, MSG_EVENT, &message);
+	if (fate == FATE_POWEROFF || fate == FATE_REBOOT) {
+		log_info("%s", text);
+		_exit(fates[fate].status);
+	}
+	vmproc_end(fates[fate].status, "%s", text ? text : machine->why);
+}
+
+/* ---- sources */
+
+/* Asks for what can be done: input if the guest takes some, and a sign when
+ * output can go on. */
+static void serve(struct machine *machine)
+{
+	uint32_t events = flush(machine) ? 0 : EPOLLOUT;
+
+	if (uart_room(&machine->board.uart) > 0)
+		events |= EPOLLIN;
+	watch(machine, events);
+}
+
+static void on_wake(struct source *source, uint32_t events)
+{
+	struct machine *machine = source->ctx;
+	enum fate fate;
+	uint64_t count;
+
+	(void)events;
+	if (read(source->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		vmproc_end(VMPROC_EXIT_OS, "wake-up: %s",
+			   strerrorname_np(errno));
+	fate = (enum fate)atomic_load(&machine->fate);
+	if (fate != FATE_NONE)
+		end(machine, fate);
+	serve(machine);
+}
+
+static void on_console(struct source *source, uint32_t events)
+{
+	struct machine *machine = source->ctx;
+	uint8_t typed[UART_FIFO];
+	size_t room = uart_room(&machine->board.uart);
+	ssize_t bytes;
+
+	if (events & EPOLLIN && room > 0) {
+		bytes = read(source->fd, typed, room);
+		if (bytes == 0 ||
+		    (bytes < 0 && errno != EAGAIN && errno != EINTR)) {
+			close_console(machine);
+			return;
+		}
+		if (bytes > 0)
+			uart_input(&machine->board.uart, typed, (size_t)bytes);
+	} else if (events & (EPOLLHUP | EPOLLERR)) {
+		close_console(machine);
+		return;
+	}
+	serve(machine);
+}
+
+void console_init(struct machine *machine)
+{
+	struct loop *loop = &machine->vm->loop;
+	int fd = vmproc_fd(machine->vm, FD_ROLE_CONSOLE, 0);
+	int flags, error;
+
+	error = loop_add(loop, &machine->wake, machine->wake_fd, EPOLLIN,
+			 on_wake, machine);
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "event loop: %s",
+			   strerrorname_np(-error));
+	machine->console.fd = -1;
+	if (fd < 0)
+		return;
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		vmproc_end(VMPROC_EXIT_OS, "console: %s",
+			   strerrorname_np(errno));
+	error = loop_add(loop, &machine->console, fd, 0, on_console, machine);
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "console: %s",
+			   strerrorname_np(-error));
+	machine->console_open = true;
+}
+
+void console_start(struct machine *machine)
+{
+	serve(machine);
+}

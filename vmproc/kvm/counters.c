@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/* What the machine counts, told by name in as many messages as it takes. */
+#include "vmproc/kvm/counters.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "vmproc/kvm/devices.h"
+
+static const char *const exit_names[EXITS] = {
+#define X(id, name, reason) [EXIT_##id] = "exits." name,
+	EXIT_TABLE(X)
+#undef X
+		[EXIT_OTHER] = "exits.other",
+};
+
+struct teller {
+	struct vmproc *vm;
+	union msg message;
+};
+
+static void flush(struct teller *teller, bool last)
+{
+	teller->message.counters.last = last;
+	vmproc_send(teller->vm, MSG_COUNTERS, &teller->message);
+	memset(&teller->message, 0, sizeof(teller->message));
+}
+
+static void tell(void *ctx, const char *name, uint64_t value)
+{
+	struct teller *teller = ctx;
+	struct msg_counters *counters = &teller->message.counters;
+
+	if (counters->count == COUNTERS_MAX)
+		flush(teller, false);
+	snprintf(counters->item[counters->count].name, COUNTER_NAME, "%s",
+		 name);
+	counters->item[counters->count].value = value;
+	counters->count++;
+}
+
+void counters_tell(struct vmproc *vm, struct machine *machine)
+{
+	struct teller teller = { .vm = vm };
+
+	for (unsigned int kind = 0; kind < EXITS; kind++) {
+		uint64_t sum = 0;
+
+		for (unsigned int i = 0; i < machine->vcpus; i++)
+			sum += machine->vcpu[i].exits[kind];
+		tell(&teller, exit_names[kind], sum);
+	}
+	tell(&teller, "console.bytes", machine->board.uart.output_in);
+	tell(&teller, "console.lost", machine->board.uart.output_lost);
+	if (&virtio_room)
+		virtio_room.counters(vm, tell, &teller);
+	flush(&teller, true);
+}

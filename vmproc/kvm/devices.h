@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/* What the machine calls of its virtio devices: the room vmproc/virtio. */
+#ifndef VMSUP_VMPROC_KVM_DEVICES_H
+#define VMSUP_VMPROC_KVM_DEVICES_H
+
+#include "vmproc/kvm/memory.h"
+#include "vmproc/kvm/pci.h"
+#include "vmproc/vmproc.h"
+
+struct device_room {
+	/*
+	 * In setup, before the cage: makes the devices that vm's descriptors
+	 * (vmproc_fd(vm, FD_ROLE_TAP, n), ..._DISK, ..._VHOST_NET) ask for, adds
+	 * them to bus, makes their threads (machine_thread_begin() first in
+	 * each) and buffers. bus and memory last as long as the process. The
+	 * exit status with the reason logged, or VMPROC_EXIT_OK.
+	 */
+	enum vmproc_exit (*setup)(struct vmproc *vm, struct pci_bus *bus,
+				  const struct memory *memory);
+	/* The cage has closed; the vCPUs start after this returns. */
+	void (*start)(struct vmproc *vm);
+	/* All vCPUs stand still; no more guest memory may be touched once it
+	 * returns, but by requests that are under way. */
+	void (*pause)(struct vmproc *vm);
+	void (*resume)(struct vmproc *vm); /* before the vCPUs go on */
+	void (*link)(struct vmproc *vm, uint32_t mtu);
+	/* Tells each counter by name ([a-z0-9._]{1,31}, as net0.rx0.frames). */
+	void (*counters)(struct vmproc *vm,
+			 void (*tell)(void *ctx, const char *name,
+				      uint64_t value),
+			 void *ctx);
+	/* Milliseconds of CLOCK_MONOTONIC since when the room's own work loop
+	 * threads have made no progress though there is work; 0: healthy.
+	 * Optional. */
+	uint64_t (*stuck_ms)(struct vmproc *vm);
+};
+
+/* Weak while the room is being built: a machine without it has no devices. */
+extern const struct device_room virtio_room __attribute__((weak));
+
+/* First thing in every thread that setup makes: its share of stage 2 that the
+ * filter's loading can't do for it (Landlock is a thread's own). 0 or -errno. */
+int machine_thread_begin(const char *name);
+
+#endif

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The kvm guest: an unmodified kernel on /dev/kvm.
+ *
+ * Theory of operation: setup makes the machine whole, from descriptors that it
+ * was given, and closes those that only making it takes (/dev/kvm, kernel,
+ * initrd). After the cage has closed, vCPU threads run guest code and serve
+ * what it asks of ports and memory; this, the main loop's thread, serves the
+ * console and the network, and says how the machine ends. Threads tell it so
+ * by an eventfd: none but this one ends the process in good order.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "vmproc/kvm/acpi.h"
+#include "vmproc/kvm/console.h"
+#include "vmproc/kvm/counters.h"
+#include "vmproc/kvm/devices.h"
+#include "vmproc/kvm/machine.h"
+
+static struct machine machine = { .vm_fd = -1 };
+static struct msg_machine wanted;
+static bool has_wanted;
+
+/* ---- MACHINE */
+
+static enum vmproc_exit take_machine(struct vmproc *vm,
+				     const struct msg_machine *message)
+{
+	(void)vm;
+	if (has_wanted)
+		vmproc_end(VMPROC_EXIT_PROTOCOL, "MACHINE twice");
+	if (message->flags & ~MACHINE_FLAGS ||
+	    !memchr(message->cmdline, '\0', sizeof(message->cmdline)))
+		vmproc_end(VMPROC_EXIT_PROTOCOL, "MACHINE malformed");
+	wanted = *message;
+	has_wanted = true;
+	return VMPROC_EXIT_OK;
+}
+
+/* At START: by then, all that the supervisor said has been read, and it reads
+ * why. */
+static void check_machine(void)
+{
+	if (!has_wanted)
+		vmproc_end(VMPROC_EXIT_PROTOCOL, "START without MACHINE");
+	if (wanted.vcpus == 0 || wanted.vcpus > MACHINE_VCPUS_MAX)
+		vmproc_end(VMPROC_EXIT_CONFIG,
+			   "%u vCPUs: a VM has 1 to %d (change cpus)",
+			   wanted.vcpus, MACHINE_VCPUS_MAX);
+	if (wanted.memory_bytes == 0 || wanted.memory_bytes % MIB != 0)
+		vmproc_end(VMPROC_EXIT_CONFIG,
+			   "%llu bytes of memory: not a multiple of 1 MiB",
+			   (unsigned long long)wanted.memory_bytes);
+}
+
+/* ---- setup: the hypervisor */
+
+/* What this machine needs of KVM, and who else would say that it lacks. */
+static const struct {
+	unsigned long extension;
+	const char *name;
+} extensions[] = {
+	{ KVM_CAP_IRQCHIP, "interrupt controllers" },
+	{ KVM_CAP_USER_MEMORY, "user memory" },
+	{ KVM_CAP_EXT_CPUID, "processor features" },
+	{ KVM_CAP_IRQ_ROUTING, "interrupt routes" },
+	{ KVM_CAP_IRQFD, "irqfd" },
+	{ KVM_CAP_IOEVENTFD, "ioeventfd" },
+	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, "ioeventfd of any length" },
+	{ KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },
+	{ KVM_CAP_SET_TSS_ADDR, "TSS address" },
+};
+
+static void check_kvm(int kvm_fd)
+{
+	int version = ioctl(kvm_fd, KVM_GET_API_VERSION, 0);
+	int most;
+
+	if (version < 0)
+		vmproc_end(VMPROC_EXIT_CONFIG,
+			   "/dev/kvm: %s (is it KVM's device?)",
+			   strerrorname_np(errno));
+	if (version != KVM_API_VERSION)
+		vmproc_end(VMPROC_EXIT_CONFIG, "KVM's interface %d isn't %d",
+			   version, KVM_API_VERSION);
+	for (size_t i = 0; i < ARRAY_SIZE(extensions); i++)
+		if (ioctl(kvm_fd, KVM_CHECK_EXTENSION,
+			  extensions[i].extension) <= 0)
+			vmproc_end(VMPROC_EXIT_CONFIG,
+				   "this host's KVM has no %s",
+				   extensions[i].name);
+	most = ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	if (most > 0 && wanted.vcpus > (unsigned int)most)
+		vmproc_end(VMPROC_EXIT_CONFIG,
+			   "%u vCPUs: this host's KVM allows %d (change cpus)",
+			   wanted.vcpus, most);
+}
+
+static _Noreturn void refused(const char *what, int error)
+{
+	vmproc_end(VMPROC_EXIT_OS, "KVM: %s: %s", what,
+		   strerrorname_np(-error));
+}
+
+static void create_vm(int kvm_fd)
+{
+	uint64_t identity = LAYOUT_IDENTITY;
+	int error;
+
+	do /* the kernel gives up when a signal comes */
+		machine.vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+	while (machine.vm_fd < 0 && errno == EINTR);
+	if (machine.vm_fd < 0)
+		refused("create the VM", -errno);
+	if (ioctl(machine.vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0 ||
+	    ioctl(machine.vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS) < 0)
+		refused("place the TSS", -errno);
+	if (ioctl(machine.vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
+		refused("interrupt controllers", -errno);
+	error = kvm_irq_init(machine.vm_fd);
+	if (error)
+		refused("interrupt routes", error);
+}
+
+static void create_vcpus(int kvm_fd)
+{
+	int bytes = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	if (bytes < (int)sizeof(struct kvm_run))
+		refused("size of a vCPU's state", bytes < 0 ? -errno : -EINVAL);
+	machine.vcpus = wanted.vcpus;
+	for (unsigned int i = 0; i < machine.vcpus; i++) {
+		struct vcpu *vcpu = &machine.vcpu[i];
+
+		vcpu->machine = &machine;
+		vcpu->index = i;
+		vcpu->fd = ioctl(machine.vm_fd, KVM_CREATE_VCPU, i);
+		if (vcpu->fd < 0)
+			refused("create a vCPU", -errno);
+		vcpu->run = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
+				 MAP_SHARED, vcpu->fd, 0);
+		if (vcpu->run == MAP_FAILED)
+			refused("map a vCPU's state", -errno);
+	}
+}
+
+static void create_memory(void)
+{
+	bool hugepages = wanted.flags & MACHINE_HUGEPAGES;
+	unsigned long long mib = wanted.memory_bytes / MIB;
+	int error;
+
+	error = memory_init(&machine.memory, wanted.memory_bytes, hugepages);
+	if (error == -EINVAL)
+		vmproc_end(VMPROC_EXIT_CONFIG,
+			   "%llu MiB of memory: not made of 2 MiB pages", mib);
+	if (error && hugepages)
+		vmproc_end(VMPROC_EXIT_CONFIG,
+			   "the host has no %llu MiB of huge pages left (%s; "
+			   "raise vm.nr_hugepages)",
+			   mib, strerrorname_np(-error));
+	if (error)
+		vmproc_end(VMPROC_EXIT_CONFIG,
+			   "the host can't map %llu MiB of memory: %s", mib,
+			   strerrorname_np(-error));
+	for (uint32_t i = 0; i < MEMORY_REGIONS; i++) {
+		const struct memory_region *from = &machine.memory.region[i];
+		struct kvm_userspace_memory_region region = {
+			.slot = i,
+			.guest_phys_addr = from->gpa,
+			.memory_size = from->bytes,
+			.userspace_addr = (uintptr_t)from->base,
+		};
+
+		if (from->bytes == 0)
+			continue;
+		if (ioctl(machine.vm_fd, KVM_SET_USER_MEMORY_REGION, &region) <
+		    0)
+			refused("memory", -errno);
+	}
+}
+
+/* ---- setup: what is in it */
+
+static int make_eventfd(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0)
+		vmproc_end(VMPROC_EXIT_OS, "eventfd: %s",
+			   strerrorname_np(errno));
+	return fd;
+}
+
+static void make_board(void)
+{
+	const struct hv hv = { &kvm_hv_ops, &machine };
+	int error;
+
+	machine.uart_irq_fd = make_eventfd();
+	machine.button_fd = make_eventfd();
+	machine.wake_fd = make_eventfd();
+	error = hv.ops->irqfd(hv.ctx, machine.uart_irq_fd, GSI_UART, true);
+	if (!error)
+		error = hv.ops->irqfd(hv.ctx, machine.button_fd, GSI_BUTTON,
+				      true);
+	if (error)
+		refused("irqfd", error);
+	pci_init(&machine.board.bus, &hv);
+	uart_init(&machine.board.uart, machine.uart_irq_fd, machine.wake_fd);
+}
+
+static void load(struct vmproc *vm)
+{
+	const struct boot boot = {
+		.kernel_fd = vmproc_fd(vm, FD_ROLE_KERNEL, 0),
+		.initrd_fd = vmproc_fd(vm, FD_ROLE_INITRD, 0),
+		.cmdline = wanted.cmdline,
+	};
+	struct boot_problem problem;
+	int error;
+
+	error = boot_load(&machine.memory, &boot, &machine.entry, &problem);
+	if (error == -EINVAL)
+		vmproc_end(VMPROC_EXIT_CONFIG, "%s", problem.text);
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "%s", problem.text);
+	error = acpi_write(&machine.memory, machine.vcpus);
+	if (!error)
+		error = cpu_tables(&machine.memory, machine.entry.pvh);
+	if (!error)
+		error = power_reset_vector(&machine.memory);
+	for (unsigned int i = 0; i < machine.vcpus && !error; i++)
+		error = cpu_setup(&machine.vcpu[i]);
+	if (error)
+		refused("state of a vCPU", error);
+}
+
+static void read_filter(struct vmproc *vm)
+{
+	int fd = vmproc_fd(vm, FD_ROLE_FILTER_VCPU, 0);
+	ssize_t bytes = pread(fd, machine.filter, sizeof(machine.filter), 0);
+
+	if (bytes <= 0 || (size_t)bytes % sizeof(machine.filter[0]) != 0)
+		vmproc_end(VMPROC_EXIT_CAGE, "the vCPUs' filter: %s",
+			   bytes < 0 ? strerrorname_np(errno) : "malformed");
+	machine.filter_length =
+		(unsigned short)((size_t)bytes / sizeof(machine.filter[0]));
+	vmproc_close(vm, FD_ROLE_FILTER_VCPU, 0);
+}
+
+static enum vmproc_exit setup(struct vmproc *vm)
+{
+	int kvm_fd = vmproc_fd(vm, FD_ROLE_KVM, 0);
+	enum vmproc_exit status = VMPROC_EXIT_OK;
+	int error;
+
+	machine.vm = vm;
+	check_machine();
+	check_kvm(kvm_fd);
+	error = cpu_init(kvm_fd);
+	if (error)
+		refused("processor features", error);
+	create_vm(kvm_fd);
+	create_vcpus(kvm_fd);
+	vmproc_close(vm, FD_ROLE_KVM, 0);
+	create_memory();
+	load(vm);
+	make_board();
+	if (&virtio_room)
+		status = virtio_room.setup(vm, &machine.board.bus,
+					   &machine.memory);
+	if (status != VMPROC_EXIT_OK)
+		return status;
+	console_init(&machine);
+	read_filter(vm);
+	error = vcpu_threads(&machine);
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "vCPU threads: %s",
+			   strerrorname_np(-error));
+	return VMPROC_EXIT_OK;
+}
+
+/* ---- life */
+
+static void start(struct vmproc *vm)
+{
+	console_start(&machine);
+	if (&virtio_room)
+		virtio_room.start(vm);
+	vcpu_release(&machine);
+}
+
+static void pause_machine(struct vmproc *vm)
+{
+	vcpu_hold(&machine);
+	if (&virtio_room)
+		virtio_room.pause(vm);
+}
+
+static void resume(struct vmproc *vm)
+{
+	if (&virtio_room)
+		virtio_room.resume(vm);
+	vcpu_release(&machine);
+}
+
+/* Presses the power button; asked again, the guest has had its chance. */
+static bool stop(struct vmproc *vm)
+{
+	const uint64_t one = 1;
+
+	(void)vm;
+	if (machine.stop_asked)
+		return false;
+	machine.stop_asked = true;
+	return write(machine.button_fd, &one, sizeof(one)) == sizeof(one);
+}
+
+/* Only the builtin guest pings. */
+static void ping(struct vmproc *vm, const struct msg_ping *request)
+{
+	union msg answer = {
+		.ping_result = { .id = request->id, .status = PING_BUSY },
+	};
+
+	vmproc_send(vm, MSG_PING_RESULT, &answer);
+}
+
+static void link_changed(struct vmproc *vm, uint32_t mtu)
+{
+	if (&virtio_room)
+		virtio_room.link(vm, mtu);
+}
+
+static bool healthy(struct vmproc *vm)
+{
+	if (&virtio_room && virtio_room.stuck_ms &&
+	    virtio_room.stuck_ms(vm) > 3000)
+		return false;
+	return vcpu_healthy(&machine);
+}
+
+static void tell_counters(struct vmproc *vm)
+{
+	counters_tell(vm, &machine);
+}
+
+const struct guest kvm_guest = {
+	.name = "kvm",
+	.needs = 1U << FD_ROLE_FILTER | 1U << FD_ROLE_FILTER_VCPU |
+		 1U << FD_ROLE_KVM | 1U << FD_ROLE_KERNEL,
+	.takes = {
+		[FD_ROLE_INITRD] = 1,
+		[FD_ROLE_CONSOLE] = 1,
+		[FD_ROLE_CONSOLE_ADOPT] = 1,
+		[FD_ROLE_TAP] = FD_INDEX_MAX,
+		[FD_ROLE_VHOST_NET] = FD_INDEX_MAX,
+		[FD_ROLE_DISK] = FD_INDEX_MAX,
+	},
+	.setup = setup,
+	.start = start,
+	.pause = pause_machine,
+	.resume = resume,
+	.ping = ping,
+	.link = link_changed,
+	.machine = take_machine,
+	.stop = stop,
+	.healthy = healthy,
+	.counters = tell_counters,
+};

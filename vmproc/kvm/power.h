@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* Where the guest says that it is done, and how: sleep and reset registers
+ * (ACPI 6.4 §4.8.3.7, §4.8.3.6), and the panic notification device. */
+#ifndef VMSUP_VMPROC_KVM_POWER_H
+#define VMSUP_VMPROC_KVM_POWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmproc/kvm/memory.h"
+
+/* Why the machine ends; the first one counts. */
+enum fate {
+	FATE_NONE,
+	FATE_POWEROFF,
+	FATE_REBOOT,
+	FATE_PANIC,
+	FATE_TRIPLE_FAULT,
+	FATE_FAILED, /* KVM could not go on */
+	FATES
+};
+
+/* SLP_TYP of S5 in the DSDT's \_S5, and what resets. */
+#define POWER_SLEEP_S5    5
+#define POWER_RESET_VALUE 1
+
+/* Writes the code at the reset vector, which asks for a reboot: Linux goes there
+ * on hardware-reduced machines that have no EFI. 0 or -ENOSPC. */
+int power_reset_vector(const struct memory *memory);
+
+/* The byte at a port of the power block; 0xff where nothing answers. */
+uint8_t power_read(uint16_t port);
+/* What a write of value to port asks for; FATE_NONE: nothing. */
+enum fate power_write(uint16_t port, uint8_t value);
+/* True if the port is one of the block. */
+bool power_owns(uint16_t port);
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * vCPU threads.
+ *
+ * Theory of operation: each thread is made in setup, gives up there what only
+ * a thread can for itself, and stands at the gate until the cage has closed.
+ * It then stacks its own, narrower filter, and only then runs guest code. The
+ * main loop brings all of them back to the gate by a flag, immediate_exit and
+ * a signal: whichever of the three a thread meets first, it comes.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "vmproc/kvm/devices.h"
+#include "vmproc/kvm/machine.h"
+
+/* In user space for longer than this, a vCPU is stuck: what it does there
+ * takes microseconds. */
+#define STUCK_NS (3 * NSEC_PER_SEC)
+
+void machine_end(struct machine *machine, enum fate fate, const char *why, ...)
+{
+	static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
+	const uint64_t one = 1;
+	va_list args;
+
+	pthread_mutex_lock(&once);
+	if (atomic_load(&machine->fate) == FATE_NONE) {
+		if (why) {
+			va_start(args, why);
+			vsnprintf(machine->why, sizeof(machine->why), why,
+				  args);
+			va_end(args);
+		}
+		atomic_store(&machine->fate, (int)fate);
+	}
+	pthread_mutex_unlock(&once);
+	if (write(machine->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		_exit(VMPROC_EXIT_OS);
+}
+
+int machine_thread_begin(const char *name)
+{
+	prctl(PR_SET_NAME, name, 0, 0, 0);
+	return stage2_thread();
+}
+
+/* Waits until the gate is open: for the first time, or after a pause. */
+static void gate(struct machine *machine)
+{
+	pthread_mutex_lock(&machine->gate);
+	machine->at_gate++;
+	pthread_cond_broadcast(&machine->moved);
+	while (machine->state != MACHINE_RUNNING)
+		pthread_cond_wait(&machine->moved, &machine->gate);
+	machine->at_gate--;
+	pthread_mutex_unlock(&machine->gate);
+}
+
+static void hold(struct vcpu *vcpu)
+{
+	/* so that the guest's watchdogs know; no guest clock: no matter */
+	ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+	gate(vcpu->machine);
+}
+
+/* ---- exits */
+
+static void on_port(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	struct machine *machine = vcpu->machine;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	bool write = run->io.direction == KVM_EXIT_IO_OUT;
+
+	for (uint32_t i = 0; i < run->io.count; i++) {
+		enum fate fate = board_port(&machine->board, run->io.port, data,
+					    run->io.size, write);
+
+		if (fate != FATE_NONE)
+			machine_end(machine, fate, NULL);
+		data += run->io.size;
+	}
+}
+
+static void on_mmio(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	board_mmio(&vcpu->machine->board, run->mmio.phys_addr, run->mmio.data,
+		   run->mmio.len, run->mmio.is_write);
+}
+
+static void on_shutdown(struct vcpu *vcpu)
+{
+	machine_end(vcpu->machine, FATE_TRIPLE_FAULT, NULL);
+}
+
+static void on_fail_entry(struct vcpu *vcpu)
+{
+	machine_end(vcpu->machine, FATE_FAILED,
+		    "vCPU %u: the processor refused to enter it, reason %#llx",
+		    vcpu->index,
+		    (unsigned long long)vcpu->run->fail_entry
+			    .hardware_entry_failure_reason);
+}
+
+static void on_internal(struct vcpu *vcpu)
+{
+	struct kvm_regs regs = { 0 };
+
+	machine_end(
+		vcpu->machine, FATE_FAILED,
+		"vCPU %u: KVM internal error, suberror %u, rip %#llx",
+		vcpu->index, vcpu->run->internal.suberror,
+		(unsigned long long)(ioctl(vcpu->fd, KVM_GET_REGS, &regs) < 0
+					     ? 0
+					     : regs.rip));
+}
+
+static void on_system(struct vcpu *vcpu)
+{
+	machine_end(vcpu->machine, FATE_FAILED, "vCPU %u: system event %u",
+		    vcpu->index, vcpu->run->system_event.type);
+}
+
+static void on_nothing(struct vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
+static const struct {
+	uint32_t reason;
+	void (*handle)(struct vcpu *vcpu);
+} exits[EXITS] = {
+#define X(id, name, reason) [EXIT_##id] = { reason, NULL },
+	EXIT_TABLE(X)
+#undef X
+};
+
+static void (*const handlers[EXITS])(struct vcpu *vcpu) = {
+	[EXIT_PORT] = on_port,
+	[EXIT_MMIO] = on_mmio,
+	[EXIT_HALT] = on_nothing, /* not with the kernel's LAPIC */
+	[EXIT_INTERRUPTED] = on_nothing,
+	[EXIT_SHUTDOWN] = on_shutdown,
+	[EXIT_FAIL_ENTRY] = on_fail_entry,
+	[EXIT_INTERNAL] = on_internal,
+	[EXIT_SYSTEM] = on_system,
+};
+
+static void handle_exit(struct vcpu *vcpu)
+{
+	uint32_t reason = vcpu->run->exit_reason;
+
+	for (unsigned int kind = 0; kind < EXIT_OTHER; kind++) {
+		if (exits[kind].reason != reason)
+			continue;
+		vcpu->exits[kind]++;
+		handlers[kind](vcpu);
+		return;
+	}
+	vcpu->exits[EXIT_OTHER]++;
+	machine_end(vcpu->machine, FATE_FAILED, "vCPU %u: exit reason %u",
+		    vcpu->index, reason);
+}
+
+/* ---- the thread */
+
+/* The machine has ended: the main loop exits with all threads. */
+static _Noreturn void rest(struct vcpu *vcpu)
+{
+	struct machine *machine = vcpu->machine;
+
+	atomic_store(&vcpu->sequence, 0);
+	pthread_mutex_lock(&machine->gate);
+	machine->at_gate++;
+	pthread_cond_broadcast(&machine->moved);
+	for (;;)
+		pthread_cond_wait(&machine->moved, &machine->gate);
+}
+
+static void run(struct vcpu *vcpu)
+{
+	struct machine *machine = vcpu->machine;
+	int result, error;
+
+	if (atomic_load(&machine->hold)) {
+		hold(vcpu);
+		vcpu->run->immediate_exit = 0;
+		/* held again meanwhile, the flag would be lost */
+		if (atomic_load(&machine->hold))
+			return;
+	}
+	atomic_fetch_add(&vcpu->sequence, 1); /* even: in the guest */
+	result = ioctl(vcpu->fd, KVM_RUN, 0);
+	error = errno;
+	atomic_fetch_add(&vcpu->sequence, 1);
+	if (result == 0) {
+		handle_exit(vcpu);
+	} else if (error == EINTR || error == EAGAIN) {
+		vcpu->exits[EXIT_INTERRUPTED]++;
+	} else {
+		machine_end(machine, FATE_FAILED, "vCPU %u: KVM_RUN: %s",
+			    vcpu->index, strerrorname_np(error));
+	}
+}
+
+static int begin(struct vcpu *vcpu)
+{
+	char name[16];
+	sigset_t kick;
+
+	snprintf(name, sizeof(name), "vcpu%u", vcpu->index);
+	vcpu->tid = (pid_t)syscall(SYS_gettid);
+	sigemptyset(&kick);
+	sigaddset(&kick, MACHINE_KICK);
+	if (pthread_sigmask(SIG_UNBLOCK, &kick, NULL) != 0)
+		return -EINVAL;
+	return machine_thread_begin(name);
+}
+
+static void *vcpu_main(void *argument)
+{
+	struct vcpu *vcpu = argument;
+	struct machine *machine = vcpu->machine;
+	int error = begin(vcpu);
+
+	if (error) {
+		pthread_mutex_lock(&machine->gate);
+		machine->thread_error = error;
+		pthread_mutex_unlock(&machine->gate);
+	}
+	gate(machine);
+	error = stage2_stack(machine->filter, machine->filter_length);
+	if (error)
+		vmproc_end(VMPROC_EXIT_CAGE, "cage, vCPU %u: filter: %s",
+			   vcpu->index, strerrorname_np(-error));
+	atomic_store(&vcpu->sequence, 1);
+	while (atomic_load(&machine->fate) == FATE_NONE)
+		run(vcpu);
+	rest(vcpu);
+}
+
+/* ---- for the main loop */
+
+static void wait_for_all(struct machine *machine)
+{
+	while (machine->at_gate < machine->vcpus)
+		pthread_cond_wait(&machine->moved, &machine->gate);
+}
+
+static void on_kick(int number)
+{
+	(void)number; /* it has done its work by coming */
+}
+
+int vcpu_threads(struct machine *machine)
+{
+	struct sigaction action = { .sa_handler = on_kick };
+	sigset_t kick;
+	int error = 0;
+
+	/* threads inherit it; a vCPU's unblocks it for itself */
+	sigemptyset(&kick);
+	sigaddset(&kick, MACHINE_KICK);
+	if (sigaction(MACHINE_KICK, &action, NULL) < 0 ||
+	    pthread_sigmask(SIG_BLOCK, &kick, NULL) != 0)
+		return -errno;
+	machine->pid = getpid();
+	pthread_mutex_init(&machine->gate, NULL);
+	pthread_cond_init(&machine->moved, NULL);
+	for (unsigned int i = 0; i < machine->vcpus && !error; i++)
+		error = -pthread_create(&machine->vcpu[i].thread, NULL,
+					vcpu_main, &machine->vcpu[i]);
+	if (error)
+		return error;
+	pthread_mutex_lock(&machine->gate);
+	wait_for_all(machine);
+	error = machine->thread_error;
+	pthread_mutex_unlock(&machine->gate);
+	return error;
+}
+
+void vcpu_release(struct machine *machine)
+{
+	uint64_t now_ns = loop_now_ns();
+
+	for (unsigned int i = 0; i < machine->vcpus; i++)
+		machine->vcpu[i].seen_ns = now_ns;
+	pthread_mutex_lock(&machine->gate);
+	atomic_store(&machine->hold, false);
+	machine->state = MACHINE_RUNNING;
+	pthread_cond_broadcast(&machine->moved);
+	pthread_mutex_unlock(&machine->gate);
+}
+
+void vcpu_hold(struct machine *machine)
+{
+	pthread_mutex_lock(&machine->gate);
+	machine->state = MACHINE_HELD;
+	atomic_store(&machine->hold, true);
+	for (unsigned int i = 0; i < machine->vcpus; i++) {
+		struct vcpu *vcpu = &machine->vcpu[i];
+
+		*(volatile uint8_t *)&vcpu->run->immediate_exit = 1;
+		syscall(SYS_tgkill, machine->pid, vcpu->tid, MACHINE_KICK);
+	}
+	if (atomic_load(&machine->fate) == FATE_NONE)
+		wait_for_all(machine);
+	pthread_mutex_unlock(&machine->gate);
+}
+
+bool vcpu_healthy(struct machine *machine)
+{
+	uint64_t now_ns = loop_now_ns();
+
+	if (machine->state != MACHINE_RUNNING)
+		return true;
+	for (unsigned int i = 0; i < machine->vcpus; i++) {
+		struct vcpu *vcpu = &machine->vcpu[i];
+		unsigned long sequence = atomic_load(&vcpu->sequence);
+
+		if (sequence != vcpu->seen || sequence % 2 == 0) {
+			vcpu->seen = sequence;
+			vcpu->seen_ns = now_ns;
+			vcpu->told = false;
+			continue;
+		}
+		if (now_ns - vcpu->seen_ns < STUCK_NS)
+			continue;
+		if (!vcpu->told)
+			log_error("vCPU %u makes no progress outside the guest",
+				  i);
+		vcpu->told = true;
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: ISC */
+/* One request to a disk (virtio 1.2 §5.2.6). */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "vmproc/virtio/blk.h"
+#include "vmproc/virtio/iov.h"
+
+/* Zeroes to write where the host can't make any otherwise. */
+#define ZERO_BYTES 65536
+#define ZERO_PARTS 16
+_Alignas(BLK_ALIGNMENT) static uint8_t zeroes[ZERO_BYTES];
+
+/* A request without its header and status. */
+struct request {
+	uint32_t type;
+	uint64_t sector;
+	struct iovec *iov; /* data from the driver, or for it */
+	unsigned int parts;
+	uint32_t bytes; /* of data */
+	uint32_t written_bytes; /* to the driver */
+};
+
+static uint8_t invalid(struct blk *blk)
+{
+	device_count(&blk->counters[BLK_INVALID], 1);
+	return VIRTIO_BLK_S_IOERR;
+}
+
+/* The status for what the host said: 0 or -errno. */
+static uint8_t outcome(struct blk *blk, int error)
+{
+	if (error == 0)
+		return VIRTIO_BLK_S_OK;
+	if (error == -EOPNOTSUPP) {
+		device_count(&blk->counters[BLK_UNSUPPORTED], 1);
+		return VIRTIO_BLK_S_UNSUPP;
+	}
+	device_count(&blk->counters[BLK_ERRORS], 1);
+	return VIRTIO_BLK_S_IOERR;
+}
+
+/* Whether sectors lie on the disk, in whole blocks. */
+static bool in_range(const struct blk *blk, uint64_t sector, uint64_t count)
+{
+	uint64_t block = blk->block_bytes / BLK_SECTOR;
+
+	return sector <= blk->sectors && count <= blk->sectors - sector &&
+	       sector % block == 0 && count % block == 0;
+}
+
+static int flush(const struct blk *blk)
+{
+	return fdatasync(blk->fd) < 0 ? -errno : 0;
+}
+
+/* ---- reading and writing */
+
+/* Moves all of a list from or to the image; the list is used up. 0 or -errno;
+ * -EIO where the image ends. */
+static int transfer(const struct blk *blk, struct iovec *iov,
+		    unsigned int parts, uint64_t offset, bool write)
+{
+	while (parts > 0) {
+		ssize_t done =
+			write ? pwritev(blk->fd, iov, (int)parts, (off_t)offset)
+			      : preadv(blk->fd, iov, (int)parts, (off_t)offset);
+		unsigned int used;
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		used = iov_skip(iov, parts, (size_t)done);
+		iov += used;
+		parts -= used;
+		offset += (uint64_t)done;
+	}
+	return 0;
+}
+
+/* Whether O_DIRECT takes the list as it is. */
+static bool aligned(const struct blk *blk, const struct iovec *iov,
+		    unsigned int parts)
+{
+	uintptr_t bits = 0;
+
+	for (unsigned int i = 0; i < parts; i++)
+		bits |= (uintptr_t)iov[i].iov_base | iov[i].iov_len;
+	return bits % blk->alignment == 0;
+}
+
+/* The same as transfer(), by way of a buffer that O_DIRECT takes. */
+static int bounce(const struct blk *blk, const struct request *request,
+		  uint64_t offset, bool write)
+{
+	uint8_t *buffer = blk->io->bounce;
+
+	for (size_t done = 0, bytes; done < request->bytes; done += bytes) {
+		struct iovec part;
+		int error;
+
+		bytes = request->bytes - done;
+		if (bytes > BLK_BOUNCE_BYTES)
+			bytes = BLK_BOUNCE_BYTES;
+		part = (struct iovec){ buffer, bytes };
+		if (write)
+			iov_read(request->iov, request->parts, done, buffer,
+				 bytes);
+		error = transfer(blk, &part, 1, offset + done, write);
+		if (error)
+			return error;
+		if (!write)
+			iov_write(request->iov, request->parts, done, buffer,
+				  bytes);
+	}
+	return 0;
+}
+
+static int move(struct blk *blk, const struct request *request, bool write)
+{
+	uint64_t offset = request->sector * BLK_SECTOR;
+
+	if (blk->alignment > 1 && !aligned(blk, request->iov, request->parts)) {
+		device_count(&blk->counters[BLK_BOUNCED], 1);
+		return bounce(blk, request, offset, write);
+	}
+	return transfer(blk, request->iov, request->parts, offset, write);
+}
+
+static bool whole_sectors(const struct blk *blk, const struct request *request)
+{
+	return request->bytes % BLK_SECTOR == 0 &&
+	       in_range(blk, request->sector, request->bytes / BLK_SECTOR);
+}
+
+static uint8_t do_read(struct blk *blk, struct request *request)
+{
+	int error;
+
+	if (!whole_sectors(blk, request))
+		return invalid(blk);
+	error = move(blk, request, false);
+	if (!error) {
+		request->written_bytes = request->bytes;
+		device_count(&blk->counters[BLK_READ_BYTES], request->bytes);
+	}
+	return outcome(blk, error);
+}
+
+static uint8_t do_write(struct blk *blk, struct request *request)
+{
+	int error;
+
+	if (blk->read_only || !whole_sectors(blk, request))
+		return invalid(blk);
+	error = move(blk, request, true);
+	if (!error)
+		device_count(&blk->counters[BLK_WRITE_BYTES], request->bytes);
+	/* a driver that knows no flush expects none to be needed (§5.2.6.2) */
+	if (!error && !(blk->device.features & FEATURE(VIRTIO_BLK_F_FLUSH)))
+		error = flush(blk);
+	return outcome(blk, error);
+}
+
+static uint8_t do_flush(struct blk *blk, struct request *request)
+{
+	(void)request;
+	return outcome(blk, flush(blk));
+}
+
+static uint8_t do_get_id(struct blk *blk, struct request *request)
+{
+	request->written_bytes = (uint32_t)iov_write(
+		request->iov, request->parts, 0, blk->id, sizeof(blk->id));
+	return VIRTIO_BLK_S_OK;
+}
+
+/* ---- discard and write-zeroes */
+
+static int write_zeroes(const struct blk *blk, uint64_t offset, uint64_t bytes)
+{
+	while (bytes > 0) {
+		struct iovec iov[ZERO_PARTS];
+		unsigned int parts = 0;
+		uint64_t now = 0;
+		int error;
+
+		while (parts < ZERO_PARTS && now < bytes) {
+			uint64_t part = bytes - now < ZERO_BYTES ? bytes - now
+								 : ZERO_BYTES;
+
+			iov[parts++] = (struct iovec){ zeroes, part };
+			now += part;
+		}
+		error = transfer(blk, iov, parts, offset, true);
+		if (error)
+			return error;
+		offset += now;
+		bytes -= now;
+	}
+	return 0;
+}
+
+static int change_space(const struct blk *blk, int mode, uint64_t offset,
+			uint64_t bytes)
+{
+	int done;
+
+	do
+		done = fallocate(blk->fd, mode | FALLOC_FL_KEEP_SIZE,
+				 (off_t)offset, (off_t)bytes);
+	while (done < 0 && errno == EINTR);
+	return done < 0 ? -errno : 0;
+}
+
+static int do_segment(const struct blk *blk, bool zero,
+		      const struct virtio_blk_discard_write_zeroes *segment)
+{
+	bool unmap = segment->flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
+	uint64_t offset = segment->sector * BLK_SECTOR;
+	uint64_t bytes = (uint64_t)segment->num_sectors * BLK_SECTOR;
+	int error;
+
+	if (bytes == 0)
+		return 0;
+	error = change_space(blk,
+			     !zero || unmap ? FALLOC_FL_PUNCH_HOLE
+					    : FALLOC_FL_ZERO_RANGE,
+			     offset, bytes);
+	if (error == -EOPNOTSUPP && zero)
+		error = write_zeroes(blk, offset, bytes);
+	return error;
+}
+
+/* Checks all segments, which are copied, before any of them is done. */
+static uint8_t do_segments(struct blk *blk, struct request *request, bool zero)
+{
+	struct virtio_blk_discard_write_zeroes segments[BLK_SEGMENTS];
+	uint32_t flags = zero ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0;
+	uint32_t most = zero ? BLK_ZEROES_SECTORS : BLK_DISCARD_SECTORS;
+	size_t count = request->bytes / sizeof(segments[0]);
+	int error = 0;
+
+	if (blk->read_only || request->bytes > sizeof(segments) || count == 0 ||
+	    request->bytes % sizeof(segments[0]) != 0)
+		return invalid(blk);
+	iov_read(request->iov, request->parts, 0, segments, request->bytes);
+	for (size_t i = 0; i < count; i++) {
+		if (segments[i].flags & ~flags)
+			return outcome(blk, -EOPNOTSUPP);
+		if (segments[i].num_sectors > most ||
+		    !in_range(blk, segments[i].sector, segments[i].num_sectors))
+			return invalid(blk);
+	}
+	for (size_t i = 0; i < count && !error; i++)
+		error = do_segment(blk, zero, &segments[i]);
+	if (!error && !(blk->device.features & FEATURE(VIRTIO_BLK_F_FLUSH)))
+		error = flush(blk);
+	return outcome(blk, error);
+}
+
+static uint8_t do_discard(struct blk *blk, struct request *request)
+{
+	return do_segments(blk, request, false);
+}
+
+static uint8_t do_zeroes(struct blk *blk, struct request *request)
+{
+	return do_segments(blk, request, true);
+}
+
+/* ---- */
+
+static const struct {
+	uint8_t (*serve)(struct blk *blk, struct request *request);
+	enum blk_counter counter;
+	bool from_driver; /* its data is the driver's */
+} kinds[] = {
+	[VIRTIO_BLK_T_IN] = { do_read, BLK_READS, false },
+	[VIRTIO_BLK_T_OUT] = { do_write, BLK_WRITES, true },
+	[VIRTIO_BLK_T_FLUSH] = { do_flush, BLK_FLUSHES, true },
+	[VIRTIO_BLK_T_GET_ID] = { do_get_id, BLK_OTHERS, false },
+	[VIRTIO_BLK_T_DISCARD] = { do_discard, BLK_DISCARDS, true },
+	[VIRTIO_BLK_T_WRITE_ZEROES] = { do_zeroes, BLK_ZEROES, true },
+};
+
+/* Makes request of chain, but for the status byte at its end. */
+static void split(struct chain *chain, const struct virtio_blk_outhdr *header,
+		  struct request *request)
+{
+	struct iovec *data = chain->iov + chain->readable;
+
+	*request = (struct request){ .type = header->type,
+				     .sector = header->sector };
+	if (kinds[header->type].from_driver) {
+		unsigned int used =
+			iov_skip(chain->iov, chain->readable, sizeof(*header));
+
+		request->iov = chain->iov + used;
+		request->parts = chain->readable - used;
+		request->bytes =
+			chain->readable_bytes - (uint32_t)sizeof(*header);
+	} else {
+		request->iov = data;
+		request->bytes = chain->writable_bytes - 1;
+		request->parts = iov_cut(data, chain->writable, request->bytes);
+	}
+}
+
+uint8_t blk_request(struct blk *blk, struct chain *chain,
+		    uint32_t *written_bytes)
+{
+	struct virtio_blk_outhdr header;
+	struct request request;
+	uint8_t status;
+
+	*written_bytes = 0;
+	if (iov_read(chain->iov, chain->readable, 0, &header, sizeof(header)) <
+	    sizeof(header))
+		return invalid(blk);
+	if (header.type >= ARRAY_SIZE(kinds) || !kinds[header.type].serve)
+		return outcome(blk, -EOPNOTSUPP);
+	split(chain, &header, &request);
+	status = kinds[header.type].serve(blk, &request);
+	if (status == VIRTIO_BLK_S_OK)
+		device_count(&blk->counters[kinds[header.type].counter], 1);
+	*written_bytes = request.written_bytes;
+	return status;
+}

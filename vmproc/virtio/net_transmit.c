@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Frames from the guest to the TAP, straight from its buffers, but for the
+ * offload header and the Ethernet header: these are copied, so that what was
+ * checked is what is sent.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/virtio_ring.h>
+#include <string.h>
+
+#include "vmproc/virtio/iov.h"
+#include "vmproc/virtio/net.h"
+#include "vmproc/vmproc.h"
+
+/* Frames moved before others get their turn, and after how many of them the
+ * driver sees those that are done. */
+#define FRAME_BUDGET  256
+#define PUBLISH_EVERY 32
+
+struct front {
+	struct virtio_net_hdr_v1 offload;
+	struct ethhdr ethernet;
+};
+static_assert(sizeof(struct front) == NET_HEADER_BYTES + ETH_HLEN,
+	      "as they lie in a frame");
+
+/* What a segmentation type was negotiated by (§5.1.6.2.1); 0: nothing. */
+static unsigned int gso_feature(uint8_t type)
+{
+	switch (type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		return VIRTIO_NET_F_HOST_TSO4;
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		return VIRTIO_NET_F_HOST_TSO6;
+	default:
+		return 0;
+	}
+}
+
+/* Whether an offload header asks only for what was negotiated, and only points
+ * into the frame of bytes; what the device must ignore is cleared. */
+static bool offload_valid(const struct net *net,
+			  struct virtio_net_hdr_v1 *header, size_t bytes)
+{
+	unsigned int feature;
+
+	header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	header->num_buffers = 0;
+	if (header->flags &&
+	    (!net_has(net, VIRTIO_NET_F_CSUM) ||
+	     (size_t)header->csum_start + header->csum_offset + 2 > bytes))
+		return false;
+	if (header->gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		return true;
+	feature = gso_feature(header->gso_type);
+	if (feature == 0 || !net_has(net, feature))
+		return false;
+	if (header->gso_type & VIRTIO_NET_HDR_GSO_ECN &&
+	    !net_has(net, VIRTIO_NET_F_HOST_ECN))
+		return false;
+	/* §5.1.6.2.1: segments have checksums to be filled in */
+	return header->flags && header->gso_size > 0 &&
+	       header->hdr_len <= bytes;
+}
+
+/* Why a frame isn't sent; NET_TX_FRAMES: it is. */
+static enum net_counter check(const struct net *net, const struct chain *chain,
+			      struct front *front)
+{
+	size_t bytes = chain->readable_bytes;
+
+	if (bytes < sizeof(*front))
+		return NET_TX_DROP_SHORT;
+	if (bytes > NET_FRAME_MAX)
+		return NET_TX_DROP_LONG;
+	iov_read(chain->iov, chain->readable, 0, front, sizeof(*front));
+	if (!offload_valid(net, &front->offload, bytes - NET_HEADER_BYTES))
+		return NET_TX_DROP_MALFORMED;
+	if (memcmp(front->ethernet.h_source, net->mac, ETH_ALEN) != 0)
+		return NET_TX_DROP_FOREIGN;
+	return NET_TX_FRAMES;
+}
+
+/* What errno of a write to the TAP means. */
+static enum net_counter refusal(void)
+{
+	switch (errno) {
+	case EAGAIN:
+		return NET_TX_STALLS;
+	case EIO: /* the link is down: the frame is lost, the VM isn't */
+		return NET_TX_DROP_LINK_DOWN;
+	case ENOBUFS:
+	case ENOMEM:
+		return NET_TX_DROP_FULL;
+	case EBADFD:
+		vmproc_end(VMPROC_EXIT_TAP_GONE, "the TAP was deleted");
+	default:
+		return NET_TX_DROP_ERROR;
+	}
+}
+
+/* Sends the frame in chain, whose list has one entry of room before it. */
+static enum net_counter send_frame(struct net_pair *pair, struct chain *chain)
+{
+	struct front front;
+	enum net_counter verdict = check(pair->net, chain, &front);
+	unsigned int skipped;
+	struct iovec *iov;
+
+	if (verdict != NET_TX_FRAMES)
+		return verdict;
+	skipped = iov_skip(chain->iov, chain->readable, sizeof(front));
+	iov = chain->iov + skipped - 1;
+	iov[0] = (struct iovec){ &front, sizeof(front) };
+	if (writev(pair->tap_fd, iov, (int)(chain->readable - skipped + 1)) < 0)
+		return refusal();
+	net_count(pair, NET_TX_BYTES, chain->readable_bytes - NET_HEADER_BYTES);
+	return NET_TX_FRAMES;
+}
+
+/* Sends the next frame. 1: done with it; 0: there is none, or the TAP is full;
+ * -EPROTO: the queue is broken. */
+static int transmit_frame(struct net_pair *pair)
+{
+	struct queue *ring = &pair->tx->ring;
+	enum net_counter verdict;
+	struct chain chain;
+	int got = queue_pop(ring, &chain, pair->net->transmit + 1,
+			    QUEUE_CHAIN_MAX);
+
+	if (got <= 0)
+		return got;
+	verdict = send_frame(pair, &chain);
+	net_count(pair, verdict, 1);
+	if (verdict == NET_TX_STALLS) {
+		queue_rewind(ring, 1);
+		pair->tx_waits = true;
+		return 0;
+	}
+	queue_push(ring, chain.head, 0);
+	return 1;
+}
+
+/* True while there may be more to do. */
+static bool transmit_some(struct net_pair *pair)
+{
+	struct queue *ring = &pair->tx->ring;
+
+	for (unsigned int sent = 0; sent < FRAME_BUDGET;) {
+		int got = transmit_frame(pair);
+
+		if (got < 0) {
+			device_broken(pair->tx);
+			return false;
+		}
+		if (got == 1) {
+			if (++sent % PUBLISH_EVERY == 0)
+				device_signal(pair->tx);
+			continue;
+		}
+		if (pair->tx_waits || !queue_kicks_on(ring))
+			return false;
+		queue_kicks_off(ring);
+	}
+	return true;
+}
+
+void net_transmit(struct net_pair *pair)
+{
+	bool more;
+
+	if (!pair->tx || !device_serves(pair->tx) || pair->tx_waits)
+		return;
+	queue_kicks_off(&pair->tx->ring);
+	more = transmit_some(pair);
+	device_signal(pair->tx);
+	if (more)
+		device_again(pair->tx);
+}

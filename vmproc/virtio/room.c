@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC */
+/* The virtio devices of one machine: made of the descriptors that the VM was
+ * given, all of them before the cage closes. */
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "vmproc/kvm/devices.h"
+#include "vmproc/virtio/blk.h"
+#include "vmproc/virtio/net.h"
+#include "vmproc/virtio/rng.h"
+
+/* One thread serves them all: they only keep vCPUs out of each other's way. */
+#define DISK_QUEUES 4
+#define NAME_BYTES  32
+
+static struct room {
+	struct net net;
+	struct rng rng;
+	struct blk disk[FD_INDEX_MAX];
+	unsigned int disks;
+	bool has_net;
+	struct blk_io io;
+	pthread_t io_thread;
+	sem_t io_begun;
+	int io_error; /* of its beginning */
+} room;
+
+/* ---- making them */
+
+static unsigned int count_fds(const struct vmproc *vm, enum fd_role role)
+{
+	unsigned int count = 0;
+
+	while (vmproc_fd(vm, role, count) >= 0)
+		count++;
+	return count;
+}
+
+static int make_net(struct vmproc *vm, struct pci_bus *bus,
+		    const struct memory *memory)
+{
+	unsigned int vhosts = count_fds(vm, FD_ROLE_VHOST_NET);
+	struct net_setup setup = {
+		.mtu = vm->config.mtu,
+		.pairs = count_fds(vm, FD_ROLE_TAP),
+	};
+
+	if (setup.pairs == 0)
+		return 0;
+	if (vhosts != 0 && vhosts != setup.pairs) {
+		log_error("%u descriptors of vhost-net for %u queue pairs",
+			  vhosts, setup.pairs);
+		return -EINVAL;
+	}
+	memcpy(setup.mac, vm->config.mac, sizeof(setup.mac));
+	for (unsigned int i = 0; i < NET_PAIRS_MAX; i++) {
+		setup.tap_fds[i] = vmproc_fd(vm, FD_ROLE_TAP, i);
+		setup.vhost_fds[i] = vmproc_fd(vm, FD_ROLE_VHOST_NET, i);
+	}
+	room.has_net = true;
+	room.net.totals = vm->counters;
+	return net_init(&room.net, bus, &vm->loop, memory, &setup);
+}
+
+static int make_disks(struct vmproc *vm, struct pci_bus *bus,
+		      const struct memory *memory)
+{
+	unsigned int disks = count_fds(vm, FD_ROLE_DISK);
+	int error = disks > 0 ? blk_io_init(&room.io) : 0;
+
+	for (unsigned int i = 0; i < disks && !error; i++) {
+		char id[NAME_BYTES];
+		struct blk_setup setup = {
+			.fd = vmproc_fd(vm, FD_ROLE_DISK, i),
+			.queues = DISK_QUEUES,
+			.id = id,
+		};
+
+		snprintf(id, sizeof(id), "disk%u", i);
+		error = blk_init(&room.disk[i], bus, &room.io, memory, &setup);
+		room.disks++;
+	}
+	return error;
+}
+
+static void *io_main(void *unused)
+{
+	(void)unused;
+	room.io_error = machine_thread_begin("vm-blk");
+	sem_post(&room.io_begun);
+	if (room.io_error)
+		return NULL;
+	vmproc_end(VMPROC_EXIT_OS, "disk thread: epoll: %s",
+		   strerrorname_np(-blk_io_run(&room.io)));
+}
+
+static int make_thread(void)
+{
+	sigset_t all, before;
+	int error;
+
+	if (room.disks == 0)
+		return 0;
+	sem_init(&room.io_begun, 0, 0);
+	/* signals are the other threads' */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = -pthread_create(&room.io_thread, NULL, io_main, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	while (!error && sem_wait(&room.io_begun) < 0 && errno == EINTR)
+		;
+	if (!error)
+		error = room.io_error;
+	if (error)
+		log_error("cannot make the disk thread: %s",
+			  strerrorname_np(-error));
+	return error;
+}
+
+static enum vmproc_exit setup(struct vmproc *vm, struct pci_bus *bus,
+			      const struct memory *memory)
+{
+	int error = make_net(vm, bus, memory);
+
+	if (!error)
+		error = make_disks(vm, bus, memory);
+	if (!error)
+		error = rng_init(&room.rng, bus, &vm->loop, memory);
+	if (!error)
+		error = make_thread();
+	switch (error) {
+	case 0:
+		return VMPROC_EXIT_OK;
+	case -EINVAL: /* it would be the same the next time */
+		return VMPROC_EXIT_CONFIG;
+	case -EBADFD:
+		return VMPROC_EXIT_TAP_GONE;
+	default:
+		return VMPROC_EXIT_OS;
+	}
+}
+
+/* ---- running */
+
+/* Nothing is moved before a driver is there. */
+static void start(struct vmproc *vm)
+{
+	(void)vm;
+}
+
+/* Disks go on with what was asked of them: nothing more will be. */
+static void pause_room(struct vmproc *vm)
+{
+	(void)vm;
+	if (room.has_net)
+		net_pause(&room.net, true);
+	device_pause(&room.rng.device, true);
+}
+
+static void resume(struct vmproc *vm)
+{
+	(void)vm;
+	device_pause(&room.rng.device, false);
+	if (room.has_net)
+		net_pause(&room.net, false);
+}
+
+/* The MTU that a guest was told is for good (virtio 1.2 §5.1.4.1). */
+static void link_changed(struct vmproc *vm, uint32_t mtu)
+{
+	(void)vm;
+	(void)mtu;
+}
+
+static uint64_t stuck_ms(struct vmproc *vm)
+{
+	(void)vm;
+	return atomic_load(&room.io.busy_since_ns) / NSEC_PER_MSEC;
+}
+
+/* ---- counters */
+
+struct teller {
+	void (*tell)(void *ctx, const char *name, uint64_t value);
+	void *ctx;
+};
+
+static void tell(const struct teller *teller, const uint64_t *value,
+		 const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void tell(const struct teller *teller, const uint64_t *value,
+		 const char *format, ...)
+{
+	char name[NAME_BYTES];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	teller->tell(teller->ctx, name, device_counted(value));
+}
+
+static void tell_device(const struct teller *teller,
+			const struct device *device, const char *name)
+{
+	for (unsigned int i = 0; i < device->queues; i++) {
+		tell(teller, &device->queue[i].kicks, "%s.vq%u.kicks", name, i);
+		tell(teller, &device->queue[i].signals, "%s.vq%u.interrupts",
+		     name, i);
+	}
+	/* rare, and many */
+	for (unsigned int i = 0; i < QUEUE_FAULTS; i++)
+		if (device_counted(&device->faults[i]) > 0)
+			tell(teller, &device->faults[i], "%s.fault.%s", name,
+			     queue_fault_name(i));
+}
+
+static void tell_net(const struct teller *teller)
+{
+	const struct net *net = &room.net;
+
+	for (unsigned int i = 0; i < net->pairs; i++)
+		for (unsigned int j = 0; j < NET_COUNTERS; j++)
+			tell(teller, &net->pair[i].counters[j], "net0.%u.%s", i,
+			     net_counter_name(j));
+	tell_device(teller, &net->device, "net0");
+}
+
+static void tell_disk(const struct teller *teller, unsigned int index)
+{
+	const struct blk *blk = &room.disk[index];
+	char name[NAME_BYTES];
+
+	snprintf(name, sizeof(name), "disk%u", index);
+	for (unsigned int i = 0; i < BLK_COUNTERS; i++)
+		tell(teller, &blk->counters[i], "%s.%s", name,
+		     blk_counter_name(i));
+	tell_device(teller, &blk->device, name);
+}
+
+static void counters(struct vmproc *vm,
+		     void (*told)(void *ctx, const char *name, uint64_t value),
+		     void *ctx)
+{
+	const struct teller teller = { told, ctx };
+
+	(void)vm;
+	if (room.has_net)
+		tell_net(&teller);
+	for (unsigned int i = 0; i < room.disks; i++)
+		tell_disk(&teller, i);
+	tell(&teller, &room.rng.requests, "rng0.requests");
+	tell(&teller, &room.rng.bytes, "rng0.bytes");
+	tell_device(&teller, &room.rng.device, "rng0");
+}
+
+const struct device_room virtio_room = {
+	.setup = setup,
+	.start = start,
+	.pause = pause_room,
+	.resume = resume,
+	.link = link_changed,
+	.counters = counters,
+	.stuck_ms = stuck_ms,
+};

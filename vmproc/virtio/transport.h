@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/* The registers of a virtio device over PCI, modern (virtio 1.2 §4.1). */
+#ifndef VMSUP_VMPROC_VIRTIO_TRANSPORT_H
+#define VMSUP_VMPROC_VIRTIO_TRANSPORT_H
+
+#include "vmproc/virtio/device.h"
+
+/* Where in BAR 0 the structures lie, each in a page of its own. */
+#define TRANSPORT_COMMON  0x0000
+#define TRANSPORT_ISR     0x1000
+#define TRANSPORT_CONFIG  0x2000
+#define TRANSPORT_NOTIFY  0x3000
+#define TRANSPORT_VECTORS 0x4000
+#define TRANSPORT_PENDING 0x5000
+#define TRANSPORT_BYTES   0x8000
+/* Bytes from one queue's notification address to the next one's. */
+#define TRANSPORT_NOTIFY_STEP 4
+
+/* Puts a device that is otherwise complete on bus: identity, capabilities, BAR,
+ * vectors (one for the configuration and one for each queue), notifiers. From
+ * device_init(). 0 or -errno. */
+int transport_init(struct device *device, struct pci_bus *bus);
+
+#endif
