@@ -29,6 +29,8 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "supervisor/console.h"
+#include "supervisor/machine.h"
 #include "supervisor/state/state.h"
 
 /* For processes that were killed to be gone; for one that is about to be. */
@@ -92,11 +94,17 @@ static const char *verify(const struct vm *vm,
 
 static const char *take_descriptors(struct vm *vm)
 {
+	const char *why = NULL;
+
 	vm->channel.fd = take_fd(vm, PROTO_ADOPT_FD);
 	if (vm->channel.fd < 0 && errno == EPERM)
 		return refused;
 	if (!is_channel(vm->channel.fd, vm->channel_inode))
 		return "it doesn't hold the channel that it was given";
+	if (vm->config.machine)
+		why = machine_adopt(vm, take_fd);
+	if (why || !vm_has_network(vm))
+		return why;
 	vm->tap_fd = take_fd(vm, PROTO_TAP_FD);
 	if (!net_tap_is(vm->tap_fd, vm->config.tap,
 			vm->supervisor->network_inode))
@@ -112,10 +120,10 @@ static void forgo(struct vm *vm, const char *why)
 	vm->doom.reason = ended ? DEATH_LOST : DEATH_PROTOCOL;
 	snprintf(vm->doom.detail, sizeof(vm->doom.detail), "%s%s",
 		 ended ? "" : "not adopted: ", why);
-	vm->adopting = false;
+	vm->adopting = vm->taken_over = false;
+	vm_close_tap(vm);
 	if (vm->state != VM_FAILED)
 		vm->state = VM_BACKOFF;
-	fd_close(&vm->tap_fd);
 	vm_let_go(vm);
 }
 
@@ -172,7 +180,7 @@ static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 		return;
 	}
 	vm->channel.generation = vm->generation;
-	vm->adopting = true;
+	vm->adopting = vm->taken_over = true;
 	vm->restart_due = vm->state == VM_STOPPING && vm->wanted;
 	vm->state = VM_STARTING;
 }
@@ -187,6 +195,12 @@ int adopt_processes(struct supervisor *supervisor, const struct kept *kept)
 		struct vm *vm = vm_alloc(supervisor, &problem);
 		int error = vm ? state_vm_load(vm, kept->vms[i], &problem)
 			       : -ENOMEM;
+
+		/* the configuration's own: it has the descriptors */
+		if (vm) {
+			machine_free(vm->config.machine);
+			vm->config = supervisor->config->vms[i];
+		}
 
 		if (!error)
 			error = supervisor_add(supervisor, vm);
@@ -286,7 +300,7 @@ struct net_kept *adopt_links(const struct supervisor *supervisor, size_t *count)
 	for (size_t i = 0; links && i < supervisor->vm_count; i++) {
 		const struct vm *vm = supervisor->vms[i];
 
-		if (!vm->adopting)
+		if (!vm->adopting || !vm_has_network(vm))
 			continue;
 		memcpy(links[*count].name, vm->config.tap,
 		       sizeof(links[*count].name));
@@ -301,7 +315,8 @@ void adopt_check_links(struct supervisor *supervisor,
 	size_t at = 0;
 
 	for (size_t i = 0; i < supervisor->vm_count && at < count; i++)
-		if (supervisor->vms[i]->adopting && !links[at++].found)
+		if (supervisor->vms[i]->adopting &&
+		    vm_has_network(supervisor->vms[i]) && !links[at++].found)
 			forgo(supervisor->vms[i],
 			      "its TAP is no port of the bridge any more");
 }
@@ -400,6 +415,8 @@ void adopt_resume(struct supervisor *supervisor)
 		if (!vm->adopting)
 			continue;
 		error = vm_watch(vm);
+		if (!error && vm->config.machine)
+			error = console_resume(vm);
 		if (!error)
 			error = vm_ask_sign_of_life(vm);
 		if (error) /* its end is heard of in the loop */
@@ -435,7 +452,7 @@ int adopt_revive(struct vm *vm, struct problem *problem)
 	bool ended = vm->doom.reason != DEATH_NONE && vm->pid_fd < 0;
 	int error;
 
-	if (vm->tap_fd >= 0) /* taken over, whatever became of it since */
+	if (vm->tap_fd >= 0 || vm->taken_over) /* whatever became of it since */
 		return 0;
 	error = vm_make_tap(vm, problem);
 	if (error)

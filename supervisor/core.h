@@ -38,6 +38,7 @@ struct supervisor {
 	struct uids uids;
 	int vmproc_fd; /* owned: the program */
 	int filter_fd[GUEST_KINDS]; /* owned: stage 2, by kind of guest */
+	int vcpu_filter_fd; /* owned: what vCPU threads stack on that */
 	int proc_fd; /* owned: /proc, for the proof of each cage */
 
 	struct net net;
@@ -77,10 +78,15 @@ struct vm *supervisor_find(const struct supervisor *supervisor,
 			   const char *name);
 /* Adds a VM that was just made, which it owns then. 0 or -ENOMEM. */
 int supervisor_add(struct supervisor *supervisor, struct vm *vm);
-/* Defines and starts a VM by options (NULL: the default), as in the
- * configuration file. 0 or -errno with problem set. */
-int supervisor_define(struct supervisor *supervisor, const char *name,
-		      const char *mac, const char *ipv4, const char *ipv6,
+/* A VM by options, as in the configuration file; NULL: the default. */
+struct definition {
+	const char *name, *mac, *ipv4, *ipv6;
+	struct machine_config *machine; /* NULL: guest builtin */
+};
+/* Defines and starts one, and takes over its machine if that succeeds. 0 or
+ * -errno with problem set. */
+int supervisor_define(struct supervisor *supervisor,
+		      const struct definition *definition,
 		      struct problem *problem);
 /* gone() of a call that waits for the end. */
 void supervisor_call_gone(struct call *call);
@@ -117,6 +123,9 @@ void methods_answer_shutdown(struct supervisor *supervisor);
  * without memory. */
 json_t *methods_pings_save(const struct vm *vm);
 int methods_pings_restore(struct vm *vm, const json_t *ids);
+
+/* cage.c: a reply of io.vmsup Sandbox. */
+json_t *cage_json(const struct vm *vm);
 
 /* The io.vmsup Supervisor. */
 json_t *supervisor_json(const struct supervisor *supervisor);

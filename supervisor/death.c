@@ -20,6 +20,10 @@ static const char *const reasons[] = {
 	[DEATH_PROTOCOL] = "protocol",
 	[DEATH_START_TIMEOUT] = "start-timeout",
 	[DEATH_LOST] = "lost",
+	[DEATH_POWEROFF] = "poweroff",
+	[DEATH_REBOOT] = "reboot",
+	[DEATH_PANIC] = "panic",
+	[DEATH_CRASH] = "crash",
 };
 static_assert(ARRAY_SIZE(reasons) == DEATH_REASONS, "a name per reason");
 
@@ -92,6 +96,23 @@ const struct death *deaths_last(const struct deaths *deaths)
 	return &deaths->ring[(deaths->count - 1) % deaths->capacity];
 }
 
+/* What an exit status of a VM process means; all others are just that. */
+static enum death_reason reason_of(int status)
+{
+	static const enum death_reason known[] = {
+		[VMPROC_EXIT_POWEROFF] = DEATH_POWEROFF,
+		[VMPROC_EXIT_REBOOT] = DEATH_REBOOT,
+		[VMPROC_EXIT_PANIC] = DEATH_PANIC,
+		[VMPROC_EXIT_TRIPLE_FAULT] = DEATH_CRASH,
+		[VMPROC_EXIT_MACHINE] = DEATH_CRASH,
+	};
+
+	if (status < 0 || (size_t)status >= ARRAY_SIZE(known) ||
+	    known[status] == DEATH_NONE)
+		return DEATH_EXIT;
+	return known[status];
+}
+
 void death_explain(struct death *death, const siginfo_t *info)
 {
 	const char *name;
@@ -99,7 +120,7 @@ void death_explain(struct death *death, const siginfo_t *info)
 	if (death->reason != DEATH_NONE)
 		return;
 	if (info->si_code == CLD_EXITED) {
-		death->reason = DEATH_EXIT;
+		death->reason = reason_of(info->si_status);
 		name = vmproc_exit_name(info->si_status);
 		snprintf(death->detail, sizeof(death->detail), "exit %d%s%s",
 			 info->si_status, name ? ": " : "", name ? name : "");

@@ -20,6 +20,10 @@ enum death_reason {
 	DEATH_PROTOCOL,
 	DEATH_START_TIMEOUT,
 	DEATH_LOST, /* it ended, nobody knows how */
+	DEATH_POWEROFF, /* the guest switched itself off */
+	DEATH_REBOOT,
+	DEATH_PANIC, /* its kernel said so */
+	DEATH_CRASH, /* triple fault; KVM gave up */
 	DEATH_REASONS
 };
 

@@ -63,6 +63,7 @@ void supervisor_take_down(struct supervisor *supervisor)
 	room_uninit(&supervisor->room);
 	for (int kind = 0; kind < GUEST_KINDS; kind++)
 		fd_close(&supervisor->filter_fd[kind]);
+	fd_close(&supervisor->vcpu_filter_fd);
 	fd_close(&supervisor->proc_fd);
 	fd_close(&supervisor->vmproc_fd);
 	upgrade_cancel(supervisor, "the supervisor is ending");

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 
 #include "ipc/fd.h"
+#include "supervisor/console.h"
+#include "supervisor/counters.h"
 #include "supervisor/state/fields.h"
 #include "supervisor/state/state.h"
 
@@ -72,6 +74,21 @@ static const struct field_group own_group = FIELD_GROUP_OF(own_fields);
 
 typedef int visit_fd(void *ctx, int fd);
 
+static void each_machine_fd(const struct vm *vm, visit_fd *visit, void *ctx)
+{
+	const struct machine_config *machine = vm->config.machine;
+
+	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
+		visit(ctx, vm->queue_fds[i]);
+	visit(ctx, console_fd(vm));
+	if (!machine)
+		return;
+	visit(ctx, machine->kernel_fd);
+	visit(ctx, machine->initrd_fd);
+	for (uint32_t i = 0; i < machine->disk_count; i++)
+		visit(ctx, machine->disks[i].fd);
+}
+
 /* Every descriptor that the document names. */
 static void each_fd(const struct supervisor *supervisor, visit_fd *visit,
 		    void *ctx)
@@ -90,6 +107,7 @@ static void each_fd(const struct supervisor *supervisor, visit_fd *visit,
 		visit(ctx, vm->pid_fd);
 		visit(ctx, vm->channel.fd);
 		visit(ctx, vm->listener_fd);
+		each_machine_fd(vm, visit, ctx);
 	}
 	visit(ctx, net_fd(&supervisor->net));
 	visit(ctx, net_monitor_fd(&supervisor->monitor));
@@ -121,7 +139,9 @@ static json_t *vm_document(const struct vm *vm)
 	json_t *object = state_vm_save(vm, STATE_UPGRADE);
 
 	if (object &&
-	    json_object_set_new(object, "pings", methods_pings_save(vm)) < 0) {
+	    (json_object_set_new(object, "pings", methods_pings_save(vm)) < 0 ||
+	     json_object_set_new(object, "counters", counters_save(vm)) < 0 ||
+	     json_object_set_new(object, "console", console_save(vm)) < 0)) {
 		json_decref(object);
 		return NULL;
 	}
@@ -235,6 +255,10 @@ static int load_vm(struct supervisor *supervisor, const json_t *object,
 	if (!error)
 		error = methods_pings_restore(vm,
 					      json_object_get(object, "pings"));
+	if (!error)
+		error = counters_load(vm, json_object_get(object, "counters"));
+	if (!error)
+		error = console_load(vm, json_object_get(object, "console"));
 	if (!error)
 		error = supervisor_add(supervisor, vm);
 	if (error)

@@ -395,6 +395,11 @@ static int add_kept(struct config *config, const struct kept *kept,
 		if (!vm)
 			return -EINVAL;
 		*vm = read;
+		error = state_machine_load(
+			&vm->machine, json_object_get(kept->vms[i], "machine"),
+			STATE_CRASH, vm->name, problem);
+		if (error)
+			return error;
 	}
 	return 0;
 }
@@ -411,6 +416,7 @@ static int add_asked(struct config *config, const struct config *asked,
 		if (!vm)
 			return -EINVAL;
 		*vm = asked->vms[i];
+		asked->vms[i].machine = NULL; /* the one that owns it now */
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "ipc/log.h"
 #include "supervisor/core.h"
 #include "supervisor/keep.h"
+#include "supervisor/machine.h"
 
 static void change(struct vm *vm, enum vm_state state, const char *event,
 		   const char *detail)
@@ -72,8 +73,9 @@ static void spawn(struct vm *vm)
 	struct problem problem;
 	struct backoff_verdict verdict;
 	struct death death = { .reason = DEATH_EXIT };
+	int error = vm_spawn(vm, &problem);
 
-	if (vm_spawn(vm, &problem) == 0) {
+	if (error == 0) {
 		loop_timer_in(&vm->supervisor->loop, &vm->timer,
 			      vm->config.timeouts.start_ms);
 		change(vm, VM_STARTING, "starting", NULL);
@@ -86,7 +88,7 @@ static void spawn(struct vm *vm)
 	clock_gettime(CLOCK_REALTIME, &death.time);
 	deaths_add(&vm->deaths, &death);
 	verdict = judge(vm, 0);
-	if (!vm->config.restart.enabled)
+	if (!vm->config.restart.enabled || error == MACHINE_HOPELESS)
 		vm_fail(vm, problem.text);
 	else if (verdict.give_up)
 		give_up(vm);
@@ -152,11 +154,15 @@ static void stop_harder(struct vm *vm)
 static void stop_guest(struct vm *vm)
 {
 	bool was_up = vm->state != VM_STARTING || vm->adopting;
+	enum vm_state state = vm->state;
 
 	change(vm, VM_STOPPING, "stopping", NULL);
 	vm->stop_step = STOP_ASKED;
 	loop_timer_in(&vm->supervisor->loop, &vm->timer,
 		      vm->config.timeouts.stop_guest_ms);
+	/* a guest that stands still can't hear its power button */
+	if (vm->config.machine && state == VM_PAUSED && !vm->resume_pending)
+		vm->resume_pending = vm_send(vm, MSG_RESUME) == 0;
 	if (!was_up)
 		kill_now(vm); /* no guest yet: nothing to lose */
 	else if (vm_send(vm, MSG_STOP) < 0)
@@ -293,6 +299,7 @@ static void died(struct vm *vm)
 						   NSEC_PER_MSEC
 					 : 0;
 	struct backoff_verdict verdict = judge(vm, ran_ms);
+	bool reboot = death && death->reason == DEATH_REBOOT;
 	char bad[24];
 
 	snprintf(bad, sizeof(bad), "exit %d:", VMPROC_EXIT_CONFIG);
@@ -304,11 +311,14 @@ static void died(struct vm *vm)
 		/* not wanted: it was taken over while it was being stopped */
 		vm->wanted = false;
 		change(vm, VM_STOPPED, "stopped", NULL);
-	} else if (!vm->config.restart.enabled) {
+	} else if (death && death->reason == DEATH_POWEROFF) {
+		vm->wanted = false;
+		change(vm, VM_STOPPED, "stopped", "the guest powered off");
+	} else if (!vm->config.restart.enabled && !reboot) {
 		vm->wanted = false;
 		change(vm, VM_STOPPED, "stopped",
 		       "its policy is not to restart");
-	} else if (verdict.give_up) {
+	} else if (verdict.give_up && !reboot) {
 		give_up(vm);
 	} else if (verdict.delay_ms) {
 		retry_in(vm, verdict.delay_ms);

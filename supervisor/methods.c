@@ -9,7 +9,11 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "supervisor/console.h"
 #include "supervisor/core.h"
+#include "supervisor/counters.h"
+#include "supervisor/machine.h"
+#include "supervisor/state/state.h"
 
 /* How long a Status waits for counters of VMs that don't answer. */
 #define STATUS_WAIT_MS      50
@@ -353,24 +357,54 @@ static bool optional_string(struct call *call, const char *name,
 	return false;
 }
 
+/* The machine that the call describes, with its descriptors; NULL: none. 0 or
+ * -errno with problem set; *machine is the caller's either way. */
+static int take_machine(struct call *call, const char *name,
+			struct machine_config **machine,
+			struct problem *problem)
+{
+	const json_t *described = json_object_get(call->parameters, "machine");
+	int error;
+
+	*machine = NULL;
+	if (described && !json_is_object(described) && !json_is_null(described))
+		return problem_set(problem, -EINVAL,
+				   "the machine of %s is no object", name);
+	/* without descriptors by number, which would be ours */
+	error = state_machine_load(machine, described, STATE_CRASH, name,
+				   problem);
+	if (!error && *machine)
+		error = machine_take_files(*machine, call->fds, call->fd_count,
+					   problem);
+	return error;
+}
+
 static void define(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
-	const char *name, *mac, *ipv4, *ipv6;
+	struct definition definition = { 0 };
 	struct problem problem = { 0 };
+	int error;
 
-	if (!optional_string(call, "name", &name) ||
-	    !optional_string(call, "mac", &mac) ||
-	    !optional_string(call, "ipv4", &ipv4) ||
-	    !optional_string(call, "ipv6", &ipv6))
+	if (!optional_string(call, "name", &definition.name) ||
+	    !optional_string(call, "mac", &definition.mac) ||
+	    !optional_string(call, "ipv4", &definition.ipv4) ||
+	    !optional_string(call, "ipv6", &definition.ipv6))
 		return;
-	if (!name)
+	if (!definition.name || !vm_name_valid(definition.name)) {
 		call_invalid_parameter(call, "name");
-	else if (supervisor_define(supervisor, name, mac, ipv4, ipv6,
-				   &problem) < 0)
+		return;
+	}
+	error = take_machine(call, definition.name, &definition.machine,
+			     &problem);
+	if (!error)
+		error = supervisor_define(supervisor, &definition, &problem);
+	if (error) {
+		machine_free(definition.machine);
 		failed(call, problem.text);
-	else
+	} else {
 		call_reply(call, NULL);
+	}
 }
 
 /* The call is answered when there is nothing left to do but exit. */
@@ -653,78 +687,74 @@ static void ping(void *ctx, struct call *call)
 	call->gone = ping_gone;
 }
 
-/* ---- Sandbox */
+/* ---- Sandbox, Console, Stats: of a VM that has a process */
 
-static json_t *namespaces_json(const struct room *room)
+/* The VM that the call names if its process works; NULL with the call
+ * answered. */
+static struct vm *working_vm(struct supervisor *supervisor, struct call *call)
 {
-	json_t *namespaces = json_object();
+	struct vm *vm = named_vm(supervisor, call);
 
-	for (int i = 0; i < ROOM_NAMESPACES; i++)
-		json_object_set_new(
-			namespaces, room_namespace_name(i),
-			json_integer((json_int_t)room_inode(room, i)));
-	return namespaces;
-}
-
-/* The manifest, as /proc/PID/fd shows it. */
-static json_t *manifest_json(const struct vm *vm)
-{
-	char end[48];
-	const struct {
-		const char *role, *kind, *link;
-		int fd; /* -1: any number */
-	} entries[] = {
-		{ "channel", "socket", NULL, PROTO_CHANNEL_FD },
-		{ "adopt", "socket", end, PROTO_ADOPT_FD },
-		{ "uids", "vmsup.uids", NULL, PROTO_UIDS_FD },
-		{ "tap", "tun", vm->config.tap, PROTO_TAP_FD },
-		{ "loop", "eventpoll", NULL, -1 },
-	};
-	json_t *manifest = json_array();
-
-	snprintf(end, sizeof(end), "socket:[%llu]",
-		 (unsigned long long)vm->channel_inode);
-	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
-		json_array_append_new(
-			manifest,
-			json_pack("{s:s, s:s, s:i, s:s?, s:o}", "role",
-				  entries[i].role, "kind", entries[i].kind,
-				  "count", 1, "link", entries[i].link, "fd",
-				  entries[i].fd < 0
-					  ? json_null()
-					  : json_integer(entries[i].fd)));
-	return manifest;
+	if (!vm || vm->state == VM_RUNNING || vm->state == VM_PAUSED)
+		return vm;
+	wrong_state(call, vm, vm_remedy(vm->state));
+	return NULL;
 }
 
 static void sandbox(void *ctx, struct call *call)
 {
-	struct supervisor *supervisor = ctx;
-	struct vm *vm = named_vm(supervisor, call);
-	json_t *syscalls, *cgroup;
-	const char *name;
+	const struct vm *vm = working_vm(ctx, call);
+
+	if (vm)
+		reply(call, cage_json(vm));
+}
+
+static void stats(void *ctx, struct call *call)
+{
+	struct vm *vm = working_vm(ctx, call);
 
 	if (!vm)
 		return;
-	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED) {
-		wrong_state(call, vm, vm_remedy(vm->state));
-		return;
-	}
-	syscalls = json_array();
-	for (size_t i = 0; (name = filter_syscall(FILTER_BUILTIN, i)); i++)
-		json_array_append_new(syscalls, json_string(name));
-	cgroup = supervisor->cgroup.dir_fd < 0
-			 ? json_null()
-			 : json_sprintf("%s/%s", supervisor->cgroup.path,
-					vm->config.name);
-	reply(call,
-	      json_pack(
-		      "{s:{s:s, s:i, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o}}",
-		      "cage", "name", vm->config.name, "pid", (int)vm->pid,
-		      "generation", (json_int_t)vm->generation, "uid",
-		      (int)vm->uid, "filters", (int)vm->filters, "channel_fd",
-		      PROTO_CHANNEL_FD, "descriptors", manifest_json(vm),
-		      "syscalls", syscalls, "namespaces",
-		      namespaces_json(&supervisor->room), "cgroup", cgroup));
+	if (vm->config.machine)
+		counters_call(vm, call);
+	else
+		reply(call, json_pack("{s:{}}", "counters"));
+}
+
+/* The VM of a call about its console; NULL with the call answered. */
+static struct vm *console_vm(struct supervisor *supervisor, struct call *call)
+{
+	struct vm *vm = named_vm(supervisor, call);
+
+	if (!vm || vm->config.machine)
+		return vm;
+	failed(call, "this guest has no console (only guest kvm has)");
+	return NULL;
+}
+
+static void console(void *ctx, struct call *call)
+{
+	struct vm *vm = console_vm(ctx, call);
+
+	if (vm)
+		console_attach(vm, call);
+}
+
+static void console_again(void *ctx, struct call *call, const json_t *saved)
+{
+	struct vm *vm = console_vm(ctx, call);
+
+	(void)saved;
+	if (vm)
+		console_call_resume(vm, call);
+}
+
+static void type(void *ctx, struct call *call)
+{
+	struct vm *vm = console_vm(ctx, call);
+
+	if (vm)
+		console_type(vm, call);
 }
 
 const struct control_method methods[] = {
@@ -757,5 +787,12 @@ const struct control_method methods[] = {
 	  .save = ping_save,
 	  .resume = ping_again },
 	{ .name = "Sandbox", .handle = sandbox },
+	{ .name = "Stats", .handle = stats },
+	{ .name = "Console",
+	  .handle = console,
+	  .save = console_call_save,
+	  .resume = console_again,
+	  .root_only = true },
+	{ .name = "Type", .handle = type, .root_only = true },
 };
 const size_t method_count = ARRAY_SIZE(methods);

@@ -14,8 +14,11 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/stage1.h"
+#include "supervisor/console.h"
 #include "supervisor/core.h"
+#include "supervisor/counters.h"
 #include "supervisor/keep.h"
+#include "supervisor/machine.h"
 
 void vm_signal(struct vm *vm, int signal)
 {
@@ -100,7 +103,7 @@ static void process_ended(struct source *source, uint32_t events)
 		/* it isn't our child (adopted), or somebody else reaped it:
 		 * how it ended can't be known, unless we ended it */
 		if (vm->doom.reason == DEATH_NONE) {
-			vm->doom.reason = DEATH_LOST;
+			vm->doom.reason = vm->deed ? vm->deed : DEATH_LOST;
 			snprintf(vm->doom.detail, sizeof(vm->doom.detail), "%s",
 				 vm->state == VM_STOPPING
 					 ? "stopped (exit status lost)"
@@ -178,6 +181,9 @@ static int make_process(struct vm *vm, struct problem *problem)
 			.name = vm->config.name,
 			.generation = vm->generation,
 			.parent = supervisor_pid,
+			.threads = machine_threads(&vm->config),
+			.descriptors = machine_descriptors(&vm->config),
+			.file_bytes = machine_file_bytes(&vm->config),
 		});
 	error = vm->pid < 0 ? -errno : 0;
 	close(ends[1]);
@@ -194,12 +200,24 @@ static int make_process(struct vm *vm, struct problem *problem)
 	return 0;
 }
 
-static int send_fd(struct vm *vm, enum fd_role role, int fd)
+static int send_fd(struct vm *vm, enum fd_role role, unsigned int index, int fd)
 {
-	union msg message = { 0 };
+	union msg message = { .fd = { .role = role, .index = index } };
 
-	message.fd.role = role;
 	return channel_send(&vm->channel, MSG_FD, &message, fd);
+}
+
+static int send_taps(struct vm *vm)
+{
+	int error = 0;
+
+	if (vm->tap_fd >= 0)
+		error = send_fd(vm, FD_ROLE_TAP, 0, vm->tap_fd);
+	for (unsigned int i = 0; i < ARRAY_SIZE(vm->queue_fds) && !error; i++)
+		if (vm->queue_fds[i] >= 0)
+			error = send_fd(vm, FD_ROLE_TAP, i + 1,
+					vm->queue_fds[i]);
+	return error;
 }
 
 /* Tells the process who it is and hands it the manifest: CONFIG, descriptors,
@@ -228,15 +246,18 @@ static int introduce(struct vm *vm)
 		message.config.flags |= CONFIG_STAY;
 	error = channel_send(&vm->channel, MSG_CONFIG, &message, -1);
 	if (!error)
-		error = send_fd(vm, FD_ROLE_FILTER,
+		error = send_fd(vm, FD_ROLE_FILTER, 0,
 				vm->supervisor->filter_fd[config->guest]);
 	if (!error)
-		error = send_fd(vm, FD_ROLE_TAP, vm->tap_fd);
+		error = send_taps(vm);
+	if (!error && config->machine)
+		error = machine_introduce(vm);
 	/* what a supervisor that comes after a crash takes back from it */
 	if (!error)
-		error = send_fd(vm, FD_ROLE_ADOPT, vm->channel.fd);
+		error = send_fd(vm, FD_ROLE_ADOPT, 0, vm->channel.fd);
 	if (!error)
-		error = send_fd(vm, FD_ROLE_UIDS, vm->supervisor->uids.lock_fd);
+		error = send_fd(vm, FD_ROLE_UIDS, 0,
+				vm->supervisor->uids.lock_fd);
 	return error ? error : vm_send(vm, MSG_START);
 }
 
@@ -261,7 +282,8 @@ static void forget_process(struct vm *vm)
 	vm->running_ns = vm->unanswered_ns = 0;
 	vm->awaiting_stats = vm->aborting = vm->channel_ended = false;
 	vm->adopting = false;
-	vm->pause_pending = vm->resume_pending = false;
+	vm->pause_pending = vm->resume_pending = vm->deed_told = false;
+	vm->deed = DEATH_NONE;
 	/* what one generation said too much isn't held against the next */
 	memset(&vm->log_lines, 0, sizeof(vm->log_lines));
 	memset(&vm->log_flood, 0, sizeof(vm->log_flood));
@@ -295,6 +317,8 @@ void vm_let_go(struct vm *vm)
 	fd_close(&vm->pid_fd);
 	fd_close(&vm->channel.fd);
 	fd_close(&vm->listener_fd);
+	console_close(vm);
+	counters_abandon(vm);
 	abandon_pings(vm);
 }
 
@@ -307,6 +331,8 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 	vmlog_turn(&vm->log);
 	vm->spawned_ns = loop_now_ns();
 	error = vm_renew_tap(vm, problem);
+	if (!error && vm->config.machine)
+		error = machine_prepare(vm, problem);
 	if (error)
 		return error;
 	error = make_process(vm, problem);

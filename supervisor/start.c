@@ -73,6 +73,9 @@ static int start_limits(struct supervisor *supervisor)
 		      SUPERVISOR_FDS;
 	struct rlimit limit;
 
+	for (size_t i = 0; i < supervisor->config->vm_count; i++)
+		if (supervisor->config->vms[i].machine)
+			need += SUPERVISOR_FDS_PER_MACHINE;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return -errno;
 	if (limit.rlim_max < need) {
@@ -102,10 +105,18 @@ static void bridge_of(const struct config *config, struct net_bridge *bridge)
 
 int start_filters(struct supervisor *supervisor)
 {
-	int fd = filter_export(FILTER_BUILTIN);
+	static const enum filter_role roles[GUEST_KINDS] = {
+		[GUEST_BUILTIN] = FILTER_BUILTIN,
+		[GUEST_KVM] = FILTER_KVM,
+	};
 
-	supervisor->filter_fd[GUEST_BUILTIN] = fd;
-	return fd < 0 ? fd : 0;
+	for (int kind = 0; kind < GUEST_KINDS; kind++) {
+		supervisor->filter_fd[kind] = filter_export(roles[kind]);
+		if (supervisor->filter_fd[kind] < 0)
+			return supervisor->filter_fd[kind];
+	}
+	supervisor->vcpu_filter_fd = filter_export(FILTER_VCPU);
+	return supervisor->vcpu_filter_fd < 0 ? supervisor->vcpu_filter_fd : 0;
 }
 
 static int prepare_links(struct supervisor *supervisor,
@@ -395,6 +406,7 @@ void start_preset(struct supervisor *supervisor, struct config *config)
 	supervisor->loop.epoll_fd = -1;
 	supervisor->proc_fd = supervisor->uids.lock_fd = -1;
 	supervisor->vmproc_fd = supervisor->signal_fd = -1;
+	supervisor->vcpu_filter_fd = -1;
 	supervisor->keep_fd = supervisor->notify.fd = -1;
 	supervisor->upgrade = UPGRADE_NONE;
 	supervisor->cgroup.dir_fd = supervisor->cgroup.parent_fd = -1;

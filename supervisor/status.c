@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "supervisor/core.h"
+#include "supervisor/counters.h"
 
 static const char *const guest_names[] = {
 	[GUEST_BUILTIN] = "builtin",
+	[GUEST_KVM] = "kvm",
 };
 
 static json_t *number(uint64_t value)
@@ -93,6 +95,7 @@ static void add_process(json_t *object, const struct vm *vm)
 json_t *vm_json(const struct vm *vm)
 {
 	const struct vm_config *config = &vm->config;
+	const struct machine_config *machine = config->machine;
 	json_t *object = json_object();
 	char mac[18], ipv4[INET_ADDRSTRLEN];
 
@@ -114,7 +117,15 @@ json_t *vm_json(const struct vm *vm)
 	json_object_set_new(object, "mac", json_string(mac));
 	json_object_set_new(object, "ipv4", json_string(ipv4));
 	json_object_set_new(object, "ipv6", ipv6_json(vm));
-	json_object_set_new(object, "tap", json_string(config->tap));
+	json_object_set_new(object, "tap",
+			    vm_has_network(vm) ? json_string(config->tap)
+					       : json_null());
+	json_object_set_new(object, "memory_bytes",
+			    machine ? number(machine->memory_bytes)
+				    : json_null());
+	json_object_set_new(object, "vcpus",
+			    machine ? number(machine->cpus) : json_null());
+	json_object_set_new(object, "devices", counters_json(vm));
 	json_object_set_new(object, "stats", traffic_json(vm->stats, NULL));
 	json_object_set_new(object, "total",
 			    traffic_json(vm->settled, vm->stats));

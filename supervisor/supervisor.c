@@ -85,13 +85,13 @@ int supervisor_assign(struct supervisor *supervisor, struct problem *problem)
 			     supervisor->rundir.instance, problem);
 }
 
-int supervisor_define(struct supervisor *supervisor, const char *name,
-		      const char *mac, const char *ipv4, const char *ipv6,
+int supervisor_define(struct supervisor *supervisor,
+		      const struct definition *definition,
 		      struct problem *problem)
 {
 	struct config *config = supervisor->config;
 	struct vm_config *vm;
-	int error;
+	int error = 0;
 
 	if (supervisor->ending)
 		return problem_set(problem, -ESHUTDOWN,
@@ -99,15 +99,18 @@ int supervisor_define(struct supervisor *supervisor, const char *name,
 	if (supervisor->populated < config->vm_count)
 		return problem_set(problem, -EAGAIN,
 				   "the supervisor is still starting its VMs");
-	vm = config_add_vm(config, name, problem);
+	vm = config_add_vm(config, definition->name, problem);
 	if (!vm)
 		return -EINVAL;
 	vm->autostart = true;
-	error = mac ? config_set_mac(vm, mac, problem) : 0;
-	if (!error && ipv4)
-		error = config_set_ipv4(config, vm, ipv4, problem);
-	if (!error && ipv6)
-		error = config_set_ipv6(vm, ipv6, problem);
+	vm->guest = definition->machine ? GUEST_KVM : GUEST_BUILTIN;
+	vm->machine = definition->machine;
+	if (definition->mac)
+		error = config_set_mac(vm, definition->mac, problem);
+	if (!error && definition->ipv4)
+		error = config_set_ipv4(config, vm, definition->ipv4, problem);
+	if (!error && definition->ipv6)
+		error = config_set_ipv6(vm, definition->ipv6, problem);
 	if (!error)
 		error = supervisor_assign(supervisor, problem);
 	if (!error)

@@ -13,6 +13,8 @@
  * for itself, its clients and a VM that is being made. */
 #define SUPERVISOR_FDS_PER_VM 4
 #define SUPERVISOR_FDS        256
+/* Besides, for one with guest kvm: kernel, initrd, disks, queues, console. */
+#define SUPERVISOR_FDS_PER_MACHINE (3 + MACHINE_DISKS + MACHINE_QUEUES)
 
 /* Exit status of one that left its VMs to the next: systemd is to start that. */
 #define SUPERVISOR_EXIT_LEFT 75

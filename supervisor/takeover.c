@@ -17,6 +17,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/handover.h"
 #include "supervisor/start.h"
@@ -53,6 +54,9 @@ static int attach_vm(struct vm *vm)
 {
 	uint64_t timer_ns = vm->timer.due_ns, beat_ns = vm->heartbeat.due_ns;
 	int error = vm->pid_fd >= 0 ? vm_watch(vm) : 0;
+
+	if (!error && vm->pid_fd >= 0 && vm->config.machine)
+		error = console_resume(vm);
 
 	if (timer_ns)
 		loop_timer_at(&vm->supervisor->loop, &vm->timer, timer_ns);

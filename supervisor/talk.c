@@ -21,6 +21,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/core.h"
+#include "supervisor/counters.h"
 
 /* Messages of one VM served before others get their turn. */
 #define MESSAGE_BUDGET 32
@@ -187,25 +188,59 @@ static void on_ping_result(struct vm *vm, const union msg *message, int *fd)
 	free(ping);
 }
 
+/* What a guest did by itself: its process ends after that, and tells it once
+ * more by its exit status, which counts. */
+static const char *const guest_deeds[GUEST_EVENTS] = {
+	[GUEST_POWERED_OFF] = "guest-off",
+	[GUEST_REBOOTED] = "guest-reboot",
+	[GUEST_PANICKED] = "guest-panic",
+	[GUEST_CRASHED] = "guest-crash",
+};
+
+/* For one whose exit status can't be known: it was adopted. */
+static const enum death_reason guest_reasons[GUEST_EVENTS] = {
+	[GUEST_POWERED_OFF] = DEATH_POWEROFF,
+	[GUEST_REBOOTED] = DEATH_REBOOT,
+	[GUEST_PANICKED] = DEATH_PANIC,
+	[GUEST_CRASHED] = DEATH_CRASH,
+};
+
 static void on_event(struct vm *vm, const union msg *message, int *fd)
 {
 	uint32_t event = message->event.event;
 	struct {
 		bool *pending;
 		enum vm_event event;
-	} events[] = {
+	} answers[GUEST_EVENTS] = {
 		[GUEST_PAUSED] = { &vm->pause_pending, VM_WAS_PAUSED },
 		[GUEST_RESUMED] = { &vm->resume_pending, VM_WAS_RESUMED },
 	};
-	static_assert(ARRAY_SIZE(events) == GUEST_EVENTS, "all of them");
 
 	(void)fd;
-	if (event >= GUEST_EVENTS || !*events[event].pending) {
+	if (event < GUEST_EVENTS && guest_deeds[event] && vm->config.machine &&
+	    !vm->deed_told) {
+		vm->deed_told = true; /* once a generation: no flood */
+		vm->deed = guest_reasons[event];
+		events_add(&vm->supervisor->events, vm, guest_deeds[event],
+			   NULL);
+		return;
+	}
+	if (event >= GUEST_EVENTS || !answers[event].pending ||
+	    !*answers[event].pending) {
 		vm_doom(vm, DEATH_PROTOCOL, "EVENT %u unasked", event);
 		return;
 	}
-	*events[event].pending = false;
-	vm_event(vm, events[event].event);
+	*answers[event].pending = false;
+	vm_event(vm, answers[event].event);
+}
+
+static void on_counters(struct vm *vm, const union msg *message, int *fd)
+{
+	const char *wrong = counters_take(vm, &message->counters);
+
+	(void)fd;
+	if (wrong)
+		vm_doom(vm, DEATH_PROTOCOL, "%s", wrong);
 }
 
 static void on_log(struct vm *vm, const union msg *message, int *fd)
@@ -250,6 +285,7 @@ static const struct {
 	[MSG_PING_RESULT] = { ALIVE, on_ping_result },
 	[MSG_EVENT] = { ALIVE, on_event },
 	[MSG_LOG] = { IN(STARTING) | ALIVE, on_log },
+	[MSG_COUNTERS] = { ALIVE, on_counters },
 };
 
 static void beat(struct timer *timer);
@@ -395,8 +431,12 @@ bool vm_ask_stats(struct vm *vm)
 	    vm->doom.reason != DEATH_NONE)
 		return false;
 	/* one at a time: a process that doesn't read is never piled upon */
-	if (!vm->awaiting_stats)
+	if (!vm->awaiting_stats) {
+		/* first: they are there when the answer to the other is */
+		if (vm->config.machine)
+			(void)counters_ask(vm);
 		vm->awaiting_stats = request_stats(vm) == 0;
+	}
 	return vm->awaiting_stats;
 }
 

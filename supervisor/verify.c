@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The proof of a cage, from outside: what /proc says of a VM process. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static bool is(const char *status, const char *key, const char *want)
 /* Reads /proc/PROCESS/status; false: there is none. */
 static bool read_status(int proc_fd, const char *process, char status[4096])
 {
-	char path[32];
+	char path[80];
 	cleanup_fd int fd = -1;
 	ssize_t bytes;
 
@@ -95,13 +96,12 @@ bool process_has_uid(int proc_fd, pid_t pid, uid_t uid)
 	return read_status(proc_fd, process, status) && is(status, "Uid", ids);
 }
 
-int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
+/* 0; -EPERM with problem set; -ESRCH: it has ended. */
+static int verify_status(const struct vm *vm, const char *status,
+			 struct problem *problem)
 {
-	char process[16], status[4096], ids[64];
-	const char *state;
-
-	snprintf(ids, sizeof(ids), "%u\t%u\t%u\t%u", vm->uid, vm->uid, vm->uid,
-		 vm->uid);
+	char ids[64];
+	const char *state = field(status, "State");
 	const struct {
 		const char *key, *want;
 	} facts[] = {
@@ -116,11 +116,8 @@ int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
 		{ "Gid", ids },
 	};
 
-	snprintf(process, sizeof(process), "%d", vm->pid);
-	if (!read_status(proc_fd, process, status))
-		return problem_set(problem, -EPERM,
-				   "cannot read /proc/%s/status", process);
-	state = field(status, "State");
+	snprintf(ids, sizeof(ids), "%u\t%u\t%u\t%u", vm->uid, vm->uid, vm->uid,
+		 vm->uid);
 	if (state && strchr("ZX", *state))
 		return problem_set(problem, -ESRCH, "it has ended");
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
@@ -133,4 +130,51 @@ int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
 		return problem_set(problem, -EPERM,
 				   "cage not closed: no filter of its own");
 	return 0;
+}
+
+static int verify_process(const struct vm *vm, int proc_fd, const char *process,
+			  struct problem *problem)
+{
+	char status[4096];
+
+	if (!read_status(proc_fd, process, status))
+		return problem_set(problem, -EPERM,
+				   "cannot read /proc/%s/status", process);
+	return verify_status(vm, status, problem);
+}
+
+/* Every thread of a guest that may have several. */
+static int verify_threads(const struct vm *vm, int proc_fd,
+			  struct problem *problem)
+{
+	char path[24], thread[64];
+	struct dirent *entry;
+	int error = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%d/task", vm->pid);
+	dir = fdopendir(
+		openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (!dir)
+		return problem_set(problem, -EPERM, "cannot read /proc/%s",
+				   path);
+	while (!error && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(thread, sizeof(thread), "%s/%.20s", path,
+			 entry->d_name);
+		error = verify_process(vm, proc_fd, thread, problem);
+	}
+	closedir(dir);
+	return error;
+}
+
+int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
+{
+	char process[16];
+
+	if (vm->config.machine)
+		return verify_threads(vm, proc_fd, problem);
+	snprintf(process, sizeof(process), "%d", vm->pid);
+	return verify_process(vm, proc_fd, process, problem);
 }

@@ -10,7 +10,9 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "supervisor/console.h"
 #include "supervisor/core.h"
+#include "supervisor/counters.h"
 
 static const char *const state_names[] = {
 	[VM_STOPPED] = "stopped",   [VM_STARTING] = "starting",
@@ -30,22 +32,46 @@ static void timeout(struct timer *timer)
 	vm_event(timer->ctx, VM_TIMEOUT);
 }
 
+/* False for a kvm guest that was given no network device. */
+bool vm_has_network(const struct vm *vm)
+{
+	return !vm->config.machine || vm->config.machine->queues > 0;
+}
+
+void vm_close_tap(struct vm *vm)
+{
+	fd_close(&vm->tap_fd);
+	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
+		fd_close(&vm->queue_fds[i]);
+}
+
 int vm_make_tap(struct vm *vm, struct problem *problem)
 {
+	const struct machine_config *machine = vm->config.machine;
 	struct net_tap tap = {
 		.mtu = vm->supervisor->config->mtu,
 		.guest_ipv4 = vm->config.ipv4,
+		.queues = machine ? machine->queues : 1,
+		.vnet_header = machine != NULL,
 	};
+	int fds[MACHINE_QUEUES];
 	int error;
 
+	if (!vm_has_network(vm))
+		return 0;
 	memcpy(tap.name, vm->config.tap, sizeof(tap.name));
 	memcpy(tap.guest_mac, vm->config.mac, sizeof(tap.guest_mac));
 	if (vm->config.has_ipv6)
 		tap.guest_ipv6 = vm->config.ipv6;
-	error = net_tap_create(&vm->supervisor->net, &tap, &vm->tap_fd,
+	error = net_tap_create(&vm->supervisor->net, &tap, fds,
 			       &vm->tap_ifindex, problem);
+	if (error)
+		return error;
 	vm->tap_mtu = tap.mtu;
-	return error;
+	vm->tap_fd = fds[0];
+	for (uint32_t i = 1; i < tap.queues; i++)
+		vm->queue_fds[i - 1] = fds[i];
+	return 0;
 }
 
 struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)
@@ -59,6 +85,11 @@ struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)
 	}
 	vm->supervisor = supervisor;
 	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
+		vm->queue_fds[i] = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(vm->vhost_fds); i++)
+		vm->vhost_fds[i] = -1;
+	vm->kvm_fd = -1;
 	vm->pid_source.fd = vm->channel_source.fd = vm->listener_source.fd = -1;
 	vm->channel.side = CHANNEL_SUPERVISOR;
 	vm->timer = (struct timer){ .fire = timeout, .ctx = vm };
@@ -91,7 +122,9 @@ void vm_free(struct vm *vm)
 	loop_timer_cancel(&vm->supervisor->loop, &vm->heartbeat);
 	deaths_uninit(&vm->deaths);
 	vmlog_uninit(&vm->log);
-	fd_close(&vm->tap_fd);
+	vm_close_tap(vm);
+	console_uninit(vm);
+	counters_uninit(vm);
 	free(vm);
 }
 
@@ -99,9 +132,9 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 {
 	int error;
 
-	if (net_tap_alive(vm->tap_fd))
+	if (!vm_has_network(vm) || net_tap_alive(vm->tap_fd))
 		return 0;
-	fd_close(&vm->tap_fd);
+	vm_close_tap(vm);
 	error = vm_make_tap(vm, problem);
 	if (error)
 		return error;

@@ -66,7 +66,8 @@ struct vm {
 	uint64_t restarts; /* by itself, after deaths nobody asked for */
 
 	/* the TAP: the supervisor's, the same over all generations */
-	int tap_fd; /* owned */
+	int tap_fd; /* owned; of its first queue */
+	int queue_fds[MACHINE_QUEUES - 1]; /* owned; -1: none */
 	int tap_ifindex;
 	uint32_t tap_mtu;
 	uint32_t told_mtu; /* what the process knows of it */
@@ -92,14 +93,23 @@ struct vm {
 	uint64_t unanswered_ns; /* since when an answer is due; 0: none is */
 	bool awaiting_stats; /* a STATS? is under way */
 	uint64_t stats_id; /* the last one's */
+	bool taken_over; /* from an earlier supervisor */
 	bool adopting; /* STARTING: taken over, and not heard of yet */
 	bool restart_due; /* it was being restarted when it was taken over */
 	bool aborting; /* SIGABRT was sent, SIGKILL is next */
 	bool pause_pending, resume_pending;
 	bool channel_ended; /* by the VM process */
+	enum death_reason deed; /* what it told then */
+	bool deed_told; /* of the guest: that it powers off, reboots, ... */
 
 	uint64_t stats[STATS]; /* of this generation, as last heard */
 	uint64_t settled[STATS]; /* of all earlier ones */
+
+	/* guest kvm: opened for the generation that is being made */
+	int kvm_fd, vhost_fds[MACHINE_QUEUES]; /* owned; -1: none */
+	bool vhost_used; /* by the process there is */
+	struct console *console; /* owned; NULL: none. See console.h */
+	struct counters *counters; /* owned; NULL: none. See counters.h */
 
 	struct vm_ping *pings;
 	uint32_t ping_count;
@@ -144,8 +154,11 @@ void vm_signal(struct vm *vm, int signal);
 /* Records why the process must end (the first reason counts) and kills it. */
 void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Makes the TAP that the VM will keep. 0 or -errno with problem set. */
+/* Makes the TAP that the VM will keep, if it has one. 0 or -errno with problem
+ * set. */
 int vm_make_tap(struct vm *vm, struct problem *problem);
+void vm_close_tap(struct vm *vm);
+bool vm_has_network(const struct vm *vm);
 /* Makes the TAP anew if it was deleted. 0 or -errno with problem set. */
 int vm_renew_tap(struct vm *vm, struct problem *problem);
 

@@ -25,13 +25,14 @@
 static const struct cli_command help_command, complete_command;
 
 static const struct cli_command *const commands[] = {
-	&start_command,      &stop_command,      &act_restart_command,
-	&run_command,        &status_command,    &events_command,
-	&logs_command,       &deaths_command,    &ping_command,
-	&kill_command,       &act_reset_command, &act_pause_command,
-	&act_resume_command, &sandbox_command,   &check_command,
-	&upgrade_command,    &detach_command,    &help_command,
-	&complete_command,   &take_over_command,
+	&start_command,     &stop_command,      &act_restart_command,
+	&run_command,       &status_command,    &events_command,
+	&logs_command,      &deaths_command,    &ping_command,
+	&console_command,   &stats_command,     &kill_command,
+	&act_reset_command, &act_pause_command, &act_resume_command,
+	&sandbox_command,   &check_command,     &upgrade_command,
+	&detach_command,    &help_command,      &complete_command,
+	&take_over_command,
 };
 
 static const struct cli_command *find_command(const char *name)

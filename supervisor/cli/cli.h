@@ -16,7 +16,9 @@ enum cli_exit {
 	CLI_NO_VM,
 };
 
-#define CLI_MAX_OPTIONS 8
+#define CLI_MAX_OPTIONS 16
+/* Of the option that may be given several times. */
+#define CLI_MAX_REPEATS 16
 
 struct cli_option {
 	const char *name; /* the long one, without dashes; NULL: table's end */
@@ -30,6 +32,8 @@ struct cli_args {
 	/* By index in the command's options: NULL if not given; "" if given
 	 * without an argument; the last one wins. */
 	const char *values[CLI_MAX_OPTIONS];
+	const char *repeated[CLI_MAX_REPEATS];
+	size_t repeated_count;
 	char **names; /* what is left, NULL at the end */
 	int count;
 };
@@ -46,6 +50,7 @@ struct cli_command {
 	const char *details; /* more for its --help; may be NULL */
 	void (*more_help)(void); /* prints what is computed; may be NULL */
 	const struct cli_option *options; /* NULL: none of its own */
+	int repeats; /* index of the one whose values are in repeated; 0: none */
 	int min_args, max_args; /* -1: no limit */
 	const char *missing; /* what to say if there are fewer than min_args */
 	bool names_vms; /* its arguments are VMs, for completion */
@@ -60,6 +65,7 @@ extern const struct cli_command act_pause_command, act_resume_command;
 extern const struct cli_command kill_command, run_command, status_command;
 extern const struct cli_command ping_command, events_command, logs_command;
 extern const struct cli_command deaths_command;
+extern const struct cli_command console_command, stats_command;
 extern const struct cli_command sandbox_command, check_command;
 extern const struct cli_command upgrade_command, take_over_command;
 

@@ -124,6 +124,51 @@ static int send_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
+/* The first byte of text, with the descriptors; nothing if there are none. */
+static int send_beside(const struct conn *conn, const char *text)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(CONN_MAX_FDS * sizeof(int))];
+	} control = { 0 };
+	char first = text[0];
+	struct iovec part = { &first, 1 };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(conn->fd_count * sizeof(int)),
+	};
+	ssize_t sent;
+
+	if (conn->fd_count == 0)
+		return 0;
+	if (conn->fd_count > CONN_MAX_FDS)
+		return -E2BIG;
+	control.header.cmsg_len = CMSG_LEN(conn->fd_count * sizeof(int));
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	memcpy(CMSG_DATA(&control.header), conn->fds,
+	       conn->fd_count * sizeof(int));
+	do
+		sent = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : 0;
+}
+
+int conn_settle(struct conn *conn)
+{
+	struct reply reply;
+	int result = conn_send(conn, "Deaths", json_pack("{s:s}", "name", "-"),
+			       false);
+
+	if (!result)
+		result = conn_receive(conn, CONN_TIMEOUT_MS, &reply);
+	if (result == 1)
+		reply_free(&reply); /* any answer will do */
+	return result == 1 ? 0 : result == 0 ? -EPIPE : result;
+}
+
 int conn_send(struct conn *conn, const char *method, json_t *parameters,
 	      bool more)
 {
@@ -143,7 +188,12 @@ int conn_send(struct conn *conn, const char *method, json_t *parameters,
 		return -ENOMEM;
 	/* The NUL at the end is part of the message. Who hangs up at once has
 	 * said why: conn_receive() finds it. */
-	error = send_all(conn->fd, text, strlen(text) + 1);
+	error = send_beside(conn, text);
+	if (!error && conn->fd_count == 0)
+		error = send_all(conn->fd, text, strlen(text) + 1);
+	else if (!error)
+		error = send_all(conn->fd, text + 1, strlen(text));
+	conn->fd_count = 0;
 	return error == -EPIPE || error == -ECONNRESET ? 0 : error;
 }
 

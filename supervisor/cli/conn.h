@@ -16,6 +16,8 @@
 /* How long a call that does not wait for a VM may take. */
 #define CONN_TIMEOUT_MS 10000
 #define CONN_FOREVER    (-1)
+/* Descriptors beside one message, at most. */
+#define CONN_MAX_FDS 16
 
 struct conn {
 	int fd; /* owned */
@@ -24,6 +26,9 @@ struct conn {
 	size_t in_used, in_size;
 	size_t in_start; /* of the first message not yet taken */
 	size_t in_scanned; /* no NUL between in_start and here */
+	/* Go beside the next message; borrowed. See conn_settle(). */
+	const int *fds;
+	size_t fd_count;
 };
 
 struct reply {
@@ -42,6 +47,10 @@ int conn_open(struct conn *conn, const struct cli *cli);
 /* Makes a client of a connected socket, which it takes over. */
 void conn_adopt(struct conn *conn, int fd);
 void conn_close(struct conn *conn);
+
+/* Waits until the supervisor has taken the connection: before, descriptors
+ * would be refused. 0 or -errno. */
+int conn_settle(struct conn *conn);
 
 /* Sends a call. Takes over parameters (NULL: none). 0 or -errno. */
 int conn_send(struct conn *conn, const char *method, json_t *parameters,

@@ -111,6 +111,29 @@ static void close_others(int *fds, size_t count)
 	close_range(next, ~0U, 0);
 }
 
+/* What VMs are made of, with room for four more; NULL without memory. */
+static int *list_fds(const struct config *config, size_t *count)
+{
+	int *fds = calloc(config->vm_count * (MACHINE_DISKS + 2) + 4,
+			  sizeof(*fds));
+
+	*count = 0;
+	for (size_t i = 0; fds && i < config->vm_count; i++) {
+		const struct machine_config *machine = config->vms[i].machine;
+
+		if (!machine)
+			continue;
+		if (machine->kernel_fd >= 0)
+			fds[(*count)++] = machine->kernel_fd;
+		if (machine->initrd_fd >= 0)
+			fds[(*count)++] = machine->initrd_fd;
+		for (uint32_t k = 0; k < machine->disk_count; k++)
+			if (machine->disks[k].fd >= 0)
+				fds[(*count)++] = machine->disks[k].fd;
+	}
+	return fds;
+}
+
 /* In the child: becomes the supervisor. */
 static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 				    int vmproc_fd)
@@ -121,12 +144,8 @@ static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 		.starter_fd = starter_fd,
 		.vmproc_fd = vmproc_fd,
 	};
-	int kept_fds[] = {
-		starter_fd,
-		vmproc_fd,
-		options.rundir->dir_fd,
-		options.rundir->lock_fd,
-	};
+	size_t count = 0;
+	cleanup_free int *kept_fds = list_fds(launch->config, &count);
 	cleanup_fd int null_fd = -1;
 
 	/* Before the signals of the terminal can come again. */
@@ -143,7 +162,15 @@ static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 		_exit(CLI_FAILED);
 	}
 	fd_close(&null_fd);
-	close_others(kept_fds, ARRAY_SIZE(kept_fds));
+	if (!kept_fds) {
+		cli_error("out of memory");
+		_exit(CLI_FAILED);
+	}
+	kept_fds[count++] = starter_fd;
+	kept_fds[count++] = vmproc_fd;
+	kept_fds[count++] = options.rundir->dir_fd;
+	kept_fds[count++] = options.rundir->lock_fd;
+	close_others(kept_fds, count);
 	_exit(supervisor_main(launch->config, &options));
 }
 

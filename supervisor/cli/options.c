@@ -145,6 +145,14 @@ enum options_result options_parse(const struct cli_command *command, int argc,
 		if (i < 0)
 			return refuse(command->name, c, argv);
 		args->values[i] = optarg ? optarg : "";
+		if (!command->repeats || i != command->repeats)
+			continue;
+		if (args->repeated_count == CLI_MAX_REPEATS) {
+			cli_usage(command->name, "too many of --%s",
+				  command->options[i].name);
+			return OPTIONS_BAD;
+		}
+		args->repeated[args->repeated_count++] = optarg;
 	}
 	args->names = argv + optind;
 	args->count = argc - optind;

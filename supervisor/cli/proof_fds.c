@@ -55,12 +55,14 @@ static bool matches(const struct manifest *manifest, const json_t *entry,
 	const json_t *number = json_object_get(entry, "fd");
 	char name[64];
 
-	if (!is_kind(target, field_text(entry, "kind")) ||
+	bool file = strcmp(field_text(entry, "kind"), "file") == 0;
+
+	if (!(file || is_kind(target, field_text(entry, "kind"))) ||
 	    (json_is_integer(number) &&
 	     json_integer_value(number) != strtol(fd, NULL, 10)))
 		return false;
-	if (!*link || strcmp(target, link) == 0)
-		return true;
+	if (file || !*link || strcmp(target, link) == 0)
+		return file ? strcmp(target, link) == 0 : true;
 	read_interface(manifest->dir_fd, fd, name, sizeof(name));
 	return strcmp(name, link) == 0;
 }
@@ -118,16 +120,18 @@ void proof_descriptors(struct proof *proof, const json_t *cage, int dir_fd)
 	for (size_t i = 0; i < manifest.count; i++) {
 		const json_t *entry = manifest.entries[i];
 		const char *link = field_text(entry, "link");
+		bool at_most = json_is_true(json_object_get(entry, "at_most"));
 
 		snprintf(check, sizeof(check), "role %s",
 			 field_text(entry, "role"));
 		snprintf(wanted, sizeof(wanted),
-			 "%" JSON_INTEGER_FORMAT " of %s%s%s",
-			 field_int(entry, "count"), field_text(entry, "kind"),
-			 *link ? " " : "", link);
+			 "%s%" JSON_INTEGER_FORMAT " of %s%s%s",
+			 at_most ? "at most " : "", field_int(entry, "count"),
+			 field_text(entry, "kind"), *link ? " " : "", link);
 		snprintf(found, sizeof(found), "%" JSON_INTEGER_FORMAT,
 			 manifest.seen[i]);
 		proof_add(proof, check, wanted, found,
-			  manifest.seen[i] == field_int(entry, "count"));
+			  at_most || manifest.seen[i] ==
+					     field_int(entry, "count"));
 	}
 }

@@ -13,6 +13,7 @@
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
+#include "supervisor/cli/run_machine.h"
 #include "supervisor/cli/stream.h"
 #include "supervisor/cli/text.h"
 
@@ -22,6 +23,16 @@ enum {
 	OPT_ADDRESS6,
 	OPT_ATTACH,
 	OPT_NO_WAIT,
+	OPT_KERNEL,
+	OPT_INITRD,
+	OPT_CMDLINE,
+	OPT_MEMORY,
+	OPT_CPUS,
+	OPT_DISK,
+	OPT_NIC,
+	OPT_QUEUES,
+	OPT_VHOST,
+	OPT_HUGEPAGES,
 };
 
 static const struct cli_option options[] = {
@@ -34,6 +45,22 @@ static const struct cli_option options[] = {
 			 "stay: show events and log; Ctrl-C stops the VM" },
 	[OPT_NO_WAIT] = { "no-wait", 0, NULL, false,
 			  "return when it is under way" },
+	[OPT_KERNEL] = { "kernel", 'k', "FILE", false,
+			 "guest kvm: boot this kernel (bzImage or ELF)" },
+	[OPT_INITRD] = { "initrd", 'i', "FILE", false, "with this initrd" },
+	[OPT_CMDLINE] = { "cmdline", 'c', "TEXT", false,
+			  "and this command line" },
+	[OPT_MEMORY] = { "memory", 0, "SIZE", false, "its memory (256M)" },
+	[OPT_CPUS] = { "cpus", 0, "N", false, "its processors (1)" },
+	[OPT_DISK] = { "disk", 'd', "FILE[,ro][,direct]", false,
+		       "a disk: raw image or block device; up to 8" },
+	[OPT_NIC] = { "nic", 0, NULL, false, "a network device" },
+	[OPT_QUEUES] = { "queues", 0, "N", false,
+			 "a network device of N queue pairs (1)" },
+	[OPT_VHOST] = { "vhost", 0, "auto|on|off", false,
+			"frames by the host's vhost-net (auto)" },
+	[OPT_HUGEPAGES] = { "hugepages", 0, NULL, false,
+			    "memory of the host's huge pages" },
 	{ 0 },
 };
 
@@ -90,20 +117,69 @@ static int check(const struct cli_args *args)
 	return CLI_OK;
 }
 
+static int make_machine(const struct cli_args *args,
+			struct machine_config **machine)
+{
+	const struct run_machine given = {
+		.kernel = args->values[OPT_KERNEL],
+		.initrd = args->values[OPT_INITRD],
+		.cmdline = args->values[OPT_CMDLINE],
+		.memory = args->values[OPT_MEMORY],
+		.cpus = args->values[OPT_CPUS],
+		.queues = args->values[OPT_QUEUES],
+		.vhost = args->values[OPT_VHOST],
+		.nic = args->values[OPT_NIC],
+		.hugepages = args->values[OPT_HUGEPAGES],
+		.disks = args->repeated,
+		.disk_count = args->repeated_count,
+	};
+
+	return run_machine_make(&given, args->names[0], machine);
+}
+
+static int call_define(struct conn *conn, const struct cli_args *args,
+		       const struct machine_config *machine)
+{
+	int fds[CONN_MAX_FDS];
+	json_t *parameters = json_pack(
+		"{s:s, s:s*, s:s*, s:s*}", "name", args->names[0], "mac",
+		args->values[OPT_MAC], "ipv4", args->values[OPT_ADDRESS],
+		"ipv6", args->values[OPT_ADDRESS6]);
+	int error;
+
+	if (machine) {
+		size_t count;
+
+		if (json_object_set_new(
+			    parameters, "machine",
+			    run_machine_json(machine, fds, &count)) < 0) {
+			json_decref(parameters);
+			return cli_error("--cmdline or the name of a file is "
+					 "no UTF-8 (or memory ran out)");
+		}
+		error = conn_settle(conn);
+		if (error) {
+			json_decref(parameters);
+			return conn_report_loss(conn, error);
+		}
+		conn->fds = fds;
+		conn->fd_count = count;
+	}
+	return conn_call(conn, "Define", parameters, CONN_TIMEOUT_MS, NULL);
+}
+
 static int define(const struct cli *cli, const struct cli_args *args)
 {
+	struct machine_config *machine;
 	struct conn conn;
 	int status = conn_open(&conn, cli);
 
 	if (status)
 		return status;
-	status = conn_call(&conn, "Define",
-			   json_pack("{s:s, s:s*, s:s*, s:s*}", "name",
-				     args->names[0], "mac",
-				     args->values[OPT_MAC], "ipv4",
-				     args->values[OPT_ADDRESS], "ipv6",
-				     args->values[OPT_ADDRESS6]),
-			   CONN_TIMEOUT_MS, NULL);
+	status = make_machine(args, &machine);
+	if (!status)
+		status = call_define(&conn, args, machine);
+	machine_free(machine);
 	conn_close(&conn);
 	return status;
 }
@@ -281,6 +357,7 @@ const struct cli_command run_command = {
 	.usage = "[OPTION...] NAME",
 	.summary = "define a new VM and start it",
 	.options = options,
+	.repeats = OPT_DISK,
 	.min_args = 1,
 	.max_args = 1,
 	.missing = "no name for the VM",

@@ -9,6 +9,7 @@
 #include "supervisor/cli/act.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/files.h"
 #include "supervisor/cli/launch.h"
 #include "supervisor/cli/text.h"
 #include "supervisor/config/config.h"
@@ -140,15 +141,41 @@ static int take_place(const struct cli *cli, struct rundir *rundir,
 	return status ? status : enter(cli, rundir, kept);
 }
 
+/* Opens what VMs are made of. Of the first kept ones, an earlier supervisor's,
+ * the processes may have it. */
+static int open_files(struct config *config, size_t kept)
+{
+	struct problem problem;
+
+	for (size_t i = 0; i < config->vm_count; i++) {
+		struct vm_config *vm = &config->vms[i];
+
+		if (!vm->machine)
+			continue;
+		if (i < kept)
+			files_open_kept(vm->machine, vm->name);
+		else if (files_open(vm->machine, vm->name, &problem) < 0)
+			return cli_error("%s", problem.text);
+	}
+	return CLI_OK;
+}
+
 static int launch(const struct cli *cli, const struct cli_args *args,
 		  struct config *config, struct rundir *rundir,
 		  const struct kept *kept)
 {
 	const struct launch_place place = { rundir, kept };
 	struct problem problem = { 0 };
+	int status;
 
 	if (kept->count && keep_merge(kept, config, &problem))
 		return cli_error("%s", problem.text);
+	status = open_files(config, kept->count);
+	if (status) {
+		if (!kept->count)
+			rundir_uninit(rundir);
+		return status;
+	}
 	if (config->vm_count == 0) {
 		rundir_uninit(rundir);
 		return cli_usage("start",

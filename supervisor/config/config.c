@@ -51,8 +51,50 @@ void config_init(struct config *config)
 	config->defaults = default_vm;
 }
 
+struct machine_config *machine_new(void)
+{
+	struct machine_config *machine = calloc(1, sizeof(*machine));
+
+	if (!machine)
+		return NULL;
+	machine->kernel_fd = machine->initrd_fd = -1;
+	machine->memory_bytes = MACHINE_MEMORY_DEFAULT;
+	machine->cpus = machine->queues = 1;
+	for (int i = 0; i < MACHINE_DISKS; i++)
+		machine->disks[i].fd = -1;
+	return machine;
+}
+
+struct machine_config *machine_copy(const struct machine_config *machine)
+{
+	struct machine_config *copy = machine_new();
+
+	if (!copy || !machine)
+		return copy;
+	*copy = *machine;
+	copy->kernel_fd = copy->initrd_fd = -1;
+	for (int i = 0; i < MACHINE_DISKS; i++)
+		copy->disks[i].fd = -1;
+	return copy;
+}
+
+void machine_free(struct machine_config *machine)
+{
+	if (!machine)
+		return;
+	fd_close(&machine->kernel_fd);
+	fd_close(&machine->initrd_fd);
+	for (int i = 0; i < MACHINE_DISKS; i++)
+		fd_close(&machine->disks[i].fd);
+	free(machine);
+}
+
 void config_uninit(struct config *config)
 {
+	for (size_t i = 0; i < config->vm_count; i++)
+		machine_free(config->vms[i].machine);
+	machine_free(config->defaults.machine);
+	config->defaults.machine = NULL;
 	free(config->vms);
 	config->vms = NULL;
 	config->vm_count = 0;
@@ -98,6 +140,7 @@ static struct vm_config *append(struct config *config, const char *name)
 	struct vm_config *vm = &config->vms[config->vm_count++];
 
 	*vm = config->defaults;
+	vm->machine = NULL; /* the defaults' own */
 	memset(vm->name, 0, sizeof(vm->name));
 	memcpy(vm->name, name, strlen(name));
 	return vm;
@@ -121,6 +164,24 @@ static size_t name_number(const char *name)
 	return *name || !digits ? CONFIG_MAX_VMS : number;
 }
 
+/* The machine of a VM that says nothing. 0, -EINVAL, -ENOMEM. */
+static int default_machine(const struct config *config, struct vm_config *vm,
+			   struct problem *problem)
+{
+	const struct machine_config *machine = config->defaults.machine;
+
+	if (vm->guest != GUEST_KVM)
+		return 0;
+	if (!machine || !machine->kernel[0])
+		return problem_set(problem, -EINVAL,
+				   "VM %s would have guest kvm and no kernel "
+				   "(add one to the defaults, as in kernel = "
+				   "\"/boot/vmlinuz\")",
+				   vm->name);
+	vm->machine = machine_copy(machine);
+	return vm->machine ? 0 : problem_set(problem, -ENOMEM, "out of memory");
+}
+
 int config_add_vms(struct config *config, size_t count, struct problem *problem)
 {
 	bool used[CONFIG_MAX_VMS + 1] = { false };
@@ -132,15 +193,15 @@ int config_add_vms(struct config *config, size_t count, struct problem *problem)
 		return error;
 	for (size_t i = 0; i < config->vm_count; i++)
 		used[name_number(config->vms[i].name)] = true;
-	for (; count > 0; count--, number++) {
+	for (; count > 0 && !error; count--, number++) {
 		char name[VM_NAME_MAX + 1];
 
 		while (used[number])
 			number++;
 		snprintf(name, sizeof(name), "vm%zu", number);
-		append(config, name);
+		error = default_machine(config, append(config, name), problem);
 	}
-	return 0;
+	return error;
 }
 
 struct vm_config *config_add_unnamed(struct config *config,

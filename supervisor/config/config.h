@@ -49,6 +49,44 @@ struct vm_limits {
 	uint32_t cpu_percent; /* cpu.max, of one CPU */
 };
 
+/* Whether frames go through the host kernel's vhost-net. */
+enum vhost_policy {
+	VHOST_AUTO, /* if the host has it */
+	VHOST_ON, /* or the VM fails */
+	VHOST_OFF,
+	VHOST_POLICIES
+};
+
+/* The longest path of an image, its NUL included. */
+#define MACHINE_PATH 1024
+/* Disks of a VM, and queue pairs of its network device. */
+#define MACHINE_DISKS          FD_INDEX_MAX
+#define MACHINE_QUEUES         FD_INDEX_MAX
+#define MACHINE_MEMORY_DEFAULT (256ULL << 20)
+#define MACHINE_MEMORY_MIN     (16ULL << 20)
+#define MACHINE_CPUS_MAX       254 /* APIC ids of one byte */
+
+struct machine_disk {
+	char path[MACHINE_PATH]; /* to be shown; the supervisor opens none */
+	bool read_only;
+	bool direct; /* O_DIRECT */
+	int fd; /* owned; -1: not opened yet. Its lock says it is in use */
+};
+
+/* What a VM with guest kvm is made of. */
+struct machine_config {
+	char kernel[MACHINE_PATH], initrd[MACHINE_PATH]; /* initrd: may be "" */
+	int kernel_fd, initrd_fd; /* owned; -1: not opened (yet) */
+	char cmdline[MACHINE_CMDLINE];
+	uint64_t memory_bytes; /* a multiple of 1 MiB */
+	uint32_t cpus;
+	bool hugepages; /* of the host's reserve */
+	uint32_t queues; /* pairs, 1 to MACHINE_QUEUES; 0: no network */
+	uint32_t vhost; /* enum vhost_policy */
+	uint32_t disk_count;
+	struct machine_disk disks[MACHINE_DISKS];
+};
+
 struct vm_config {
 	char name[VM_NAME_MAX + 1];
 	enum guest_kind guest;
@@ -62,6 +100,10 @@ struct vm_config {
 	struct restart_policy restart;
 	struct vm_timeouts timeouts;
 	struct vm_limits limits;
+	/* Guest kvm: what it is made of; NULL for others. Of config->vms and
+	 * config->defaults it is owned by config; copies of a vm_config borrow
+	 * it. Of the defaults it is what the file says for any such VM. */
+	struct machine_config *machine;
 };
 
 struct config {
@@ -92,26 +134,29 @@ void config_uninit(struct config *config);
 /*
  * Reads a configuration from file, whose name is for messages. Everything in
  * it is checked: syntax, unknown settings, types, ranges, names and addresses
- * used twice, addresses outside the bridge's subnet. Writes every error found
- * to errors, one "FILE:LINE: what (remedy)" each. config is fresh from
+ * used twice, addresses outside the bridge's subnet. Paths in it that don't
+ * begin with / are taken from the directory that name is in. Writes every error
+ * found to errors, one "FILE:LINE: what (remedy)" each. config is fresh from
  * config_init(). Returns 0 or -EINVAL; config is to be uninited either way.
  */
 int config_read(struct config *config, FILE *file, const char *name,
 		FILE *errors) CONFIG_SYMBOL(config_read);
 
 /* Appends count VMs with the defaults, named vm0, vm1, ...: the lowest numbers
- * that are free. 0; -E2BIG over CONFIG_MAX_VMS; -ENOMEM. */
+ * that are free. 0; -E2BIG over CONFIG_MAX_VMS; -EINVAL if the defaults are of
+ * guest kvm without a kernel; -ENOMEM. */
 int config_add_vms(struct config *config, size_t count,
 		   struct problem *problem);
 
-/* Appends one VM with the defaults and that name, for the caller to fill in;
+/* Appends one VM with the defaults and that name, but no machine, for the
+ * caller to fill in;
  * NULL with problem set if the name isn't valid or taken, or there are too
  * many. The pointer is good until the next addition. */
 struct vm_config *config_add_vm(struct config *config, const char *name,
 				struct problem *problem);
 
-/* Appends one VM with the defaults and no name yet, for the caller to give it
- * one that is valid; else like config_add_vm(). */
+/* Appends one VM with the defaults, but no machine and no name yet, for the
+ * caller to give it one that is valid; else like config_add_vm(). */
 struct vm_config *config_add_unnamed(struct config *config,
 				     struct problem *problem);
 
@@ -124,6 +169,14 @@ struct vm_config *config_add_unnamed(struct config *config,
  */
 int config_assign(struct config *config, const char *machine_id,
 		  const char *instance, struct problem *problem);
+
+/* A machine with the defaults and nothing opened; NULL without memory. */
+struct machine_config *machine_new(void);
+/* One of the same, nothing opened: of machine, or of the defaults if that is
+ * NULL. The caller's; NULL without memory. */
+struct machine_config *machine_copy(const struct machine_config *machine);
+/* Closes its descriptors and frees it; NULL is fine. */
+void machine_free(struct machine_config *machine);
 
 /* For options of the command line, same rules as in the file: parse "02:.." ,
  * "10.77.0.9", "fd77::9/64" into vm. 0 or -EINVAL with problem set. */

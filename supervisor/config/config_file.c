@@ -131,7 +131,7 @@ int config_read(struct config *config, FILE *file, const char *name,
 {
 	struct config_tree_error error;
 	struct config_tree *tree = config_tree_read(file, &error);
-	struct config_reader reader = { .config = config };
+	struct config_reader reader = { .config = config, .file = name };
 	int result = 0;
 
 	config_errors_init(&reader.errors);

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,8 @@
 #include "supervisor/config/config_check.h"
 #include "supervisor/config/config_settings.h"
 #include "supervisor/config/config_value.h"
+
+#define MIB (UINT64_C(1) << 20)
 
 /* ---- errors */
 
@@ -76,6 +79,11 @@ static void wrong(struct config_reader *reader, const struct setting *setting,
 	config_tree_mark_wrong(node);
 }
 
+static void out_of_memory(struct config_reader *reader)
+{
+	config_errors_add(&reader->errors, 0, "out of memory");
+}
+
 /* ---- one setting: each reads node into object, or notes an error */
 
 typedef void read_fn(struct config_reader *reader,
@@ -84,6 +92,10 @@ typedef void read_fn(struct config_reader *reader,
 
 static void *field(const struct setting *setting, void *object)
 {
+	struct vm_config *vm = object;
+
+	if (setting->of_machine)
+		object = vm->machine;
 	return (char *)object + setting->offset;
 }
 
@@ -170,10 +182,78 @@ static void read_size(struct config_reader *reader,
 		wrong_value(reader, setting, node);
 		return;
 	}
-	if (bytes && (bytes < setting->min || bytes > setting->max))
+	if (setting->kind == SETTING_MEMORY
+		    ? bytes < setting->min || bytes > setting->max ||
+			      bytes % MIB != 0
+		    : bytes && (bytes < setting->min || bytes > setting->max))
 		wrong_value(reader, setting, node);
 	else
 		*(uint64_t *)field(setting, object) = bytes;
+}
+
+/* What a state document can hold: a copy of the configuration is one. */
+static bool is_utf8(const char *text)
+{
+	json_t *json = json_string(text);
+
+	json_decref(json);
+	return json != NULL;
+}
+
+static void read_text(struct config_reader *reader,
+		      const struct setting *setting,
+		      const struct config_node *node, void *object)
+{
+	const char *text = node->value.string;
+
+	if (node->type != NODE_STRING)
+		wrong_type(reader, setting, node);
+	else if (strlen(text) > setting->max || !is_utf8(text))
+		wrong_value(reader, setting, node);
+	else
+		strcpy(field(setting, object), text);
+}
+
+/* The file's directory, which stays right when the working directory doesn't;
+ * the caller's, NULL without memory. */
+static char *directory_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	cleanup_free char *name =
+		slash ? strndup(file, (size_t)(slash - file) + 1) : strdup(".");
+	char *whole = name ? realpath(name, NULL) : NULL;
+
+	if (whole)
+		return whole;
+	return steal_mem(&name);
+}
+
+static void read_path(struct config_reader *reader,
+		      const struct setting *setting,
+		      const struct config_node *node, void *object)
+{
+	cleanup_free char *directory = NULL, *path = NULL;
+	const char *text = node->value.string;
+
+	if (node->type != NODE_STRING) {
+		wrong_type(reader, setting, node);
+		return;
+	}
+	if (text[0] && text[0] != '/') {
+		directory = directory_of(reader->file);
+		if (!directory ||
+		    asprintf(&path, "%s/%s", directory, text) < 0) {
+			path = NULL;
+			out_of_memory(reader);
+			return;
+		}
+	}
+	if (strlen(text) < setting->min ||
+	    strlen(path ? path : text) > setting->max ||
+	    !is_utf8(path ? path : text))
+		wrong_value(reader, setting, node);
+	else
+		strcpy(field(setting, object), path ? path : text);
 }
 
 static void read_choice(struct config_reader *reader,
@@ -299,7 +379,7 @@ static void read_address(struct config_reader *reader,
 
 /* ---- groups */
 
-static read_fn read_group, read_vms;
+static read_fn read_group, read_vms, read_disks;
 
 static read_fn *const read_kind[] = {
 	[SETTING_GROUP] = read_group,
@@ -309,7 +389,11 @@ static read_fn *const read_kind[] = {
 	[SETTING_UINT32] = read_number,
 	[SETTING_DURATION] = read_duration,
 	[SETTING_SIZE] = read_size,
+	[SETTING_MEMORY] = read_size,
 	[SETTING_CHOICE] = read_choice,
+	[SETTING_TEXT] = read_text,
+	[SETTING_PATH] = read_path,
+	[SETTING_DISKS] = read_disks,
 	[SETTING_LINK_NAME] = read_name,
 	[SETTING_VM_NAME] = read_name,
 	[SETTING_BRIDGE_IPV4] = read_address,
@@ -324,7 +408,7 @@ static void refuse_unknown(struct config_reader *reader,
 			   const struct setting_group *group,
 			   const struct config_node *node)
 {
-	char names[160];
+	char names[256];
 
 	config_settings_names(group, names, sizeof(names));
 	for (size_t i = 0; i < node->count; i++) {
@@ -373,6 +457,124 @@ static void read_group(struct config_reader *reader,
 	reader->path[length] = '\0';
 }
 
+/* ---- guest kvm */
+
+static void read_disk(struct config_reader *reader,
+		      const struct config_node *node, struct machine_disk *disk)
+{
+	struct config_node path;
+
+	if (node->type != NODE_GROUP) {
+		config_errors_add(&reader->errors, node->line,
+				  "%s%s (write a group, as in { path = "
+				  "\"web.img\"; })",
+				  reader->path, type_names[node->type]);
+		return;
+	}
+	if (!config_tree_find(node, "path", &path))
+		config_errors_add(&reader->errors, node->line,
+				  "%sit has no path (add one, as in path = "
+				  "\"web.img\")",
+				  reader->path);
+	read_members(reader, &config_settings_disk, node, disk);
+}
+
+static void read_disks(struct config_reader *reader,
+		       const struct setting *setting,
+		       const struct config_node *node, void *object)
+{
+	struct machine_config *machine = field(setting, object);
+	size_t length = strlen(reader->path);
+
+	if (node->type != NODE_LIST) {
+		wrong_type(reader, setting, node);
+		return;
+	}
+	if (node->count > MACHINE_DISKS) {
+		config_errors_add(&reader->errors, node->line,
+				  "%s%s: %zu are too many (a VM has %d at "
+				  "most)",
+				  reader->path, setting->name, node->count,
+				  MACHINE_DISKS);
+		return;
+	}
+	for (size_t i = 0; i < node->count; i++) {
+		struct config_node child = config_tree_child(node, i);
+
+		snprintf(reader->path + length, sizeof(reader->path) - length,
+			 "disk number %zu: ", i + 1);
+		read_disk(reader, &child, &machine->disks[i]);
+		machine->disk_count++;
+	}
+	reader->path[length] = '\0';
+}
+
+/* Hands each setting of kvm that node has to note(), which may be NULL. How
+ * many there are. */
+static size_t each_of_machine(struct config_reader *reader,
+			      const struct config_node *node,
+			      void (*note)(struct config_reader *reader,
+					   const struct config_node *child))
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < config_settings_vm.count; i++) {
+		const struct setting *setting = &config_settings_vm.settings[i];
+		struct config_node child;
+
+		if (!setting->of_machine ||
+		    !config_tree_find(node, setting->name, &child))
+			continue;
+		count++;
+		if (note)
+			note(reader, &child);
+	}
+	return count;
+}
+
+static void refuse_of_machine(struct config_reader *reader,
+			      const struct config_node *child)
+{
+	config_errors_add(&reader->errors, child->line,
+			  "%s%s is for a VM with guest kvm (add guest = "
+			  "\"kvm\", or remove it)",
+			  reader->path, child->name);
+}
+
+static bool sound_for(const struct config_reader *reader,
+		      const struct config_node *node, const char *setting)
+{
+	struct config_node defaults = *node;
+
+	config_tree_find(&reader->root, "defaults", &defaults);
+	return config_tree_sound(node, setting) &&
+	       config_tree_sound(&defaults, setting);
+}
+
+/* What its guest makes of the settings of kvm, once all are read. */
+static void check_machine(struct config_reader *reader,
+			  const struct config_node *node, struct vm_config *vm)
+{
+	struct config_node guest = *node;
+
+	if (!sound_for(reader, node, "guest"))
+		return;
+	if (vm->guest != GUEST_KVM) {
+		each_of_machine(reader, node, refuse_of_machine);
+		machine_free(vm->machine);
+		vm->machine = NULL;
+	} else if (!vm->machine->kernel[0] &&
+		   sound_for(reader, node, "kernel")) {
+		config_tree_find(node, "guest", &guest);
+		config_errors_add(&reader->errors, guest.line,
+				  "%sit has guest kvm and no kernel (add one, "
+				  "as in kernel = \"/boot/vmlinuz\")",
+				  reader->path);
+	}
+}
+
+/* ---- VMs */
+
 /* "VM web: ", or by its place in the list if it has no name that can be. */
 static void name_path(struct config_reader *reader,
 		      const struct config_node *node, size_t index)
@@ -406,7 +608,13 @@ static void read_vm(struct config_reader *reader,
 					  "%sit has no name (add one, as in "
 					  "name = \"web\")",
 					  reader->path);
+		vm->machine = machine_copy(reader->config->defaults.machine);
+		if (!vm->machine) {
+			out_of_memory(reader);
+			return;
+		}
 		read_members(reader, &config_settings_vm, node, vm);
+		check_machine(reader, node, vm);
 	}
 	reader->path[0] = '\0';
 }
@@ -425,7 +633,7 @@ static void read_vms(struct config_reader *reader,
 		return;
 	reader->vms = calloc(node->count, sizeof(*reader->vms));
 	if (!reader->vms) {
-		config_errors_add(&reader->errors, 0, "out of memory");
+		out_of_memory(reader);
 		return;
 	}
 	for (size_t i = 0; i < node->count; i++) {
@@ -445,6 +653,16 @@ static void read_vms(struct config_reader *reader,
 
 void config_reader_run(struct config_reader *reader)
 {
+	struct config_node defaults;
+
+	if (config_tree_find(&reader->root, "defaults", &defaults) &&
+	    each_of_machine(reader, &defaults, NULL)) {
+		reader->config->defaults.machine = machine_new();
+		if (!reader->config->defaults.machine) {
+			out_of_memory(reader);
+			return;
+		}
+	}
 	read_members(reader, &config_settings_root, &reader->root,
 		     reader->config);
 }

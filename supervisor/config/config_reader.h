@@ -12,6 +12,7 @@ struct config_reader {
 	struct config_errors errors;
 	struct config_node root;
 	struct config_node *vms; /* one for each of config->vms; owned */
+	const char *file; /* its name: paths are relative to its directory */
 	char path[96]; /* of the group being read, as in "bridge." */
 };
 

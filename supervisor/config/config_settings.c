@@ -21,6 +21,8 @@
 #define DEATHS_MAX 100
 #define MEMORY_MIN (UINT64_C(1) << 20)
 #define CPUS_MAX   1024
+/* Far beyond any host; the state document holds it. */
+#define MACHINE_MEMORY_MAX (UINT64_C(1) << 50)
 
 #define GROUP(table)                     \
 	{                                \
@@ -29,6 +31,7 @@
 
 static const char *const guest_names[] = {
 	[GUEST_BUILTIN] = "builtin",
+	[GUEST_KVM] = "kvm",
 	[GUEST_KINDS] = NULL,
 };
 
@@ -40,6 +43,9 @@ static const char *const level_names[] = {
 
 #define IN_VM(field)     .offset = offsetof(struct vm_config, field)
 #define IN_CONFIG(field) .offset = offsetof(struct config, field)
+#define IN_MACHINE(field) \
+	.of_machine = true, .offset = offsetof(struct machine_config, field)
+#define IN_DISK(field)   .offset = offsetof(struct machine_disk, field)
 #define IN_WHOLE         .offset = 0
 #define RANGE(low, high) .min = (low), .max = (high)
 
@@ -47,6 +53,13 @@ static const char *const orphan_names[] = {
 	[ORPHAN_STAY] = "stay",
 	[ORPHAN_END] = "end",
 	[ORPHAN_POLICIES] = NULL,
+};
+
+static const char *const vhost_names[] = {
+	[VHOST_AUTO] = "auto",
+	[VHOST_ON] = "on",
+	[VHOST_OFF] = "off",
+	[VHOST_POLICIES] = NULL,
 };
 
 static const struct setting restart_settings[] = {
@@ -94,13 +107,33 @@ static const struct setting limits_settings[] = {
 };
 static const struct setting_group limits_group = GROUP(limits_settings);
 
+static const struct setting disk_settings[] = {
+	{ "path", SETTING_PATH, IN_DISK(path), RANGE(1, MACHINE_PATH - 1) },
+	{ "read_only", SETTING_BOOL, IN_DISK(read_only) },
+	{ "direct", SETTING_BOOL, IN_DISK(direct) },
+};
+const struct setting_group config_settings_disk = GROUP(disk_settings);
+
 /* What the defaults have as well. What no two VMs can share isn't here. */
-#define INHERITED(X)                                                     \
-	X("guest", SETTING_CHOICE, IN_VM(guest), .choices = guest_names) \
-	X("autostart", SETTING_BOOL, IN_VM(autostart))                   \
-	X("restart", SETTING_GROUP, .group = &restart_group)             \
-	X("timeouts", SETTING_GROUP, .group = &timeouts_group)           \
-	X("limits", SETTING_GROUP, .group = &limits_group)
+#define INHERITED(X)                                                           \
+	X("guest", SETTING_CHOICE, IN_VM(guest), .choices = guest_names)       \
+	X("autostart", SETTING_BOOL, IN_VM(autostart))                         \
+	X("restart", SETTING_GROUP, .group = &restart_group)                   \
+	X("timeouts", SETTING_GROUP, .group = &timeouts_group)                 \
+	X("limits", SETTING_GROUP, .group = &limits_group)                     \
+	X("kernel", SETTING_PATH, IN_MACHINE(kernel),                          \
+	  RANGE(1, MACHINE_PATH - 1))                                          \
+	X("initrd", SETTING_PATH, IN_MACHINE(initrd), .max = MACHINE_PATH - 1) \
+	X("cmdline", SETTING_TEXT, IN_MACHINE(cmdline),                        \
+	  .max = MACHINE_CMDLINE - 1)                                          \
+	X("memory", SETTING_MEMORY, IN_MACHINE(memory_bytes),                  \
+	  RANGE(MACHINE_MEMORY_MIN, MACHINE_MEMORY_MAX))                       \
+	X("cpus", SETTING_UINT32, IN_MACHINE(cpus),                            \
+	  RANGE(1, MACHINE_CPUS_MAX))                                          \
+	X("hugepages", SETTING_BOOL, IN_MACHINE(hugepages))                    \
+	X("queues", SETTING_UINT32, IN_MACHINE(queues),                        \
+	  RANGE(0, MACHINE_QUEUES))                                            \
+	X("vhost", SETTING_CHOICE, IN_MACHINE(vhost), .choices = vhost_names)
 #define ELEMENT(...) { __VA_ARGS__ },
 
 static const struct setting vm_settings[] = {
@@ -109,6 +142,7 @@ static const struct setting vm_settings[] = {
 	{ "address", SETTING_VM_IPV4, IN_WHOLE },
 	{ "address6", SETTING_VM_IPV6, IN_WHOLE },
 	{ "tap", SETTING_LINK_NAME, IN_VM(tap), .max = IFNAMSIZ - 1 },
+	{ "disks", SETTING_DISKS, .of_machine = true },
 	INHERITED(ELEMENT) /* the last */
 };
 const struct setting_group config_settings_vm = GROUP(vm_settings);
@@ -167,6 +201,29 @@ static void expect_duration(const struct setting *setting, char *text,
 		 (unsigned long long)(setting->max / HOUR_MS));
 }
 
+static void expect_memory(const struct setting *setting, char *text,
+			  size_t size)
+{
+	snprintf(text, size,
+		 "whole MiB, as in \"512M\" or \"2G\", or bytes; at least "
+		 "\"%lluM\"",
+		 (unsigned long long)(setting->min >> 20));
+}
+
+static void expect_text(const struct setting *setting, char *text, size_t size)
+{
+	snprintf(text, size, "a string of up to %llu characters, in UTF-8",
+		 (unsigned long long)setting->max);
+}
+
+static void expect_path(const struct setting *setting, char *text, size_t size)
+{
+	snprintf(text, size,
+		 "a string: the name of a file, up to %llu characters with its "
+		 "directory, in UTF-8",
+		 (unsigned long long)setting->max);
+}
+
 static void expect_choice(const struct setting *setting, char *text,
 			  size_t size)
 {
@@ -201,7 +258,12 @@ static const struct {
 	[SETTING_DURATION] = { .describe = expect_duration },
 	[SETTING_SIZE] = { .words = "bytes, or \"512K\", \"64M\", \"2G\"; at "
 				    "least \"1M\", or 0 for no limit" },
+	[SETTING_MEMORY] = { .describe = expect_memory },
 	[SETTING_CHOICE] = { .describe = expect_choice },
+	[SETTING_TEXT] = { .describe = expect_text },
+	[SETTING_PATH] = { .describe = expect_path },
+	[SETTING_DISKS] = { .words = "a list of groups, as in "
+				     "( { path = \"web.img\"; } ), 8 at most" },
 	[SETTING_LINK_NAME] = { .describe = expect_link_name },
 	[SETTING_VM_NAME] = { .words = "a string of up to 31 of a-z, 0-9 and "
 				       "-, the first not -" },
@@ -218,6 +280,7 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(expected) == SETTING_KINDS, "a row per kind");
 static_assert(VM_NAME_MAX == 31, "as said of SETTING_VM_NAME");
+static_assert(MACHINE_DISKS == 8, "as said of SETTING_DISKS");
 
 void config_settings_expected(const struct setting *setting, char *text,
 			      size_t size)

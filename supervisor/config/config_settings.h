@@ -13,10 +13,14 @@ enum setting_kind {
 	SETTING_UINT32, /* uint32_t, min to max */
 	SETTING_DURATION, /* uint32_t milliseconds, min to max */
 	SETTING_SIZE, /* uint64_t bytes, 0 or min to max */
+	SETTING_MEMORY, /* uint64_t bytes, whole MiB, min to max */
 	SETTING_CHOICE, /* uint32_t index into choices */
+	SETTING_TEXT, /* char[max + 1] */
+	SETTING_PATH, /* char[max + 1], of a file, made absolute; min 0: or "" */
+	SETTING_DISKS, /* the list of disks */
 	SETTING_LINK_NAME, /* char[IFNAMSIZ], at most max characters */
 	SETTING_VM_NAME, /* char[VM_NAME_MAX + 1] */
-	SETTING_BRIDGE_IPV4, /* these go with neighbouring fields, */
+	SETTING_BRIDGE_IPV4, /* from here on only addresses; these go with neighbouring fields, */
 	SETTING_BRIDGE_IPV6, /* so that they need the whole object */
 	SETTING_VM_MAC,
 	SETTING_VM_IPV4,
@@ -33,6 +37,7 @@ struct setting {
 	uint64_t min, max;
 	const char *const *choices; /* ended by NULL */
 	const struct setting_group *group;
+	bool of_machine; /* of a struct vm_config: in what machine points to */
 };
 
 struct setting_group {
@@ -42,6 +47,7 @@ struct setting_group {
 
 extern const struct setting_group config_settings_root; /* struct config */
 extern const struct setting_group config_settings_vm; /* struct vm_config */
+extern const struct setting_group config_settings_disk; /* machine_disk */
 
 /* What to write for setting, as in "a whole number from 0 to 100". */
 void config_settings_expected(const struct setting *setting, char *text,

@@ -14,8 +14,9 @@
  * from the loop. That also keeps a thousand pipelined calls from becoming a
  * thousand nested ones.
  *
- * Descriptors sent beside a message are closed by the kernel, because recv()
- * offers no room for them.
+ * Descriptors beside a message are taken from root alone; the sockets of all
+ * others refuse them (control.c), and recv() offers them no room. They go to the
+ * message that is complete next.
  */
 #include "supervisor/control/client.h"
 
@@ -41,6 +42,12 @@ struct pending_call {
 	struct varlink_call message;
 	json_t *saved; /* owned: it is still to be resumed with that */
 };
+
+static void close_fds(int *fds, size_t *count)
+{
+	while (*count > 0)
+		fd_close(&fds[--*count]);
+}
 
 /* ---- ends of a connection */
 
@@ -176,6 +183,7 @@ static void after_put(struct control_client *client, int error)
 
 static void pending_free(struct pending_call *pending)
 {
+	close_fds(pending->call.fds, &pending->call.fd_count);
 	varlink_call_uninit(&pending->message);
 	json_decref(pending->saved);
 	free(pending);
@@ -263,6 +271,60 @@ static bool wants_input(const struct control_client *client)
 	       buffer_length(&client->in) < CONTROL_MAX_REQUEST_BYTES;
 }
 
+/* Takes the descriptors out of a message. False: too many. */
+static bool take_fds(struct control_client *client, struct msghdr *message)
+{
+	bool fit = !(message->msg_flags & MSG_CTRUNC);
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
+	     c = CMSG_NXTHDR(message, c)) {
+		size_t bytes = c->cmsg_len - CMSG_LEN(0);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = 0; at + sizeof(int) <= bytes;
+		     at += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + at, sizeof(int));
+			if (client->fd_count < CONTROL_MAX_FDS) {
+				client->fds[client->fd_count++] = fd;
+			} else {
+				close(fd);
+				fit = false;
+			}
+		}
+	}
+	return fit;
+}
+
+/* As recv(2), for root with what came beside. */
+static ssize_t receive_some(struct control_client *client, void *bytes,
+			    size_t room)
+{
+	struct iovec part = { bytes, room };
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(CONTROL_MAX_FDS * sizeof(int))];
+	} control;
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t got;
+
+	if (client->uid != 0)
+		return recv(client->fd, bytes, room, MSG_DONTWAIT);
+	got = recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (got >= 0 && !take_fds(client, &message)) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	return got;
+}
+
 static void receive(struct control_client *client)
 {
 	struct buffer *in = &client->in;
@@ -275,10 +337,14 @@ static void receive(struct control_client *client)
 	}
 	if (room > in->capacity - in->end)
 		room = in->capacity - in->end;
-	got = recv(client->fd, in->data + in->end, room, MSG_DONTWAIT);
+	got = receive_some(client, in->data + in->end, room);
 	if (got > 0) {
 		in->end += (size_t)got;
 		touch(client);
+		return;
+	}
+	if (got < 0 && errno == EMSGSIZE) {
+		cut_off(client, "it sends too many descriptors");
 		return;
 	}
 	if (got == 0 || (errno != EAGAIN && errno != EINTR))
@@ -308,6 +374,10 @@ static void start_call(struct control_client *client,
 		       struct pending_call *pending)
 {
 	set_call(client, pending);
+	memcpy(pending->call.fds, client->fds,
+	       client->fd_count * sizeof(client->fds[0]));
+	pending->call.fd_count = client->fd_count;
+	client->fd_count = 0;
 	if (pending->message.upgrade)
 		service_not_implemented(&pending->call);
 	else
@@ -570,6 +640,7 @@ void client_free(struct control_client *client)
 		pending->call.gone(&pending->call);
 	if (pending)
 		pending_free(pending);
+	close_fds(client->fds, &client->fd_count);
 	control_unqueue(control, client);
 	TAILQ_REMOVE(&control->clients, client, by_age);
 	control->counts.clients--;

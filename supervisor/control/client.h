@@ -43,6 +43,8 @@ struct control_client {
 		CLIENT_DOOMED, /* over, as soon as the loop gets to it */
 	} state;
 	struct buffer in, out;
+	int fds[CONTROL_MAX_FDS]; /* owned: beside what is in in */
+	size_t fd_count;
 	size_t scanned; /* bytes of in known to hold no NUL */
 	struct pending_call *pending; /* the call under way, or NULL */
 	uint32_t events; /* watched for */
@@ -105,9 +107,8 @@ int client_put_failure(const struct control_config *config, struct buffer *out,
 /* Counts, and logs unless that was done lately. (In control.c.) */
 void control_note(struct control *control, enum client_note note, uid_t uid,
 		  pid_t pid, const char *why);
-/* As it is for every connection: no descriptors can be sent on it. (In
- * control.c.) */
-void control_refuse_descriptors(int fd);
+/* Whether descriptors can be sent on it. (In control.c.) */
+void control_allow_descriptors(int fd, bool allow);
 /* Has client_work() called from the loop. (In control.c.) */
 void control_queue(struct control *control, struct control_client *client);
 /* Takes it out of the work list, if it is in there. (In control.c.) */

@@ -181,14 +181,14 @@ static void refuse(struct control *control, int fd, const struct ucred *peer,
 	fd_close(&fd);
 }
 
-/* No method takes descriptors, and closing a stranger's last one may take as
- * long as he likes (a TCP socket that lingers). Kernels before 6.16 close them
- * all the same: there a member of the group can hold up the supervisor. */
-void control_refuse_descriptors(int fd)
+/* Only root's are taken: closing a stranger's last one may take as long as he
+ * likes (a TCP socket that lingers). Kernels before 6.16 close them all the
+ * same: there a member of the group can hold up the supervisor. */
+void control_allow_descriptors(int fd, bool allow)
 {
-	int off = 0;
+	int on = allow;
 
-	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
 }
 
 int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)
@@ -200,7 +200,7 @@ int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)
 			     "too many are connected and busy");
 		return -EBUSY;
 	}
-	control_refuse_descriptors(fd);
+	control_allow_descriptors(fd, uid == 0);
 	client_new(control, fd, uid, pid, &error);
 	return error;
 }
@@ -223,7 +223,7 @@ static void admit(struct control *control, int fd, bool last_descriptor)
 		refuse(control, fd, &peer,
 		       "too many are connected and busy; try again");
 	} else {
-		control_refuse_descriptors(fd);
+		control_allow_descriptors(fd, peer.uid == 0);
 		if (!client_new(control, fd, peer.uid, peer.pid, &error))
 			refuse(control, fd, &peer, "no memory is left for it");
 	}
@@ -318,7 +318,7 @@ int control_serve(struct control *control, int listen_fd)
 	if (error)
 		return error;
 	/* accepted sockets inherit it: no time in which one has it not */
-	control_refuse_descriptors(listen_fd);
+	control_allow_descriptors(listen_fd, false);
 	control->listen_fd = listen_fd;
 	reserve_descriptor(control);
 	return 0;

@@ -34,6 +34,9 @@
 #define SO_PASSRIGHTS 83
 #endif
 
+/* Descriptors beside one message, at most; of root's connections alone. */
+#define CONTROL_MAX_FDS 16
+
 struct control;
 struct control_client;
 
@@ -51,6 +54,10 @@ struct call {
 	bool more, oneway;
 	uid_t peer_uid;
 	pid_t peer_pid;
+	/* Came beside the message: the method takes what it wants by
+	 * steal_fd(), the rest is closed when the call ends. */
+	int fds[CONTROL_MAX_FDS];
+	size_t fd_count;
 	void (*gone)(struct call *call); /* the method's to set */
 	void *ctx; /* the method's */
 };

@@ -297,8 +297,8 @@ static void restore_one(struct control *control, const json_t *object,
 		return;
 	}
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	control_refuse_descriptors(fd);
 	client = restore_client(control, fd, object, understood, &why);
+	control_allow_descriptors(fd, client && client->uid == 0);
 	if (client)
 		control_queue(control, client); /* a look at the socket */
 	else

@@ -34,7 +34,10 @@ struct net_tap {
 	uint8_t guest_mac[6]; /* of the VM behind it, not of the TAP */
 	struct in_addr guest_ipv4; /* 0: none */
 	struct in6_addr guest_ipv6; /* unspecified: none */
+	uint32_t queues; /* descriptors, NET_QUEUES_MAX at most; 0 is 1 */
+	bool vnet_header; /* a struct virtio_net_hdr before each frame */
 };
+#define NET_QUEUES_MAX 8
 
 /* The kernel's own counters of a TAP, in the VM's view. */
 struct net_counters {
@@ -88,11 +91,11 @@ int net_bridge_create(struct net *net, const struct net_bridge *bridge,
 /*
  * Makes a TAP on the bridge and sets it up. Only the guest's own MAC goes in
  * and out there, besides broadcast and multicast, and the host needs to ask
- * nobody for it. 0 with *tap_fd (the caller's, close-on-exec, non-blocking,
- * IFF_TAP|IFF_NO_PI) and *ifindex; or -errno with problem set, and nothing left
+ * nobody for it. 0 with fds, one per queue (the caller's, close-on-exec,
+ * non-blocking, IFF_TAP|IFF_NO_PI), and *ifindex; or -errno with problem set, and nothing left
  * behind.
  */
-int net_tap_create(struct net *net, const struct net_tap *tap, int *tap_fd,
+int net_tap_create(struct net *net, const struct net_tap *tap, int *fds,
 		   int *ifindex, struct problem *problem);
 
 /* Makes the bridge a multicast querier: to be called once the configured TAPs

@@ -49,19 +49,13 @@ int net_open_tun(int *fd, struct problem *problem)
 	return explain_error(problem, error, NULL, "cannot open /dev/net/tun");
 }
 
-static int attach(const struct net_tap *tap, int *tap_fd,
-		  struct problem *problem)
+static int attach_queue(const struct net_tap *tap, short flags, int *queue_fd,
+			struct problem *problem)
 {
-	struct ifreq request = {
-		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL,
-	};
+	struct ifreq request = { .ifr_flags = flags };
 	cleanup_fd int fd = -1;
-	int error;
+	int error = net_open_tun(&fd, problem);
 
-	if (!net_valid_name(tap->name))
-		return explain_error(problem, -EINVAL, NULL,
-				     "cannot create TAP \"%.15s\"", tap->name);
-	error = net_open_tun(&fd, problem);
 	if (error)
 		return error;
 	memcpy(request.ifr_name, tap->name, IFNAMSIZ);
@@ -69,8 +63,41 @@ static int attach(const struct net_tap *tap, int *tap_fd,
 	    ioctl(fd, TUNSETOFFLOAD, 0UL) < 0)
 		return explain_error(problem, -errno, NULL,
 				     "cannot create TAP %s", tap->name);
-	*tap_fd = steal_fd(&fd);
+	*queue_fd = steal_fd(&fd);
 	return 0;
+}
+
+static void close_queues(int *fds, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		fd_close(&fds[i]);
+}
+
+static uint32_t queues_of(const struct net_tap *tap)
+{
+	return tap->queues ? tap->queues : 1;
+}
+
+/* A descriptor per queue: the first one makes the device. */
+static int attach(const struct net_tap *tap, int *fds, struct problem *problem)
+{
+	uint32_t queues = queues_of(tap);
+	int flags = IFF_TAP | IFF_NO_PI;
+	int error = 0;
+
+	if (!net_valid_name(tap->name) || queues > NET_QUEUES_MAX)
+		return explain_error(problem, -EINVAL, NULL,
+				     "cannot create TAP \"%.15s\"", tap->name);
+	flags |= tap->vnet_header ? IFF_VNET_HDR : 0;
+	flags |= queues > 1 ? IFF_MULTI_QUEUE : 0;
+	for (uint32_t i = 0; i < queues && !error; i++) {
+		error = attach_queue(
+			tap, (short)(i == 0 ? flags | IFF_TUN_EXCL : flags),
+			&fds[i], problem);
+		if (error)
+			close_queues(fds, i);
+	}
+	return error;
 }
 
 bool net_tap_alive(int tap_fd)
@@ -250,32 +277,32 @@ static int introduce(struct net *net, const struct net_tap *tap,
 
 /* ---- one TAP */
 
-int net_tap_create(struct net *net, const struct net_tap *tap, int *tap_fd,
+int net_tap_create(struct net *net, const struct net_tap *tap, int *fds,
 		   int *ifindex, struct problem *problem)
 {
-	/* closing it is all the undoing: a TAP lives as long as it is held */
-	cleanup_fd int fd = -1;
 	int index, error;
 
 	if (net->bridge_ifindex <= 0)
 		return explain_error(problem, -ENODEV, NULL,
 				     "cannot create TAP %s: no bridge",
 				     tap->name);
-	error = attach(tap, &fd, problem);
+	error = attach(tap, fds, problem);
 	if (error)
 		return error;
 	index = net_index_of(net, tap->name);
 	if (index < 0)
-		return explain_error(problem, index, NULL,
-				     "cannot create TAP %s", tap->name);
-	error = join(net, tap, index, problem);
+		error = explain_error(problem, index, NULL,
+				      "cannot create TAP %s", tap->name);
+	if (!error)
+		error = join(net, tap, index, problem);
 	if (!error)
 		error = introduce(net, tap, problem);
+	/* that is all the undoing: a TAP lives as long as it is held */
 	if (error)
-		return error;
-	*tap_fd = steal_fd(&fd);
-	*ifindex = index;
-	return 0;
+		close_queues(fds, queues_of(tap));
+	else
+		*ifindex = index;
+	return error;
 }
 
 /* ---- counters */

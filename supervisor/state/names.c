@@ -13,6 +13,7 @@
 
 static const char *const guests[] = {
 	[GUEST_BUILTIN] = "builtin",
+	[GUEST_KVM] = "kvm",
 };
 static_assert(ARRAY_SIZE(guests) == GUEST_KINDS, "a name per kind");
 
@@ -28,6 +29,18 @@ static const char *const stop_steps[] = {
 	[STOP_KILLED] = "killed",
 };
 static_assert(ARRAY_SIZE(stop_steps) == NAMES_STOP_STEPS, "a name per step");
+
+static const char *const vhosts[] = {
+	[VHOST_AUTO] = "auto",
+	[VHOST_ON] = "on",
+	[VHOST_OFF] = "off",
+};
+static_assert(ARRAY_SIZE(vhosts) == VHOST_POLICIES, "a name per policy");
+
+const char *names_vhost(unsigned int policy)
+{
+	return vhosts[policy];
+}
 
 const char *names_guest(unsigned int kind)
 {

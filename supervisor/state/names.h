@@ -3,6 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_STATE_NAMES_H
 #define VMSUP_SUPERVISOR_STATE_NAMES_H
 
+const char *names_vhost(unsigned int policy);
 const char *names_guest(unsigned int kind); /* below GUEST_KINDS */
 const char *names_orphan(unsigned int policy); /* below ORPHAN_POLICIES */
 const char *names_level(unsigned int level); /* below LOG_LEVELS */

@@ -63,6 +63,17 @@ json_t *state_vm_save(const struct vm *vm, enum state_extent extent);
  */
 int state_vm_load(struct vm *vm, const json_t *object, struct problem *problem);
 
+/*
+ * A machine: null for none. Descriptors only in STATE_UPGRADE. The loaded one
+ * is the caller's, also after an error; *machine is NULL if there is none.
+ * whose: the VM's name, for messages.
+ */
+json_t *state_machine_save(const struct machine_config *machine,
+			   enum state_extent extent);
+int state_machine_load(struct machine_config **machine, const json_t *object,
+		       enum state_extent extent, const char *whose,
+		       struct problem *problem);
+
 /* The past ones and their count, not the listeners: an object. */
 json_t *state_events_save(const struct events *events);
 int state_events_load(struct events *events, const json_t *object,

@@ -117,6 +117,9 @@ static const struct field passing_fields[] = {
 	FIELD_BOOL(struct vm, pause_pending),
 	FIELD_BOOL(struct vm, resume_pending),
 	FIELD_BOOL(struct vm, channel_ended),
+	FIELD_BOOL(struct vm, deed_told),
+	FIELD_CHOICE(struct vm, deed, names_death, DEATH_REASONS),
+	FIELD_BOOL(struct vm, vhost_used),
 	FIELD_GROUP(struct vm, log, &log_group),
 	FIELD_GROUP(struct vm, log_lines, &allowance_group),
 	FIELD_GROUP(struct vm, log_flood, &allowance_group),
@@ -124,12 +127,37 @@ static const struct field passing_fields[] = {
 };
 static const struct field_group passing_group = FIELD_GROUP_OF(passing_fields);
 
+/* The TAP's further queues. */
+static json_t *queues_save(const struct vm *vm)
+{
+	json_t *queues = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
+		json_array_append_new(queues, json_integer(vm->queue_fds[i]));
+	return queues;
+}
+
+static void queues_load(struct vm *vm, const json_t *queues)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++) {
+		const json_t *fd = json_array_get(queues, i);
+
+		vm->queue_fds[i] =
+			json_is_integer(fd) ? (int)json_integer_value(fd) : -1;
+	}
+}
+
 json_t *state_vm_save(const struct vm *vm, enum state_extent extent)
 {
 	json_t *object = fields_save(&lasting_group, vm);
 
-	if (object && extent == STATE_UPGRADE &&
-	    fields_add(&passing_group, vm, object) < 0) {
+	if (object &&
+	    ((extent == STATE_UPGRADE &&
+	      (fields_add(&passing_group, vm, object) < 0 ||
+	       json_object_set_new(object, "queue_fds", queues_save(vm)) < 0)) ||
+	     json_object_set_new(
+		     object, "machine",
+		     state_machine_save(vm->config.machine, extent)) < 0)) {
 		json_decref(object);
 		return NULL;
 	}
@@ -142,7 +170,12 @@ int state_vm_load(struct vm *vm, const json_t *object, struct problem *problem)
 		state_config_whose(json_object_get(object, "config"));
 	int error = fields_load(&lasting_group, vm, object, whose, problem);
 
+	if (!error)
+		error = fields_load(&passing_group, vm, object, whose, problem);
 	if (error)
 		return error;
-	return fields_load(&passing_group, vm, object, whose, problem);
+	queues_load(vm, json_object_get(object, "queue_fds"));
+	return state_machine_load(&vm->config.machine,
+				  json_object_get(object, "machine"),
+				  STATE_UPGRADE, whose, problem);
 }

@@ -37,6 +37,16 @@ static int load(struct vm *vm, const json_t *json)
 
 static void uninit(struct vm *vm)
 {
+	struct machine_config *machine = vm->config.machine;
+
+	/* numbers only, and nobody's */
+	if (machine) {
+		machine->kernel_fd = machine->initrd_fd = -1;
+		for (int i = 0; i < MACHINE_DISKS; i++)
+			machine->disks[i].fd = -1;
+	}
+	machine_free(machine);
+	vm->config.machine = NULL;
 	deaths_uninit(&vm->deaths);
 	vmlog_uninit(&vm->log);
 }

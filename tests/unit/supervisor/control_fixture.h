@@ -174,7 +174,16 @@ static inline void no_such_vm(void *ctx, struct call *call)
 	call_error(call, "io.vmsup.NoSuchVm", json_pack("{s:s}", "name", "x"));
 }
 
+/* Fds: how many came beside the call. */
+static inline void number_of_fds(void *ctx, struct call *call)
+{
+	(void)ctx;
+	test.handled++;
+	call_reply(call, json_pack("{s:i}", "n", (int)call->fd_count));
+}
+
 static const struct control_method toy_methods[] = {
+	{ .name = "Fds", .handle = number_of_fds },
 	{ .name = "Echo", .handle = echo },
 	{ .name = "Who", .handle = who },
 	{ .name = "Keep", .handle = keep },

@@ -67,8 +67,21 @@ static inline void fixture_preset(struct vm *vm)
 	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
 }
 
+/* Its descriptors are numbers only, and nobody's. */
+static inline void fixture_machine_free(struct machine_config *machine)
+{
+	if (!machine)
+		return;
+	machine->kernel_fd = machine->initrd_fd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(machine->disks); i++)
+		machine->disks[i].fd = -1;
+	machine_free(machine);
+}
+
 static inline void fixture_uninit(struct vm *vm)
 {
+	fixture_machine_free(vm->config.machine);
+	vm->config.machine = NULL;
 	deaths_uninit(&vm->deaths);
 	vmlog_uninit(&vm->log);
 }

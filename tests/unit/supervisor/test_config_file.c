@@ -213,8 +213,9 @@ static const struct {
 	{ "defaults = { limits = { cpu = 102401; }; };",
 	  "f:1: defaults.limits.cpu can't be 102401 (write" },
 	{ "log_level = \"loud\";", "f:1: log_level can't be \"loud\" (write" },
-	{ "vms = ( { name = \"a\"; guest = \"kvm\"; } );",
-	  "f:1: VM a: guest can't be \"kvm\" (write \"builtin\")\n" },
+	{ "vms = ( { name = \"a\"; guest = \"xen\"; } );",
+	  "f:1: VM a: guest can't be \"xen\" (write \"builtin\" or "
+	  "\"kvm\")\n" },
 	/* names */
 	{ "bridge = { name = \"\"; };", "f:1: bridge.name can't be \"\" (" },
 	{ "bridge = { name = \"a/b\"; };", "f:1: bridge.name can't be" },

@@ -295,7 +295,7 @@ static void descriptors_sent_along_are_closed(void **state)
 
 static void descriptors_are_refused_where_possible(void **state)
 {
-	struct peer peers[2] = { peer_connect(), peer_adopted(0) };
+	struct peer peers[2] = { peer_connect(), peer_adopted(65534) };
 	int off, error;
 	socklen_t length = sizeof(off);
 

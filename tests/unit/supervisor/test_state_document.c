@@ -434,7 +434,7 @@ static void errors_name_the_field(void **state)
 		  "'deaths': {'last': [{}, {'reason': 'old age'}]}}",
 		  "state of vm0: deaths.last[1].reason is not one of none, "
 		  "signal, exit, seccomp, watchdog, protocol, start-timeout, "
-		  "lost" },
+		  "lost, poweroff, reboot, panic, crash" },
 		{ "{'stats_id': '0x10000000000000000'}",
 		  "state of a VM: stats_id is not a text like 0x1f" },
 		{ "{'timer_due_ns': 0}",

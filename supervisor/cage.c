@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC */
+/* What the cage of a VM should look like: io.vmsup Sandbox. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "supervisor/core.h"
+#include "supervisor/machine.h"
+
+static json_t *namespaces_json(const struct room *room)
+{
+	json_t *namespaces = json_object();
+
+	for (int i = 0; i < ROOM_NAMESPACES; i++)
+		json_object_set_new(
+			namespaces, room_namespace_name(i),
+			json_integer((json_int_t)room_inode(room, i)));
+	return namespaces;
+}
+
+/* ---- the manifest, as /proc/PID/fd shows it */
+
+/* fd: 0: any number. count: if over 1, at most so many. */
+static void add(json_t *manifest, const char *role, const char *kind,
+		const char *link, int fd, int count)
+{
+	json_array_append_new(
+		manifest, json_pack("{s:s, s:s, s:i, s:s?, s:b, s:o}", "role",
+				    role, "kind", kind, "count", count, "link",
+				    link, "at_most", count > 1, "fd",
+				    fd ? json_integer(fd) : json_null()));
+}
+
+/* The file that a descriptor of ours leads to, as readlink shows it. */
+static void add_file(json_t *manifest, const char *role, int own_fd, int fd)
+{
+	char path[32], target[512];
+	ssize_t length;
+
+	if (own_fd < 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", own_fd);
+	length = readlink(path, target, sizeof(target) - 1);
+	target[length > 0 ? length : 0] = '\0';
+	add(manifest, role, "file", length > 0 ? target : NULL, fd, 1);
+}
+
+static void add_machine(json_t *manifest, const struct vm *vm)
+{
+	const struct machine_config *machine = vm->config.machine;
+
+	add_file(manifest, "kernel", machine->kernel_fd,
+		 proto_fd_number(FD_ROLE_KERNEL, 0));
+	add_file(manifest, "initrd", machine->initrd_fd,
+		 proto_fd_number(FD_ROLE_INITRD, 0));
+	for (uint32_t i = 0; i < machine->disk_count; i++)
+		add_file(manifest, "disk", machine->disks[i].fd,
+			 proto_fd_number(FD_ROLE_DISK, i));
+	for (uint32_t i = 1; i < machine->queues; i++)
+		add(manifest, "tap", "tun", vm->config.tap,
+		    proto_fd_number(FD_ROLE_TAP, i), 1);
+	for (uint32_t i = 0; i < machine->queues; i++)
+		if (vm->vhost_used)
+			add(manifest, "vhost-net", "vhost-net", NULL,
+			    proto_fd_number(FD_ROLE_VHOST_NET, i), 1);
+	add(manifest, "console", "socket", NULL,
+	    proto_fd_number(FD_ROLE_CONSOLE, 0), 1);
+	add(manifest, "console-adopt", "socket", NULL,
+	    proto_fd_number(FD_ROLE_CONSOLE_ADOPT, 0), 1);
+	add(manifest, "vm", "kvm-vm", NULL, 0, 1);
+	/* interrupts, wake-ups and loops: as many as devices and queues */
+	add(manifest, "event", "eventfd", NULL, 0,
+	    (int)machine_descriptors(&vm->config));
+	add(manifest, "loop", "eventpoll", NULL, 0, 2);
+	for (uint32_t i = 0; i < machine->cpus; i++) {
+		char kind[32];
+
+		snprintf(kind, sizeof(kind), "kvm-vcpu:%u", i);
+		add(manifest, "vcpu", kind, NULL, 0, 1);
+	}
+}
+
+static json_t *manifest_json(const struct vm *vm)
+{
+	json_t *manifest = json_array();
+	char end[48];
+
+	snprintf(end, sizeof(end), "socket:[%llu]",
+		 (unsigned long long)vm->channel_inode);
+	add(manifest, "channel", "socket", NULL, PROTO_CHANNEL_FD, 1);
+	add(manifest, "adopt", "socket", end, PROTO_ADOPT_FD, 1);
+	add(manifest, "uids", "vmsup.uids", NULL, PROTO_UIDS_FD, 1);
+	if (vm_has_network(vm))
+		add(manifest, "tap", "tun", vm->config.tap, PROTO_TAP_FD, 1);
+	if (vm->config.machine)
+		add_machine(manifest, vm);
+	else
+		add(manifest, "loop", "eventpoll", NULL, 0, 1);
+	return manifest;
+}
+
+/* ---- all of it */
+
+static json_t *syscalls_json(const struct vm *vm)
+{
+	enum filter_role role = vm->config.machine ? FILTER_KVM
+						   : FILTER_BUILTIN;
+	json_t *syscalls = json_array();
+	const char *name;
+
+	for (size_t i = 0; (name = filter_syscall(role, i)); i++)
+		json_array_append_new(syscalls, json_string(name));
+	return syscalls;
+}
+
+json_t *cage_json(const struct vm *vm)
+{
+	const struct supervisor *supervisor = vm->supervisor;
+	json_t *cgroup = supervisor->cgroup.dir_fd < 0
+				 ? json_null()
+				 : json_sprintf("%s/%s",
+						supervisor->cgroup.path,
+						vm->config.name);
+
+	return json_pack(
+		"{s:{s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:b, s:i, s:o, s:o, s:o, "
+		"s:o}}",
+		"cage", "name", vm->config.name, "pid", (int)vm->pid,
+		"generation", (json_int_t)vm->generation, "uid", (int)vm->uid,
+		"filters", (int)vm->filters, "threads",
+		1 + (int)machine_threads(&vm->config), "open_files",
+		64 + (int)machine_descriptors(&vm->config), "writes_files",
+		machine_file_bytes(&vm->config) > 0, "channel_fd",
+		PROTO_CHANNEL_FD, "descriptors", manifest_json(vm), "syscalls",
+		syscalls_json(vm), "namespaces",
+		namespaces_json(&supervisor->room), "cgroup", cgroup);
+}

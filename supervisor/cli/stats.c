@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/* vmsup stats: counters of a VM's devices, queues and exits. */
+#include <stdio.h>
+
+#include "supervisor/cli/cli.h"
+#include "supervisor/cli/conn.h"
+#include "supervisor/cli/table.h"
+
+enum {
+	OPT_JSON
+};
+
+static const struct cli_option options[] = {
+	[OPT_JSON] = { "json", 'J', NULL, false, "as JSON" },
+	{ 0 },
+};
+
+static int print_table(json_t *counters)
+{
+	struct libscols_table *table = table_new(false, false);
+	bool good = table && table_column(table, "COUNTER", 0) &&
+		    table_column(table, "VALUE", TABLE_RIGHT);
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(counters, name, value) {
+		char text[32];
+		const char *cells[] = { name, text };
+
+		snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT,
+			 json_integer_value(value));
+		good = good && table_row(table, cells, 2);
+	}
+	if (good)
+		return table_print(table);
+	table_free(table);
+	return cli_error("cannot print the table: out of memory");
+}
+
+static int run(const struct cli *cli, const struct cli_args *args)
+{
+	struct conn conn;
+	json_t *reply, *counters;
+	int status = conn_open(&conn, cli);
+
+	if (status)
+		return status;
+	status = conn_call(&conn, "Stats",
+			   json_pack("{s:s}", "name", args->names[0]),
+			   CONN_TIMEOUT_MS, &reply);
+	conn_close(&conn);
+	if (status)
+		return status;
+	counters = json_object_get(reply, "counters");
+	if (args->values[OPT_JSON]) {
+		json_dumpf(counters, stdout, JSON_INDENT(2));
+		printf("\n");
+		status = cli_flush();
+	} else {
+		status = print_table(counters);
+	}
+	json_decref(reply);
+	return status;
+}
+
+const struct cli_command stats_command = {
+	.name = "stats",
+	.usage = "[--json] NAME",
+	.summary = "show the counters of a VM's devices, queues and exits",
+	.details = "Of guest kvm; the builtin guest's are in 'vmsup status "
+		   "--json'.\n",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.missing = "no VM named",
+	.names_vms = true,
+	.run = run,
+};

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The console of a kvm guest.
+ *
+ * Theory of operation: the guest may print as fast as it likes. Each turn of
+ * the loop takes a bounded part; what is over the allowance waits in the
+ * socket, and the VM process's UART waits with it. So a guest that prints
+ * without end costs the supervisor a fixed share of its time, and itself the
+ * rest. The guest's bytes go to who attaches as they are (it is their
+ * terminal), and to the log cleaned.
+ *
+ * The process holds our end as well, for the next supervisor: adopt.c.
+ */
+#include "supervisor/console.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/base64.h"
+#include "supervisor/core.h"
+
+/* Taken in one turn; and so often a second at most. */
+#define TURN_BYTES 4096
+#define PACE_MS    5
+/* Of one Type. */
+#define TYPE_BYTES 1024
+
+struct watcher {
+	struct watcher *next;
+	struct vm *vm;
+	struct call *call;
+};
+
+struct console {
+	int fd, guest_fd; /* owned */
+	struct source source;
+	struct timer pace;
+	struct watcher *watchers;
+	char line[LOG_LINE_BYTES]; /* the one that isn't ended yet */
+	size_t line_bytes;
+	uint64_t written; /* ever */
+	char ring[CONSOLE_KEPT_BYTES];
+};
+
+static struct console *console_of(struct vm *vm)
+{
+	struct console *console = vm->console;
+
+	if (console)
+		return console;
+	console = calloc(1, sizeof(*console));
+	if (!console)
+		return NULL;
+	console->fd = console->guest_fd = console->source.fd = -1;
+	vm->console = console;
+	return console;
+}
+
+/* ---- output */
+
+static void end_line(struct vm *vm)
+{
+	struct console *console = vm->console;
+	const struct vmlog_line *line;
+
+	console->line[console->line_bytes] = '\0';
+	console->line_bytes = 0;
+	log_clean(console->line);
+	line = vmlog_add(&vm->log, LOG_LEVEL_INFO, vm->generation,
+			 console->line);
+	if (line)
+		events_log(&vm->supervisor->events, vm->config.name, line);
+}
+
+static void add_to_lines(struct vm *vm, const char *bytes, size_t length)
+{
+	struct console *console = vm->console;
+
+	for (size_t i = 0; i < length; i++) {
+		if (bytes[i] == '\n')
+			end_line(vm);
+		else if (bytes[i] != '\r' &&
+			 console->line_bytes < sizeof(console->line) - 1)
+			console->line[console->line_bytes++] = bytes[i];
+	}
+}
+
+static json_t *data_json(const char *bytes, size_t length)
+{
+	cleanup_free char *text = malloc(BASE64_LENGTH(length));
+
+	if (!text)
+		return NULL;
+	base64_encode(text, bytes, length);
+	return json_pack("{s:s}", "data", text);
+}
+
+static void take_output(struct vm *vm, const char *bytes, size_t length)
+{
+	struct console *console = vm->console;
+
+	for (size_t i = 0; i < length; i++)
+		console->ring[console->written++ % CONSOLE_KEPT_BYTES] =
+			bytes[i];
+	for (struct watcher *w = console->watchers, *next; w; w = next) {
+		next = w->next; /* call_more() may cut the client off */
+		if (call_has_room(w->call))
+			call_more(w->call, data_json(bytes, length));
+	}
+	add_to_lines(vm, bytes, length);
+}
+
+/* One part. False if there is no more now. */
+static bool take_part(struct vm *vm)
+{
+	struct console *console = vm->console;
+	char bytes[TURN_BYTES];
+	ssize_t got = recv(console->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (got > 0)
+		take_output(vm, bytes, (size_t)got);
+	else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+		loop_remove(&vm->supervisor->loop, &console->source);
+	return got == (ssize_t)sizeof(bytes);
+}
+
+static void ready(struct source *source, uint32_t events)
+{
+	struct vm *vm = source->ctx;
+	struct console *console = vm->console;
+
+	(void)events;
+	if (!take_part(vm) || console->source.fd < 0)
+		return;
+	/* more than its share: it is heard again after a while */
+	loop_modify(&vm->supervisor->loop, source, 0);
+	loop_timer_in(&vm->supervisor->loop, &console->pace, PACE_MS);
+}
+
+static void listen_again(struct timer *timer)
+{
+	struct vm *vm = timer->ctx;
+
+	if (vm->console->source.fd >= 0)
+		loop_modify(&vm->supervisor->loop, &vm->console->source,
+			    EPOLLIN);
+}
+
+/* ---- its ends */
+
+int console_resume(struct vm *vm)
+{
+	struct console *console = vm->console;
+
+	if (!console || console->fd < 0)
+		return 0;
+	console->pace.fire = listen_again;
+	console->pace.ctx = vm;
+	return loop_add(&vm->supervisor->loop, &console->source, console->fd,
+			EPOLLIN, ready, vm);
+}
+
+int console_open(struct vm *vm, struct problem *problem)
+{
+	struct console *console = console_of(vm);
+	char mark[64];
+	int ends[2];
+
+	if (!console)
+		return problem_set(problem, -ENOMEM, "out of memory");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		       ends) < 0)
+		return problem_set(problem, -errno,
+				   "cannot make a console for %s: %s",
+				   vm->config.name, strerror(errno));
+	console_close(vm);
+	console->fd = ends[0];
+	console->guest_fd = ends[1];
+	if (console->written) {
+		snprintf(mark, sizeof(mark), "\r\n[generation %llu]\r\n",
+			 (unsigned long long)vm->generation);
+		take_output(vm, mark, strlen(mark));
+	}
+	return 0;
+}
+
+int console_fd(const struct vm *vm)
+{
+	return vm->console ? vm->console->fd : -1;
+}
+
+int console_guest_fd(const struct vm *vm)
+{
+	return vm->console ? vm->console->guest_fd : -1;
+}
+
+int console_handed_over(struct vm *vm)
+{
+	fd_close(&vm->console->guest_fd);
+	return console_resume(vm);
+}
+
+void console_close(struct vm *vm)
+{
+	struct console *console = vm->console;
+
+	if (!console)
+		return;
+	/* the socket holds no more than its buffer: this ends */
+	while (console->fd >= 0 && take_part(vm))
+		;
+	if (console->line_bytes)
+		end_line(vm);
+	loop_remove(&vm->supervisor->loop, &console->source);
+	loop_timer_cancel(&vm->supervisor->loop, &console->pace);
+	fd_close(&console->fd);
+	fd_close(&console->guest_fd);
+}
+
+void console_uninit(struct vm *vm)
+{
+	struct console *console = vm->console;
+
+	if (!console)
+		return;
+	loop_remove(&vm->supervisor->loop, &console->source);
+	loop_timer_cancel(&vm->supervisor->loop, &console->pace);
+	fd_close(&console->fd);
+	fd_close(&console->guest_fd);
+	while (console->watchers) {
+		struct watcher *watcher = console->watchers;
+
+		console->watchers = watcher->next;
+		watcher->call->gone = NULL;
+		call_reply(watcher->call, json_pack("{s:s}", "data", ""));
+		free(watcher);
+	}
+	free(console);
+	vm->console = NULL;
+}
+
+bool console_adopt(struct vm *vm, int (*take)(const struct vm *vm, int number))
+{
+	struct console *console = console_of(vm);
+	int fd;
+
+	if (!console)
+		return false;
+	fd = take(vm, proto_fd_number(FD_ROLE_CONSOLE_ADOPT, 0));
+	if (fd >= 0 && !control_is_socket(fd, SOCK_STREAM, false))
+		fd_close(&fd);
+	console->fd = fd;
+	return fd >= 0;
+}
+
+/* ---- who attaches */
+
+static void watcher_gone(struct call *call)
+{
+	struct watcher *watcher = call->ctx;
+	struct watcher **at = &watcher->vm->console->watchers;
+
+	while (*at != watcher)
+		at = &(*at)->next;
+	*at = watcher->next;
+	free(watcher);
+}
+
+void console_call_resume(struct vm *vm, struct call *call)
+{
+	struct console *console = console_of(vm);
+	struct watcher *watcher = calloc(1, sizeof(*watcher));
+
+	if (!console || !watcher) {
+		free(watcher);
+		call_error(call, "io.vmsup.Failed",
+			   json_pack("{s:s}", "message", "out of memory"));
+		return;
+	}
+	*watcher = (struct watcher){
+		.next = console->watchers,
+		.vm = vm,
+		.call = call,
+	};
+	console->watchers = watcher;
+	call->ctx = watcher;
+	call->gone = watcher_gone;
+}
+
+json_t *console_call_save(const struct call *call)
+{
+	(void)call;
+	return json_null();
+}
+
+/* What is kept, in order; base64. NULL without memory. */
+static json_t *kept_json(const struct console *console)
+{
+	size_t kept = console->written < CONSOLE_KEPT_BYTES
+			      ? (size_t)console->written
+			      : CONSOLE_KEPT_BYTES;
+	cleanup_free char *bytes = malloc(kept + 1);
+
+	if (!bytes)
+		return NULL;
+	for (size_t i = 0; i < kept; i++)
+		bytes[i] = console->ring[(console->written - kept + i) %
+					 CONSOLE_KEPT_BYTES];
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees it */
+	return data_json(bytes, kept);
+}
+
+void console_attach(struct vm *vm, struct call *call)
+{
+	struct console *console = console_of(vm);
+
+	if (!console) {
+		call_error(call, "io.vmsup.Failed",
+			   json_pack("{s:s}", "message", "out of memory"));
+	} else if (call->more) {
+		call_more(call, kept_json(console));
+		console_call_resume(vm, call);
+	} else {
+		call_reply(call, kept_json(console));
+	}
+}
+
+void console_type(struct vm *vm, struct call *call)
+{
+	const char *text =
+		json_string_value(json_object_get(call->parameters, "data"));
+	uint8_t bytes[TYPE_BYTES];
+	int length = text ? base64_decode(bytes, sizeof(bytes), text) : -1;
+	ssize_t sent;
+
+	if (length < 0) {
+		call_invalid_parameter(call, "data");
+		return;
+	}
+	sent = send(console_fd(vm), bytes, (size_t)length,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN)
+		call_error(call, "io.vmsup.Failed",
+			   json_pack("{s:s}", "message",
+				     "the VM has no console now"));
+	else
+		call_reply(call, json_pack("{s:i}", "taken",
+					   sent < 0 ? 0 : (int)sent));
+}
+
+/* ---- over an upgrade */
+
+json_t *console_save(const struct vm *vm)
+{
+	json_t *object;
+
+	if (!vm->console)
+		return json_null();
+	object = kept_json(vm->console);
+	if (object && json_object_set_new(object, "fd",
+					  json_integer(vm->console->fd)) < 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+int console_load(struct vm *vm, const json_t *saved)
+{
+	const char *text = json_string_value(json_object_get(saved, "data"));
+	json_t *fd = json_object_get(saved, "fd");
+	struct console *console;
+	int length;
+
+	if (!text || !json_is_integer(fd))
+		return 0;
+	console = console_of(vm);
+	if (!console)
+		return -ENOMEM;
+	length = base64_decode(console->ring, sizeof(console->ring), text);
+	console->written = length < 0 ? 0 : (uint64_t)length;
+	console->fd = (int)json_integer_value(fd);
+	return 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The console of a kvm guest: its last output is kept, goes line by line into
+ * the VM's log, and as it is to who attaches; what they type goes to it.
+ */
+#ifndef VMSUP_SUPERVISOR_CONSOLE_H
+#define VMSUP_SUPERVISOR_CONSOLE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "supervisor/control/control.h"
+#include "supervisor/problem.h"
+
+struct vm;
+
+/* Output that is kept, over generations. */
+#define CONSOLE_KEPT_BYTES (64 * 1024)
+
+/* Makes the next generation's: a pair of stream sockets. 0 or -errno with
+ * problem set. */
+int console_open(struct vm *vm, struct problem *problem);
+/* Our end; the guest's, until console_handed_over(). -1: none. Both stay the
+ * console's. */
+int console_fd(const struct vm *vm);
+int console_guest_fd(const struct vm *vm);
+/* The guest's end is the process's now, and ours is served. 0 or -errno. */
+int console_handed_over(struct vm *vm);
+/* The process has ended: takes what it still said, and closes. */
+void console_close(struct vm *vm);
+/* Frees everything. */
+void console_uninit(struct vm *vm);
+
+/* Takes our end back from a process that outlived its supervisor. False if it
+ * isn't one. */
+bool console_adopt(struct vm *vm, int (*take)(const struct vm *vm, int number));
+/* Serves our end after an adoption or an upgrade. 0 or -errno. */
+int console_resume(struct vm *vm);
+/* For an upgrade. NULL without memory; 0 or -ENOMEM. */
+json_t *console_save(const struct vm *vm);
+int console_load(struct vm *vm, const json_t *saved);
+
+/* Methods Console and Type; the VM has a console. */
+void console_attach(struct vm *vm, struct call *call);
+void console_type(struct vm *vm, struct call *call);
+/* What is to be known of a Console call after an upgrade, and on with it. */
+json_t *console_call_save(const struct call *call);
+void console_call_resume(struct vm *vm, struct call *call);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Counters of a kvm guest's devices and exits.
+ *
+ * Theory of operation: a process tells them on request only, in as many
+ * messages as it takes, the last of which says so. Names and number are its
+ * own, so both are checked and bounded. A set is shown when it is whole.
+ */
+#include "supervisor/counters.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/fd.h"
+#include "supervisor/core.h"
+
+struct counters_wait {
+	struct counters_wait *next;
+	struct vm *vm;
+	struct call *call;
+};
+
+struct counters {
+	json_t *whole, *partial; /* owned; NULL: none */
+	bool asked;
+	struct counters_wait *waits;
+};
+
+static struct counters *counters_of(struct vm *vm)
+{
+	if (!vm->counters)
+		vm->counters = calloc(1, sizeof(*vm->counters));
+	return vm->counters;
+}
+
+int counters_ask(struct vm *vm)
+{
+	struct counters *counters = counters_of(vm);
+	int error;
+
+	if (!counters)
+		return -ENOMEM;
+	if (counters->asked)
+		return 0;
+	error = vm_send(vm, MSG_COUNTERS_REQUEST);
+	if (error)
+		return error;
+	counters->asked = true;
+	json_decref(counters->partial);
+	counters->partial = json_object();
+	return counters->partial ? 0 : -ENOMEM;
+}
+
+static bool is_name(const char name[COUNTER_NAME])
+{
+	size_t length = strnlen(name, COUNTER_NAME);
+
+	return length > 0 && length < COUNTER_NAME &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._") == length;
+}
+
+static void answer(struct counters *counters)
+{
+	while (counters->waits) {
+		struct counters_wait *wait = counters->waits;
+
+		counters->waits = wait->next;
+		wait->call->gone = NULL;
+		call_reply(wait->call,
+			   json_pack("{s:O}", "counters", counters->whole));
+		free(wait);
+	}
+}
+
+const char *counters_take(struct vm *vm, const struct msg_counters *message)
+{
+	struct counters *counters = vm->counters;
+
+	if (!counters || !counters->asked)
+		return "COUNTERS without a request";
+	if (message->count > COUNTERS_MAX || message->last > 1 ||
+	    (message->count == 0 && !message->last))
+		return "COUNTERS malformed";
+	for (uint32_t i = 0; i < message->count; i++) {
+		uint64_t value = message->item[i].value;
+
+		if (!is_name(message->item[i].name))
+			return "COUNTERS of a bad name";
+		if (json_object_size(counters->partial) >= COUNTERS_NAMES)
+			return "too many COUNTERS";
+		json_object_set_new(counters->partial, message->item[i].name,
+				    json_integer(value > INT64_MAX
+							 ? INT64_MAX
+							 : (json_int_t)value));
+	}
+	if (!message->last)
+		return NULL;
+	json_decref(counters->whole);
+	counters->whole = counters->partial;
+	counters->partial = NULL;
+	counters->asked = false;
+	answer(counters);
+	return NULL;
+}
+
+json_t *counters_json(const struct vm *vm)
+{
+	if (vm->counters && vm->counters->whole)
+		return json_incref(vm->counters->whole);
+	return json_object();
+}
+
+static void wait_gone(struct call *call)
+{
+	struct counters_wait *wait = call->ctx;
+	struct counters_wait **at = &wait->vm->counters->waits;
+
+	while (*at != wait)
+		at = &(*at)->next;
+	*at = wait->next;
+	free(wait);
+}
+
+void counters_call(struct vm *vm, struct call *call)
+{
+	struct counters_wait *wait = calloc(1, sizeof(*wait));
+
+	if (!wait || counters_ask(vm) < 0) {
+		free(wait);
+		call_error(call, "io.vmsup.Failed",
+			   json_pack("{s:s}", "message",
+				     "the VM process doesn't listen"));
+		return;
+	}
+	*wait = (struct counters_wait){
+		.next = vm->counters->waits,
+		.vm = vm,
+		.call = call,
+	};
+	vm->counters->waits = wait;
+	call->ctx = wait;
+	call->gone = wait_gone;
+}
+
+json_t *counters_save(const struct vm *vm)
+{
+	return json_boolean(vm->counters && vm->counters->asked);
+}
+
+int counters_load(struct vm *vm, const json_t *saved)
+{
+	struct counters *counters;
+
+	if (!json_is_true(saved))
+		return 0;
+	/* the first part may have come already: this set is not shown */
+	counters = counters_of(vm);
+	if (!counters)
+		return -ENOMEM;
+	counters->asked = true;
+	counters->partial = json_object();
+	return counters->partial ? 0 : -ENOMEM;
+}
+
+void counters_abandon(struct vm *vm)
+{
+	struct counters *counters = vm->counters;
+
+	if (!counters)
+		return;
+	counters->asked = false;
+	json_decref(steal_mem(&counters->partial));
+	json_decref(steal_mem(&counters->whole));
+	while (counters->waits) {
+		struct counters_wait *wait = counters->waits;
+
+		counters->waits = wait->next;
+		wait->call->gone = NULL;
+		call_error(
+			wait->call, "io.vmsup.Failed",
+			json_pack("{s:s}", "message", "the VM process died"));
+		free(wait);
+	}
+}
+
+void counters_uninit(struct vm *vm)
+{
+	counters_abandon(vm);
+	free(vm->counters);
+	vm->counters = NULL;
+}

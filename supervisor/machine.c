@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Guest kvm from the supervisor's side.
+ *
+ * Theory of operation: the supervisor opens what needs its rights, /dev/kvm and
+ * /dev/vhost-net, by those two names alone; kernel, initrd and disks came as
+ * descriptors from who had the right to them, and are never opened by it. All
+ * go to the process before START, and /dev/kvm anew for each generation: what
+ * one does with it is gone with it.
+ */
+#include "supervisor/machine.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/console.h"
+#include "supervisor/core.h"
+
+/* Threads besides the vCPUs: the loop's own is counted by stage 1; the disks'.
+ * One to spare: a dead generation that nobody has reaped yet counts as well. */
+#define MORE_THREADS 2
+/* Eventfds of a queue: kick and call; of a vCPU: its own descriptor. */
+#define DESCRIPTORS 960
+
+/* ---- from a client */
+
+/* mode: O_RDONLY or O_RDWR, which it must be opened for and no more. */
+static bool is_file(int fd, int mode, bool disk)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	return flags >= 0 && !(flags & O_PATH) && (flags & O_ACCMODE) == mode &&
+	       fstat(fd, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || (disk && S_ISBLK(st.st_mode)));
+}
+
+static int take_one(int *to, int *from, int mode, const char *what,
+		    const char *path, struct problem *problem)
+{
+	if (!is_file(*from, mode, strcmp(what, "disk") == 0))
+		return problem_set(problem, -EINVAL,
+				   "%s %.200s: its descriptor is no file, or "
+				   "not opened %s",
+				   what, path,
+				   mode == O_RDWR ? "to read and write"
+						  : "to read only");
+	*to = steal_fd(from);
+	return 0;
+}
+
+int machine_take_files(struct machine_config *machine, int *fds, size_t count,
+		       struct problem *problem)
+{
+	size_t need = 1 + (machine->initrd[0] != '\0') + machine->disk_count;
+	int error;
+
+	if (!machine->kernel[0])
+		return problem_set(problem, -EINVAL,
+				   "a machine needs a kernel");
+	if (count != need)
+		return problem_set(problem, -EINVAL,
+				   "%zu descriptors came with the machine, it "
+				   "needs %zu",
+				   count, need);
+	error = take_one(&machine->kernel_fd, fds++, O_RDONLY, "kernel",
+			 machine->kernel, problem);
+	if (!error && machine->initrd[0])
+		error = take_one(&machine->initrd_fd, fds++, O_RDONLY, "initrd",
+				 machine->initrd, problem);
+	for (uint32_t i = 0; i < machine->disk_count && !error; i++) {
+		struct machine_disk *disk = &machine->disks[i];
+
+		error = take_one(&disk->fd, fds++,
+				 disk->read_only ? O_RDONLY : O_RDWR, "disk",
+				 disk->path, problem);
+	}
+	return error;
+}
+
+/* ---- before the process */
+
+static int open_kvm(struct vm *vm, struct problem *problem)
+{
+	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm_fd >= 0)
+		return 0;
+	return problem_set(problem, MACHINE_HOPELESS,
+			   "cannot open /dev/kvm: %s (modprobe kvm_intel or "
+			   "kvm_amd; in a VM, enable nested virtualisation)",
+			   strerror(errno));
+}
+
+static int open_vhost(struct vm *vm, struct problem *problem)
+{
+	const struct machine_config *machine = vm->config.machine;
+
+	for (uint32_t i = 0; i < machine->queues; i++) {
+		if (machine->vhost == VHOST_OFF)
+			return 0;
+		vm->vhost_fds[i] = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+		if (vm->vhost_fds[i] >= 0)
+			continue;
+		if (machine->vhost == VHOST_AUTO)
+			return 0; /* its own way of moving frames will do */
+		return problem_set(problem, MACHINE_HOPELESS,
+				   "cannot open /dev/vhost-net: %s (modprobe "
+				   "vhost_net, or vhost = \"auto\")",
+				   strerror(errno));
+	}
+	return 0;
+}
+
+static int check_files(const struct vm *vm, struct problem *problem)
+{
+	const struct machine_config *machine = vm->config.machine;
+
+	if (machine->kernel_fd < 0 ||
+	    (machine->initrd[0] && machine->initrd_fd < 0))
+		return problem_set(problem, MACHINE_HOPELESS,
+				   "the kernel or initrd of %s isn't open (put "
+				   "it back, then 'vmsup detach' and 'vmsup "
+				   "start')",
+				   vm->config.name);
+	for (uint32_t i = 0; i < machine->disk_count; i++)
+		if (machine->disks[i].fd < 0)
+			return problem_set(problem, MACHINE_HOPELESS,
+					   "disk %s of %s isn't open (put it "
+					   "back, then 'vmsup detach' and "
+					   "'vmsup start')",
+					   machine->disks[i].path,
+					   vm->config.name);
+	return 0;
+}
+
+static void close_devices(struct vm *vm)
+{
+	fd_close(&vm->kvm_fd);
+	for (size_t i = 0; i < ARRAY_SIZE(vm->vhost_fds); i++)
+		fd_close(&vm->vhost_fds[i]);
+}
+
+int machine_prepare(struct vm *vm, struct problem *problem)
+{
+	int error = check_files(vm, problem);
+
+	close_devices(vm);
+	if (!error)
+		error = open_kvm(vm, problem);
+	if (!error)
+		error = open_vhost(vm, problem);
+	if (!error)
+		error = console_open(vm, problem);
+	if (error)
+		close_devices(vm);
+	return error;
+}
+
+unsigned int machine_threads(const struct vm_config *config)
+{
+	const struct machine_config *machine = config->machine;
+
+	/* vhost-net's workers are threads of this process, since Linux 6.4 */
+	return machine ? machine->cpus + machine->queues + MORE_THREADS : 0;
+}
+
+unsigned int machine_descriptors(const struct vm_config *config)
+{
+	return config->machine ? config->machine->cpus + DESCRIPTORS : 0;
+}
+
+uint64_t machine_file_bytes(const struct vm_config *config)
+{
+	const struct machine_config *machine = config->machine;
+
+	/* images are written in place: the limit counts offsets, and would
+	 * hold for block devices too */
+	for (uint32_t i = 0; machine && i < machine->disk_count; i++)
+		if (!machine->disks[i].read_only)
+			return RLIM_INFINITY;
+	return 0;
+}
+
+/* ---- to the process */
+
+static int send_fd(struct vm *vm, enum fd_role role, unsigned int index, int fd)
+{
+	union msg message = { .fd = { .role = role, .index = index } };
+
+	if (fd < 0)
+		return 0;
+	return channel_send(&vm->channel, MSG_FD, &message, fd);
+}
+
+static int send_machine(struct vm *vm)
+{
+	const struct machine_config *machine = vm->config.machine;
+	union msg message = {
+		.machine = {
+			.memory_bytes = machine->memory_bytes,
+			.vcpus = machine->cpus,
+			.flags = machine->hugepages ? MACHINE_HUGEPAGES : 0,
+		},
+	};
+
+	memcpy(message.machine.cmdline, machine->cmdline,
+	       sizeof(message.machine.cmdline));
+	return channel_send(&vm->channel, MSG_MACHINE, &message, -1);
+}
+
+int machine_introduce(struct vm *vm)
+{
+	const struct machine_config *machine = vm->config.machine;
+	int error = send_machine(vm);
+
+	if (!error)
+		error = send_fd(vm, FD_ROLE_FILTER_VCPU, 0,
+				vm->supervisor->vcpu_filter_fd);
+	if (!error)
+		error = send_fd(vm, FD_ROLE_KVM, 0, vm->kvm_fd);
+	if (!error)
+		error = send_fd(vm, FD_ROLE_KERNEL, 0, machine->kernel_fd);
+	if (!error)
+		error = send_fd(vm, FD_ROLE_INITRD, 0, machine->initrd_fd);
+	for (uint32_t i = 0; i < machine->disk_count && !error; i++)
+		error = send_fd(vm, FD_ROLE_DISK, i, machine->disks[i].fd);
+	for (uint32_t i = 0; i < machine->queues && !error; i++)
+		error = send_fd(vm, FD_ROLE_VHOST_NET, i, vm->vhost_fds[i]);
+	if (!error)
+		error = send_fd(vm, FD_ROLE_CONSOLE, 0, console_guest_fd(vm));
+	if (!error)
+		error = send_fd(vm, FD_ROLE_CONSOLE_ADOPT, 0, console_fd(vm));
+	vm->vhost_used = machine->queues > 0 && vm->vhost_fds[0] >= 0;
+	close_devices(vm);
+	return error ? error : console_handed_over(vm);
+}
+
+/* ---- from a process that outlived its supervisor */
+
+static bool take_file(struct vm *vm, int *fd, enum fd_role role,
+		      unsigned int index, bool disk,
+		      int (*take)(const struct vm *vm, int number))
+{
+	struct stat st;
+	int taken = take(vm, proto_fd_number(role, index));
+
+	if (taken < 0)
+		return false;
+	if (fstat(taken, &st) < 0 ||
+	    !(S_ISREG(st.st_mode) || (disk && S_ISBLK(st.st_mode)))) {
+		close(taken);
+		return false;
+	}
+	/* one that was opened by name meanwhile may be another file */
+	fd_close(fd);
+	*fd = taken;
+	return true;
+}
+
+const char *machine_adopt(struct vm *vm,
+			  int (*take)(const struct vm *vm, int number))
+{
+	struct machine_config *machine = vm->config.machine;
+
+	if (!take_file(vm, &machine->kernel_fd, FD_ROLE_KERNEL, 0, false, take))
+		return "it doesn't hold the kernel that it was given";
+	if (machine->initrd[0] &&
+	    !take_file(vm, &machine->initrd_fd, FD_ROLE_INITRD, 0, false, take))
+		return "it doesn't hold the initrd that it was given";
+	for (uint32_t i = 0; i < machine->disk_count; i++)
+		if (!take_file(vm, &machine->disks[i].fd, FD_ROLE_DISK, i, true,
+			       take))
+			return "it doesn't hold a disk that it was given";
+	for (uint32_t i = 1; i < machine->queues; i++) {
+		vm->queue_fds[i - 1] =
+			take(vm, proto_fd_number(FD_ROLE_TAP, i));
+		if (!net_tap_is(vm->queue_fds[i - 1], vm->config.tap,
+				vm->supervisor->network_inode))
+			return "it doesn't hold the TAP that it was given";
+	}
+	return console_adopt(vm, take) ? NULL : "it doesn't hold its console";
+}

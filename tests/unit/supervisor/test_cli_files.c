@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: ISC */
+/* Kernel, initrd and disks: what is refused before anything runs. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <asm/bootparam.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "supervisor/cli/files.h"
+
+static char dir[64];
+static struct machine_config *machine;
+
+static void path_of(char path[MACHINE_PATH], const char *name)
+{
+	snprintf(path, MACHINE_PATH, "%s/%s", dir, name);
+}
+
+static void write_file(const char *name, const void *bytes, size_t length)
+{
+	char path[MACHINE_PATH];
+	cleanup_fd int fd = -1;
+
+	path_of(path, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, length), length);
+}
+
+#define KERNEL_BYTES (1024 + 4096)
+
+static void make_bzimage(uint8_t image[KERNEL_BYTES])
+{
+	struct setup_header header = {
+		.setup_sects = 1,
+		.syssize = 4096 / 16,
+		.boot_flag = 0xaa55,
+		.header = 0x53726448,
+		.version = 0x020f,
+		.loadflags = LOADED_HIGH,
+		.xloadflags = XLF_KERNEL_64,
+	};
+
+	memset(image, 0, KERNEL_BYTES);
+	memcpy(image + 0x1f1, &header, sizeof(header));
+}
+
+static int set_up(void **state)
+{
+	uint8_t image[KERNEL_BYTES];
+	static const uint8_t disk[4096];
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/vmsup-files-XXXXXX");
+	machine = machine_new();
+	if (!machine || !mkdtemp(dir))
+		return -1;
+	make_bzimage(image);
+	write_file("kernel", image, sizeof(image));
+	write_file("disk", disk, sizeof(disk));
+	path_of(machine->kernel, "kernel");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = { "kernel", "disk", "fifo", "odd",
+					     "empty" };
+
+	(void)state;
+	machine_free(machine);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char path[MACHINE_PATH];
+
+		path_of(path, names[i]);
+		unlink(path);
+	}
+	return rmdir(dir);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+static void opens(void)
+{
+	struct problem problem = { "" };
+	int error = files_open(machine, "web", &problem);
+
+	assert_string_equal(problem.text, "");
+	assert_int_equal(error, 0);
+}
+
+static void refused(const char *text)
+{
+	struct problem problem = { "" };
+	int error = files_open(machine, "web", &problem);
+
+	if (error >= 0 || !strstr(problem.text, text) ||
+	    !strstr(problem.text, "web"))
+		fail_msg("%d, not \"%s\": %s", error, text, problem.text);
+	fd_close(&machine->kernel_fd);
+	fd_close(&machine->initrd_fd);
+	for (int i = 0; i < MACHINE_DISKS; i++)
+		fd_close(&machine->disks[i].fd);
+}
+
+static void a_whole_bzimage_only(void **state)
+{
+	uint8_t image[KERNEL_BYTES];
+
+	(void)state;
+	make_bzimage(image);
+	opens();
+	fd_close(&machine->kernel_fd);
+	for (size_t length = 1; length < sizeof(image); length += 13) {
+		write_file("kernel", image, length);
+		refused(length < 0x300 ? "kernel" : "truncated");
+	}
+	write_file("kernel", image, 0);
+	refused("is empty");
+	image[0x236] = image[0x237] = 0;
+	write_file("kernel", image, sizeof(image));
+	refused("no 64-bit entry");
+}
+
+static void a_whole_elf_only(void **state)
+{
+	struct {
+		Elf64_Ehdr header;
+		Elf64_Phdr segment;
+		uint8_t rest[512];
+	} elf = {
+		.header = {
+			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB },
+			.e_machine = EM_X86_64,
+			.e_phoff = sizeof(Elf64_Ehdr),
+			.e_phnum = 1,
+		},
+		.segment = {
+			.p_type = PT_LOAD,
+			.p_offset = 128,
+			.p_filesz = sizeof(elf) - 128,
+		},
+	};
+
+	(void)state;
+	write_file("kernel", &elf, sizeof(elf));
+	opens();
+	fd_close(&machine->kernel_fd);
+	write_file("kernel", &elf, sizeof(elf) - 1);
+	refused("truncated");
+	write_file("kernel", &elf, sizeof(Elf64_Ehdr) + 1);
+	refused("truncated");
+	elf.segment.p_offset = UINT64_MAX;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("truncated");
+	elf.header.e_phoff = UINT64_MAX - 8;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("truncated");
+	elf.header.e_machine = EM_AARCH64;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("another architecture");
+	elf.header.e_machine = EM_X86_64;
+	elf.header.e_ident[EI_DATA] = ELFDATA2MSB;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("another architecture");
+}
+
+static void one_disk(const char *name, bool read_only)
+{
+	machine->disk_count = 1;
+	machine->disks[0].read_only = read_only;
+	path_of(machine->disks[0].path, name);
+}
+
+static void disks_that_are_none(void **state)
+{
+	char path[MACHINE_PATH];
+
+	(void)state;
+	write_file("odd", "x", 1);
+	write_file("empty", "", 0);
+	path_of(path, "fifo");
+	assert_int_equal(mkfifo(path, 0600), 0);
+	for (int read_only = 0; read_only < 2; read_only++) {
+		one_disk("odd", read_only);
+		refused("not a multiple of 512");
+		one_disk("empty", read_only);
+		refused("is empty");
+		one_disk("fifo", read_only);
+		refused("neither an ordinary file");
+		one_disk("", read_only);
+		refused(read_only ? "neither an ordinary file" : "directory");
+		one_disk("nowhere", read_only);
+		refused("No such file");
+	}
+}
+
+static void a_disk_is_locked_by_who_holds_it(void **state)
+{
+	struct machine_config *other;
+
+	(void)state;
+	one_disk("disk", false);
+	opens();
+	/* as it was asked for, and nothing that a check needed */
+	assert_int_equal(fcntl(machine->disks[0].fd, F_GETFL) &
+				 (O_ACCMODE | O_NONBLOCK),
+			 O_RDWR);
+	other = machine;
+	machine = machine_copy(other);
+	assert_non_null(machine);
+	refused("in use");
+	machine->disks[0].read_only = true;
+	refused("in use");
+	machine_free(other);
+	opens();
+	/* several may read it */
+	other = machine;
+	machine = machine_copy(other);
+	opens();
+	machine_free(other);
+	other = machine;
+	machine = machine_copy(other);
+	machine->disks[0].read_only = false;
+	refused("in use");
+	machine_free(other);
+	opens();
+}
+
+/* What another supervisor's processes have stays closed, without a word. */
+static void kept_files_may_be_missing(void **state)
+{
+	struct machine_config *other;
+
+	(void)state;
+	one_disk("disk", false);
+	path_of(machine->initrd, "nowhere");
+	files_open_kept(machine, "web");
+	assert_true(machine->kernel_fd >= 0);
+	assert_int_equal(machine->initrd_fd, -1);
+	assert_true(machine->disks[0].fd >= 0);
+	other = machine_copy(machine);
+	path_of(other->kernel, "nowhere");
+	files_open_kept(other, "web");
+	assert_int_equal(other->kernel_fd, -1);
+	assert_int_equal(other->disks[0].fd, -1);
+	machine_free(other);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(a_whole_bzimage_only),
+		TEST(a_whole_elf_only),
+		TEST(disks_that_are_none),
+		TEST(a_disk_is_locked_by_who_holds_it),
+		TEST(kept_files_may_be_missing),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("cli_files", tests, NULL, NULL);
+}
