@@ -367,9 +367,6 @@ static int take_machine(struct call *call, const char *name,
 	int error;
 
 	*machine = NULL;
-	if (described && !json_is_object(described) && !json_is_null(described))
-		return problem_set(problem, -EINVAL,
-				   "the machine of %s is no object", name);
 	/* without descriptors by number, which would be ours */
 	error = state_machine_load(machine, described, STATE_CRASH, name,
 				   problem);
@@ -384,6 +381,7 @@ static void define(void *ctx, struct call *call)
 	struct supervisor *supervisor = ctx;
 	struct definition definition = { 0 };
 	struct problem problem = { 0 };
+	const json_t *machine;
 	int error;
 
 	if (!optional_string(call, "name", &definition.name) ||
@@ -393,6 +391,11 @@ static void define(void *ctx, struct call *call)
 		return;
 	if (!definition.name || !vm_name_valid(definition.name)) {
 		call_invalid_parameter(call, "name");
+		return;
+	}
+	machine = json_object_get(call->parameters, "machine");
+	if (machine && !json_is_object(machine) && !json_is_null(machine)) {
+		call_invalid_parameter(call, "machine");
 		return;
 	}
 	error = take_machine(call, definition.name, &definition.machine,
@@ -751,8 +754,16 @@ static void console_again(void *ctx, struct call *call, const json_t *saved)
 
 static void type(void *ctx, struct call *call)
 {
-	struct vm *vm = console_vm(ctx, call);
+	const struct vm *named = named_vm(ctx, call);
+	struct vm *vm;
 
+	if (!named)
+		return;
+	if (!json_is_string(json_object_get(call->parameters, "data"))) {
+		call_invalid_parameter(call, "data");
+		return;
+	}
+	vm = console_vm(ctx, call);
 	if (vm)
 		console_type(vm, call);
 }

@@ -535,7 +535,7 @@ static const struct attack {
 	{ "size-said", LATE, size_said, "protocol: LOG of [0-9]+ bytes .*" },
 	{ "size-other", LATE, size_other,
 	  "protocol: STATS of [0-9]+ bytes .*" },
-	{ "size-long", LATE, size_long, "protocol: message too long" },
+	{ "size-long", LATE, size_long, "protocol: LOG of [0-9]+ bytes .*" },
 	{ "tiny", LATE, tiny, "protocol: message of 1 bytes" },
 	{ "empty", LATE, empty, "protocol: closed its channel" },
 	{ "empty-fd", LATE, empty_fd, "protocol: message of 0 bytes" },

@@ -97,7 +97,7 @@ completions() {
 }
 
 @test "the completion offers commands, options, signals and the VMs there are" {
-	[ "$(completions sta | sort | xargs)" = "start status" ]
+	[ "$(completions sta | sort | xargs)" = "start stats status" ]
 	[ "$(completions --ver)" = --version ]
 	completions start --v | grep -qx -- --vms
 	completions kill vm0 --signal SEG | grep -q SEGV
