@@ -162,7 +162,7 @@ fuzz:
 	scripts/fuzz build-fuzz/tests/fuzz $(FUZZ_SECONDS)
 
 C_FILES = $(shell git ls-files '*.c' '*.h')
-lint: $(OBJ)/supervisor/interface.inc
+lint: $(OBJ)/supervisor/interface.inc $(OBJ)/vmproc/kvm/dsdt.inc
 	@scripts/lint $(OBJ) $(C_FILES)
 format:
 	clang-format -i $(C_FILES)

@@ -111,11 +111,11 @@ int stage2_thread(void)
 	return landlock();
 }
 
-int stage2_stack(const struct sock_filter *filter, unsigned short length)
+int stage2_stack(struct sock_filter *filter, unsigned short length)
 {
 	const struct sock_fprog program = {
 		.len = length,
-		.filter = (struct sock_filter *)(uintptr_t)filter,
+		.filter = filter,
 	};
 
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)

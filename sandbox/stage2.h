@@ -27,6 +27,6 @@ int stage2_thread(void);
 struct sock_filter;
 /* Stacks a narrower filter of length instructions onto the calling thread's,
  * after stage2_close(). 0 or -errno. */
-int stage2_stack(const struct sock_filter *filter, unsigned short length);
+int stage2_stack(struct sock_filter *filter, unsigned short length);
 
 #endif

