@@ -5,7 +5,6 @@
  * the state is what the boot protocol asks for. The other processors wait for
  * the first one's start-up interrupt, as on any machine.
  */
-#include <asm/kvm_para.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,9 +14,11 @@
 
 #define CPUID_ENTRIES 256
 
+#define CPUID_1_ECX_VMX          (1U << 5)
 #define CPUID_1_ECX_TSC_DEADLINE (1U << 24)
 #define CPUID_1_ECX_HYPERVISOR   (1U << 31)
 #define CPUID_1_EDX_SIBLINGS     (1U << 28)
+#define CPUID_AMD_1_ECX_SVM      (1U << 2)
 #define CR0_PE                   0x1ULL
 #define CR0_ET                   0x10ULL
 #define CR0_PG                   0x80000000ULL
@@ -60,9 +61,10 @@ static unsigned int id_bits(unsigned int count)
 	return bits;
 }
 
-/* One package, so many cores, one thread each. */
-static void name_sibling(struct kvm_cpuid_entry2 *entry, unsigned int id,
-			 unsigned int vcpus)
+/* One package, so many cores, one thread each. No virtualization within: the
+ * host's code for it is large, and few guests need it. */
+static void shape_entry(struct kvm_cpuid_entry2 *entry, unsigned int id,
+			unsigned int vcpus)
 {
 	unsigned int bits = id_bits(vcpus);
 
@@ -70,6 +72,7 @@ static void name_sibling(struct kvm_cpuid_entry2 *entry, unsigned int id,
 	case 0x1:
 		entry->ebx = (entry->ebx & 0xffff) | vcpus << 16 | id << 24;
 		entry->ecx |= CPUID_1_ECX_HYPERVISOR;
+		entry->ecx &= ~CPUID_1_ECX_VMX;
 		if (tsc_deadline)
 			entry->ecx |= CPUID_1_ECX_TSC_DEADLINE;
 		entry->edx &= ~CPUID_1_EDX_SIBLINGS;
@@ -103,14 +106,14 @@ static void name_sibling(struct kvm_cpuid_entry2 *entry, unsigned int id,
 			entry->eax = entry->ebx = 0;
 		}
 		break;
-	case KVM_CPUID_FEATURES:
-		/* Without it, guests spin on a taken lock. With it they halt
-		 * until the holder kicks them, and in a nested host under
-		 * QEMU's emulation (the lab) that kick gets lost. */
-		entry->eax &= ~(1U << KVM_FEATURE_PV_UNHALT);
+	case 0x80000001:
+		entry->ecx &= ~CPUID_AMD_1_ECX_SVM;
 		break;
 	case 0x80000008: /* AMD: cores, bits of the id */
 		entry->ecx = (vcpus - 1) | bits << 12;
+		break;
+	case 0x8000000a: /* AMD: what SVM can do */
+		entry->eax = entry->ebx = entry->ecx = entry->edx = 0;
 		break;
 	case 0x8000001d: /* AMD: caches */
 		if ((entry->eax & 0x1f) == 0)
@@ -133,8 +136,8 @@ static int set_features(const struct vcpu *vcpu)
 {
 	given = offered;
 	for (uint32_t i = 0; i < given.table.nent; i++)
-		name_sibling(&given.table.entries[i], vcpu->index,
-			     vcpu->machine->vcpus);
+		shape_entry(&given.table.entries[i], vcpu->index,
+			    vcpu->machine->vcpus);
 	return ioctl(vcpu->fd, KVM_SET_CPUID2, &given) < 0 ? -errno : 0;
 }
 

@@ -29,10 +29,9 @@ struct device_room {
 			 void (*tell)(void *ctx, const char *name,
 				      uint64_t value),
 			 void *ctx);
-	/* Milliseconds of CLOCK_MONOTONIC since when the room's own work loop
-	 * threads have made no progress though there is work; 0: healthy.
-	 * Optional. */
-	uint64_t (*stuck_ms)(struct vmproc *vm);
+	/* Since when (CLOCK_MONOTONIC in milliseconds) the room's own threads
+	 * have been at the work that they are at; 0: at none. Optional. */
+	uint64_t (*busy_since_ms)(struct vmproc *vm);
 };
 
 /* Weak while the room is being built: a machine without it has no devices. */

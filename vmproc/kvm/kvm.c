@@ -26,6 +26,11 @@
 #include "vmproc/kvm/devices.h"
 #include "vmproc/kvm/machine.h"
 
+/* A disk request that takes longer counts as no progress. */
+#define STUCK_MS 3000
+
+#define STACK_BYTES (128 * KIB)
+
 static struct machine machine = { .vm_fd = -1 };
 static struct msg_machine wanted;
 static bool has_wanted;
@@ -137,12 +142,9 @@ static void create_vcpus(int kvm_fd)
 
 	if (bytes < (int)sizeof(struct kvm_run))
 		refused("size of a vCPU's state", bytes < 0 ? -errno : -EINVAL);
-	machine.vcpus = wanted.vcpus;
 	for (unsigned int i = 0; i < machine.vcpus; i++) {
 		struct vcpu *vcpu = &machine.vcpu[i];
 
-		vcpu->machine = &machine;
-		vcpu->index = i;
 		vcpu->fd = ioctl(machine.vm_fd, KVM_CREATE_VCPU, i);
 		if (vcpu->fd < 0)
 			refused("create a vCPU", -errno);
@@ -153,7 +155,7 @@ static void create_vcpus(int kvm_fd)
 	}
 }
 
-static void create_memory(void)
+static void map_memory(void)
 {
 	bool hugepages = wanted.flags & MACHINE_HUGEPAGES;
 	unsigned long long mib = wanted.memory_bytes / MIB;
@@ -172,6 +174,10 @@ static void create_memory(void)
 		vmproc_end(VMPROC_EXIT_CONFIG,
 			   "the host can't map %llu MiB of memory: %s", mib,
 			   strerrorname_np(-error));
+}
+
+static void give_memory(void)
+{
 	for (uint32_t i = 0; i < MEMORY_REGIONS; i++) {
 		const struct memory_region *from = &machine.memory.region[i];
 		struct kvm_userspace_memory_region region = {
@@ -219,30 +225,61 @@ static void make_board(void)
 	uart_init(&machine.board.uart, machine.uart_irq_fd, machine.wake_fd);
 }
 
-static void load(struct vmproc *vm)
+void machine_load(struct machine *loaded)
 {
+	const struct memory *memory = &loaded->memory;
 	const struct boot boot = {
-		.kernel_fd = vmproc_fd(vm, FD_ROLE_KERNEL, 0),
-		.initrd_fd = vmproc_fd(vm, FD_ROLE_INITRD, 0),
+		.kernel_fd = vmproc_fd(loaded->vm, FD_ROLE_KERNEL, 0),
+		.initrd_fd = vmproc_fd(loaded->vm, FD_ROLE_INITRD, 0),
 		.cmdline = wanted.cmdline,
 	};
 	struct boot_problem problem;
 	int error;
 
-	error = boot_load(&machine.memory, &boot, &machine.entry, &problem);
+	error = boot_load(memory, &boot, &loaded->entry, &problem);
 	if (error == -EINVAL)
 		vmproc_end(VMPROC_EXIT_CONFIG, "%s", problem.text);
 	if (error)
 		vmproc_end(VMPROC_EXIT_OS, "%s", problem.text);
-	error = acpi_write(&machine.memory, machine.vcpus);
+	error = acpi_write(memory, loaded->vcpus);
 	if (!error)
-		error = cpu_tables(&machine.memory, machine.entry.pvh);
+		error = cpu_tables(memory, loaded->entry.pvh);
 	if (!error)
-		error = power_reset_vector(&machine.memory);
+		error = power_reset_vector(memory);
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "tables in memory: %s",
+			   strerrorname_np(-error));
+}
+
+/* Once they have what the first of them loads. */
+static void set_up_vcpus(void)
+{
+	int error = vcpu_await(&machine);
+
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "vCPU threads: %s",
+			   strerrorname_np(-error));
 	for (unsigned int i = 0; i < machine.vcpus && !error; i++)
 		error = cpu_setup(&machine.vcpu[i]);
 	if (error)
 		refused("state of a vCPU", error);
+}
+
+/* vCPUs' and the disks'. A few KiB are used of each. Of libc's own choice,
+ * 8 MiB, a host that gives huge pages unasked would fill 2 MiB. */
+static void choose_stacks(void)
+{
+	pthread_attr_t attributes;
+	int error = pthread_attr_init(&attributes);
+
+	if (!error)
+		error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	if (!error)
+		error = pthread_setattr_default_np(&attributes);
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "stacks: %s",
+			   strerrorname_np(error));
+	pthread_attr_destroy(&attributes);
 }
 
 static void read_filter(struct vmproc *vm)
@@ -270,11 +307,19 @@ static enum vmproc_exit setup(struct vmproc *vm)
 	error = cpu_init(kvm_fd);
 	if (error)
 		refused("processor features", error);
+	map_memory();
+	choose_stacks();
+	/* Kernel and initrd are loaded while the VM is made: the first takes
+	 * the processor, the second waits for the host's kernel. */
+	machine.vcpus = wanted.vcpus;
+	error = vcpu_threads(&machine);
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "vCPU threads: %s",
+			   strerrorname_np(-error));
 	create_vm(kvm_fd);
 	create_vcpus(kvm_fd);
 	vmproc_close(vm, FD_ROLE_KVM, 0);
-	create_memory();
-	load(vm);
+	give_memory();
 	make_board();
 	if (&virtio_room)
 		status = virtio_room.setup(vm, &machine.board.bus,
@@ -283,10 +328,7 @@ static enum vmproc_exit setup(struct vmproc *vm)
 		return status;
 	console_init(&machine);
 	read_filter(vm);
-	error = vcpu_threads(&machine);
-	if (error)
-		vmproc_end(VMPROC_EXIT_OS, "vCPU threads: %s",
-			   strerrorname_np(-error));
+	set_up_vcpus();
 	return VMPROC_EXIT_OK;
 }
 
@@ -344,8 +386,11 @@ static void link_changed(struct vmproc *vm, uint32_t mtu)
 
 static bool healthy(struct vmproc *vm)
 {
-	if (&virtio_room && virtio_room.stuck_ms &&
-	    virtio_room.stuck_ms(vm) > 3000)
+	uint64_t since_ms = 0;
+
+	if (&virtio_room && virtio_room.busy_since_ms)
+		since_ms = virtio_room.busy_since_ms(vm);
+	if (since_ms && loop_now_ns() / NSEC_PER_MSEC - since_ms > STUCK_MS)
 		return false;
 	return vcpu_healthy(&machine);
 }

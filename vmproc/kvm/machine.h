@@ -110,9 +110,15 @@ int cpu_setup(const struct vcpu *vcpu);
 /* What the state needs in memory: page tables, descriptors. */
 int cpu_tables(const struct memory *memory, bool pvh);
 
+/* kvm.c: puts kernel, tables and the rest into the guest's memory; says why
+ * and ends the process if it can't. On the first vCPU's thread. */
+void machine_load(struct machine *loaded);
+
 /* vcpu.c */
-/* Makes the threads and waits until all stand at the gate. 0 or -errno. */
+/* Makes the threads; the first one loads the machine. 0 or -errno. */
 int vcpu_threads(struct machine *machine);
+/* Waits until all of them stand at the gate. 0 or -errno. */
+int vcpu_await(struct machine *machine);
 /* Opens the gate; brings all vCPUs back to it, and waits. Main loop. */
 void vcpu_release(struct machine *machine);
 void vcpu_hold(struct machine *machine);

@@ -93,6 +93,15 @@ static void put_input(struct uart *uart, uint8_t value)
 	uart->input_count++;
 }
 
+/* Who found the FIFO full learns that there is room. */
+static void tell_room(struct uart *uart)
+{
+	if (uart->input_count > 0 || !uart->input_wanted)
+		return;
+	uart->input_wanted = false;
+	wake(uart->wake_fd);
+}
+
 static uint8_t take_input(struct uart *uart)
 {
 	uint8_t value;
@@ -102,10 +111,7 @@ static uint8_t take_input(struct uart *uart)
 	value = uart->input[uart->input_head];
 	uart->input_head = (uart->input_head + 1) % UART_FIFO;
 	uart->input_count--;
-	if (uart->input_count == 0 && uart->input_wanted) {
-		uart->input_wanted = false;
-		wake(uart->wake_fd);
-	}
+	tell_room(uart);
 	return value;
 }
 
@@ -226,8 +232,10 @@ void uart_write(struct uart *uart, unsigned int offset, uint8_t value)
 		break;
 	case IIR:
 		uart->fcr = value;
-		if (value & FCR_CLEAR_INPUT)
+		if (value & FCR_CLEAR_INPUT) {
 			uart->input_count = 0;
+			tell_room(uart);
+		}
 		break;
 	case LCR:
 		uart->lcr = value;

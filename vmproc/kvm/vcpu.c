@@ -3,10 +3,11 @@
  * vCPU threads.
  *
  * Theory of operation: each thread is made in setup, gives up there what only
- * a thread can for itself, and stands at the gate until the cage has closed.
- * It then stacks its own, narrower filter, and only then runs guest code. The
- * main loop brings all of them back to the gate by a flag, immediate_exit and
- * a signal: whichever of the three a thread meets first, it comes.
+ * a thread can for itself, and stands at the gate until the cage has closed;
+ * before that, the first one fills the guest's memory. Each then stacks its
+ * own, narrower filter, and only then runs guest code. The main loop brings all
+ * of them back to the gate by a flag, immediate_exit and a signal: whichever of
+ * the three a thread meets first, it comes.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -234,6 +235,8 @@ static void *vcpu_main(void *argument)
 	struct machine *machine = vcpu->machine;
 	int error = begin(vcpu);
 
+	if (!error && vcpu->index == 0)
+		machine_load(machine);
 	if (error) {
 		pthread_mutex_lock(&machine->gate);
 		machine->thread_error = error;
@@ -278,11 +281,19 @@ int vcpu_threads(struct machine *machine)
 	machine->pid = getpid();
 	pthread_mutex_init(&machine->gate, NULL);
 	pthread_cond_init(&machine->moved, NULL);
-	for (unsigned int i = 0; i < machine->vcpus && !error; i++)
+	for (unsigned int i = 0; i < machine->vcpus && !error; i++) {
+		machine->vcpu[i].machine = machine;
+		machine->vcpu[i].index = i;
 		error = -pthread_create(&machine->vcpu[i].thread, NULL,
 					vcpu_main, &machine->vcpu[i]);
-	if (error)
-		return error;
+	}
+	return error;
+}
+
+int vcpu_await(struct machine *machine)
+{
+	int error;
+
 	pthread_mutex_lock(&machine->gate);
 	wait_for_all(machine);
 	error = machine->thread_error;

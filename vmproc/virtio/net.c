@@ -62,19 +62,27 @@ static const struct {
 	{ VIRTIO_NET_F_GUEST_ECN, TUN_F_TSO_ECN },
 };
 
-static void set_offloads(const struct net *net, bool running)
+static void set_offloads(struct net *net, bool running)
 {
 	unsigned long flags = 0;
 
 	if (!net->tune)
 		return;
-	/* the others need the first (§5.1.3.1) */
+	/* the others need the first, ECN one of the next (§5.1.3.1) */
 	if (running && net_has(net, VIRTIO_NET_F_GUEST_CSUM)) {
 		flags = TUN_F_CSUM;
 		for (size_t i = 0; i < ARRAY_SIZE(offloads); i++)
 			if (net_has(net, offloads[i].feature))
 				flags |= offloads[i].flag;
+		if (flags == (TUN_F_CSUM | TUN_F_TSO_ECN))
+			flags = TUN_F_CSUM;
 	}
+	if (net->tap_changes >= NET_TAP_CHANGES)
+		flags = 0; /* frames that every driver understands */
+	if (flags == net->offloads)
+		return;
+	net->offloads = flags;
+	net->tap_changes++;
 	/* those of the interface, whichever the descriptor */
 	if (ioctl(net->pair[0].tap_fd, TUNSETOFFLOAD, flags) < 0)
 		log_warn("offloads %#lx of the TAP: %s", flags,
@@ -83,10 +91,13 @@ static void set_offloads(const struct net *net, bool running)
 
 /* With vhost, frames on a TAP whose pair isn't used would reach nobody: the
  * kernel gives them to the others while it is detached. */
-static void attach(const struct net *net, unsigned int pair, bool attached)
+static void attach(struct net *net, unsigned int pair, bool attached)
 {
 	struct ifreq request = { 0 };
 
+	if (net->pair[pair].detached == !attached)
+		return;
+	net->pair[pair].detached = !attached;
 	request.ifr_flags = attached ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE;
 	/* as it is already: EINVAL */
 	if (net->tune && net->pairs > 1 &&
@@ -112,9 +123,11 @@ static void watch_pair(struct net_pair *pair, bool watch)
 
 static void stop_vhost(struct net_pair *pair)
 {
-	if (!by_kernel(pair))
+	if (pair->index >= pair->net->vhost.pairs || !pair->rx)
 		return;
-	vhost_stop(&pair->net->vhost.pair[pair->index]);
+	if (by_kernel(pair))
+		vhost_stop(&pair->net->vhost.pair[pair->index]);
+	/* also if it has stopped by itself, at an error */
 	watch_pair(pair, true);
 }
 
@@ -332,12 +345,13 @@ const char *net_counter_name(enum net_counter counter)
 
 /* A TAP's open file description outlives VM processes, and so would what an
  * earlier one did to it: all of it is set anew. */
-static int set_up_tap(const struct net *net, unsigned int pair)
+static int set_up_tap(struct net *net, unsigned int pair)
 {
 	const short wanted = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	int fd = net->pair[pair].tap_fd, header = NET_HEADER_BYTES;
 	struct ifreq request = { 0 };
 
+	net->pair[pair].detached = true; /* for all we know */
 	attach(net, pair, true);
 	if (ioctl(fd, TUNGETIFF, &request) < 0)
 		return -errno;

@@ -28,6 +28,10 @@
 /* The longest that a TAP gives or takes: 64 KiB of IP, VLAN tags, header. */
 #define NET_FRAME_MAX (65536 + 64)
 
+/* What a TAP is told of offloads and queues, everybody hears who listens to the
+ * host's links: a driver may change it so often, in a generation. */
+#define NET_TAP_CHANGES 256
+
 /* Every frame that isn't passed on is counted under one reason. */
 #define NET_COUNTER_TABLE(X)                                              \
 	X(RX_FRAMES, "rx_frames")                                         \
@@ -78,6 +82,7 @@ struct net_pair {
 	struct device_queue *rx, *tx;
 	struct source tap;
 	int tap_fd; /* not owned */
+	bool detached; /* a queue of the TAP's, but not in use */
 	bool tap_readable; /* not yet read until EAGAIN */
 	bool tx_waits; /* for the TAP to be writable */
 	bool rx_waits; /* for the guest to give buffers */
@@ -97,6 +102,8 @@ struct net {
 	uint16_t mtu;
 	atomic_bool link_up;
 	bool tune; /* the descriptors are TAPs */
+	unsigned long offloads; /* as the TAP has them */
+	unsigned int tap_changes; /* of NET_TAP_CHANGES */
 	bool mergeable; /* a frame may take several buffers */
 	unsigned int pairs;
 	unsigned int active; /* pairs that the driver uses */

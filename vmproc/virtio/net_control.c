@@ -4,12 +4,24 @@
 #include "vmproc/virtio/iov.h"
 #include "vmproc/virtio/net.h"
 
-#define COMMAND_BUDGET 16
+/* Commands obeyed before others get their turn: each may serve every pair. */
+#define COMMAND_BUDGET 1
 
 struct command {
 	struct virtio_net_ctrl_hdr header;
 	uint16_t pairs;
 } __attribute__((packed));
+
+/* With vhost, queues of the TAP come and go with the pairs. */
+static bool may_change(struct net *net, unsigned int pairs)
+{
+	if (net->vhost.pairs == 0 || pairs == net->active)
+		return true;
+	if (net->tap_changes >= NET_TAP_CHANGES)
+		return false;
+	net->tap_changes++;
+	return true;
+}
 
 static uint8_t obey(struct net *net, const struct command *command,
 		    size_t bytes)
@@ -17,7 +29,8 @@ static uint8_t obey(struct net *net, const struct command *command,
 	if (bytes != sizeof(*command) || !net_has(net, VIRTIO_NET_F_MQ) ||
 	    command->header.class != VIRTIO_NET_CTRL_MQ ||
 	    command->header.cmd != VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET ||
-	    command->pairs < 1 || command->pairs > net->pairs)
+	    command->pairs < 1 || command->pairs > net->pairs ||
+	    !may_change(net, command->pairs))
 		return VIRTIO_NET_ERR;
 	net_set_active(net, command->pairs);
 	return VIRTIO_NET_OK;
@@ -27,14 +40,17 @@ static void serve(struct net *net, struct device_queue *queue,
 		  const struct chain *chain)
 {
 	struct command command = { 0 };
-	uint8_t answer;
+	/* obeying may transmit, which uses the same list */
+	uint8_t *answer = chain->writable > 0
+				  ? chain->iov[chain->readable].iov_base
+				  : NULL;
+	uint8_t said;
 
 	iov_read(chain->iov, chain->readable, 0, &command, sizeof(command));
-	answer = obey(net, &command, chain->readable_bytes);
-	queue_push(&queue->ring, chain->head,
-		   (uint32_t)iov_write(chain->iov + chain->readable,
-				       chain->writable, 0, &answer,
-				       sizeof(answer)));
+	said = obey(net, &command, chain->readable_bytes);
+	if (answer)
+		*answer = said;
+	queue_push(&queue->ring, chain->head, answer ? sizeof(*answer) : 0);
 }
 
 /* True while there may be more to do. */

@@ -178,7 +178,7 @@ static void link_changed(struct vmproc *vm, uint32_t mtu)
 	(void)mtu;
 }
 
-static uint64_t stuck_ms(struct vmproc *vm)
+static uint64_t busy_since_ms(struct vmproc *vm)
 {
 	(void)vm;
 	return atomic_load(&room.io.busy_since_ns) / NSEC_PER_MSEC;
@@ -267,5 +267,5 @@ const struct device_room virtio_room = {
 	.resume = resume,
 	.link = link_changed,
 	.counters = counters,
-	.stuck_ms = stuck_ms,
+	.busy_since_ms = busy_since_ms,
 };

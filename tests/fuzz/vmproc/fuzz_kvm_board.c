@@ -120,7 +120,7 @@ static void check(void)
 }
 
 struct access {
-	uint8_t kind; /* where; bit 7: write; bits 4 to 6: width */
+	uint8_t kind; /* where; bit 3: with purpose; 4, 5: width; 7: write */
 	uint8_t slot;
 	uint16_t offset;
 	uint64_t value;
@@ -142,6 +142,46 @@ static uint64_t address_of(const struct access *access)
 		return LAYOUT_BARS_END - 16 + access->offset % 32;
 	default: /* anywhere */
 		return access->value;
+	}
+}
+
+static void write_to(uint64_t gpa, uint32_t value)
+{
+	uint8_t bytes[4];
+
+	memcpy(bytes, &value, sizeof(bytes));
+	board_mmio(&board, gpa, bytes, sizeof(bytes), true);
+}
+
+/* What takes several right writes: a BAR on or over another one, or beyond the
+ * window; a vector switched on, with another address, off. */
+static void serve_purpose(const struct access *access)
+{
+	const struct pci_function *function = &card[access->slot % CARDS];
+	uint64_t config = LAYOUT_ECAM + ((uint64_t)function->slot << 15);
+	uint64_t entry = function->bar[0].gpa + 0x1000 +
+			 access->slot / CARDS % VECTORS * 16ULL;
+
+	switch (access->kind & 3) {
+	case 0:
+		write_to(config + 0x10,
+			 (uint32_t)(LAYOUT_BARS +
+				    access->offset % 4 * BAR_BYTES));
+		break;
+	case 1:
+		write_to(config + 0x10,
+			 (uint32_t)(LAYOUT_BARS_END +
+				    (access->offset % 4 - 2) * BAR_BYTES));
+		write_to(config + 0x14, access->offset >> 15);
+		break;
+	case 2:
+		write_to(config + 4, access->offset & 6);
+		write_to(config + function->msix_capability,
+			 (uint32_t)access->offset << 16);
+		break;
+	default:
+		write_to(entry, (uint32_t)access->value);
+		write_to(entry + 12, access->offset & 1);
 	}
 }
 
@@ -184,7 +224,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	for (; bytes >= sizeof(access); bytes -= sizeof(access)) {
 		memcpy(&access, data, sizeof(access));
 		data += sizeof(access);
-		serve(&access);
+		if (access.kind & 8)
+			serve_purpose(&access);
+		else
+			serve(&access);
 		check();
 	}
 	end();

@@ -52,6 +52,72 @@ static void do_request(struct input *input)
 	vq_kick(vq);
 }
 
+/* What a segment says, just about right or far off. */
+static struct virtio_blk_discard_write_zeroes take_segment(struct input *input)
+{
+	struct virtio_blk_discard_write_zeroes segment = {
+		.sector = take_bytes(input, 2) % 600,
+		.num_sectors = take(input),
+		.flags = take(input) % 4 == 0,
+	};
+
+	switch (take(input) % 8) {
+	case 0:
+		segment.sector = take_bytes(input, 8);
+		break;
+	case 1:
+		segment.num_sectors = (uint32_t)take_bytes(input, 4);
+		break;
+	case 2:
+		segment.sector = -(uint64_t)segment.num_sectors;
+		break;
+	case 3:
+		segment.flags = (uint32_t)take_bytes(input, 4);
+		break;
+	default:
+		break;
+	}
+	return segment;
+}
+
+/* Discard and write-zeroes, of more segments than are taken, too. */
+static void do_segments(struct input *input)
+{
+	uint8_t kind = take(input);
+	const struct virtio_blk_outhdr header = {
+		.type = kind & 0x80 ? VIRTIO_BLK_T_DISCARD
+				    : VIRTIO_BLK_T_WRITE_ZEROES,
+	};
+	unsigned int count = kind % 20;
+	struct vq *vq = take_vq(input);
+	uint64_t gpa = BUFFERS_GPA + take(input) * 64ULL;
+	struct part parts[] = {
+		{ gpa, 16, false },
+		{ gpa + 16, 16 * count + (kind & 0x40 ? kind : 0), false },
+		{ gpa + 8192, 1, true },
+	};
+
+	if (!vq->size)
+		return;
+	memcpy(ram(gpa), &header, sizeof(header));
+	for (unsigned int i = 0; i < count; i++) {
+		struct virtio_blk_discard_write_zeroes segment =
+			take_segment(input);
+
+		memcpy(ram(gpa + 16 + 16ULL * i), &segment, sizeof(segment));
+	}
+	vq_add(vq, parts, 3);
+	vq_kick(vq);
+}
+
+static void do_special(struct input *input)
+{
+	if (take(input) % 3 == 0)
+		do_segments(input);
+	else
+		do_request(input);
+}
+
 static void init(void)
 {
 	const struct blk_setup setup = { .fd = image_fd,
@@ -80,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	power_on();
 	blk.alignment = 1;
 	blk.read_only = false;
-	act(&input, do_request);
+	act(&input, do_special);
 	CHECK(image_bytes() == IMAGE_BYTES);
 	CHECK(atomic_load(&io.busy_since_ns) == 0);
 	return 0;

@@ -199,22 +199,25 @@ static inline void do_chain(struct input *input)
 static inline void do_indirect(struct input *input)
 {
 	struct vq *vq = take_vq(input);
-	unsigned int count = take(input) % 40;
+	unsigned int different = take(input) % 40;
+	unsigned int count = different * (take(input) % 4 ? 1U : 26U);
 	uint64_t gpa = BUFFERS_GPA + 0x11000 + take(input);
 	uint8_t *at = ram(gpa);
 	uint16_t head;
 
 	if (!vq->size)
 		return;
-	for (unsigned int i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < different; i++) {
 		struct vring_desc desc = {
 			.addr = BUFFERS_GPA + take_bytes(input, 2) % 60000,
 			.len = take_length(input),
 			.flags = take(input) % 4,
-			.next = (uint16_t)(i + 1),
 		};
 
-		memcpy(at + 16 * (size_t)i, &desc, sizeof(desc));
+		for (unsigned int j = i; j < count; j += different) {
+			desc.next = (uint16_t)(j + 1);
+			memcpy(at + 16 * (size_t)j, &desc, sizeof(desc));
+		}
 	}
 	head = vq->next_desc;
 	vq->next_desc = (uint16_t)((head + 1) % vq->size);
@@ -234,6 +237,30 @@ static inline void do_memory(struct input *input)
 		*at++ = take(input);
 }
 
+/* A queue of any size and place, which is left alone from then on. */
+static inline void enable_odd(struct input *input, uint16_t index)
+{
+	driver.vq[index].size = 0;
+	set_reg(VIRTIO_PCI_COMMON_Q_SELECT, 2, index);
+	set_reg(VIRTIO_PCI_COMMON_Q_SIZE, 2, (uint16_t)take_bytes(input, 2));
+	set_address(VIRTIO_PCI_COMMON_Q_DESCLO, take_gpa(input));
+	set_address(VIRTIO_PCI_COMMON_Q_AVAILLO, take_gpa(input));
+	set_address(VIRTIO_PCI_COMMON_Q_USEDLO, take_gpa(input));
+	set_reg(VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
+}
+
+static inline void enable(struct input *input, uint16_t index)
+{
+	uint8_t kind = take(input);
+
+	if (kind % 16 == 15)
+		driver.vq[index].size = 0; /* not at all */
+	else if (kind % 16 == 14)
+		enable_odd(input, index);
+	else
+		vq_enable(index, (uint16_t)(QUEUE_SIZE >> kind % 7));
+}
+
 /* Brings the device up, as a driver does that wants to be served. */
 static inline void do_start(struct input *input)
 {
@@ -250,8 +277,7 @@ static inline void do_start(struct input *input)
 	set_reg(VIRTIO_PCI_COMMON_GF, 4, (uint32_t)(features >> 32));
 	add_status(VIRTIO_CONFIG_S_FEATURES_OK);
 	for (unsigned int i = 0; i < driver.device->queues; i++)
-		vq_enable((uint16_t)i,
-			  (uint16_t)(QUEUE_SIZE >> take(input) % 7));
+		enable(input, (uint16_t)i);
 	add_status(VIRTIO_CONFIG_S_DRIVER_OK);
 	rest();
 }

@@ -195,15 +195,34 @@ static void guest_ptr_bounds(void **state)
 	assert_null(guest_ptr(&memory, 0, 1));
 }
 
+/* As a driver does that is opened: who types must learn that there is room. */
+static void clearing_the_fifo_makes_room(void **state)
+{
+	static const uint8_t typed[UART_FIFO];
+
+	(void)state;
+	uart_input(&board.uart, typed, sizeof(typed));
+	assert_int_equal(uart_room(&board.uart), 0);
+	assert_int_equal(rung(wake_fd), 0);
+	out(UART(2), 0x07);
+	assert_int_equal(rung(wake_fd), 1);
+	assert_int_equal(uart_room(&board.uart), UART_FIFO);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(output_wakes_once),     TEST(full_ring_loses_and_counts),
-		TEST(transmitter_interrupt), TEST(input_fills_the_fifo),
-		TEST(registers_keep),        TEST(power),
-		TEST(empty_ports_read_ones), TEST(guest_ptr_bounds),
+		TEST(output_wakes_once),
+		TEST(full_ring_loses_and_counts),
+		TEST(transmitter_interrupt),
+		TEST(input_fills_the_fifo),
+		TEST(registers_keep),
+		TEST(power),
+		TEST(empty_ports_read_ones),
+		TEST(guest_ptr_bounds),
+		TEST(clearing_the_fifo_makes_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
