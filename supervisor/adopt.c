@@ -181,7 +181,8 @@ static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 	}
 	vm->channel.generation = vm->generation;
 	vm->adopting = vm->taken_over = true;
-	vm->restart_due = vm->state == VM_STOPPING && vm->wanted;
+	vm->stop_told = vm->state == VM_STOPPING;
+	vm->restart_due = vm->stop_told && vm->wanted;
 	vm->state = VM_STARTING;
 }
 

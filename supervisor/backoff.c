@@ -51,9 +51,9 @@ struct backoff_verdict backoff_death(struct backoff *backoff,
 	backoff->death_ns[backoff->deaths++ % BACKOFF_MAX_DEATHS] = now_ns;
 	if (ran_ms >= policy->forget_ms)
 		backoff->quick = 0;
-	if (crash_loop(backoff, policy, now_ns)) {
-		verdict.give_up = true;
-	} else if (ran_ms < policy->steady_ms) {
+	verdict.give_up = crash_loop(backoff, policy, now_ns);
+	/* for who goes on all the same, as after a reboot, as well */
+	if (ran_ms < policy->steady_ms) {
 		if (backoff->quick < UINT32_MAX)
 			backoff->quick++;
 		verdict.delay_ms = delay(backoff->quick, policy, random);

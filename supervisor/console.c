@@ -2,12 +2,12 @@
 /*
  * The console of a kvm guest.
  *
- * Theory of operation: the guest may print as fast as it likes. Each turn of
- * the loop takes a bounded part; what is over the allowance waits in the
- * socket, and the VM process's UART waits with it. So a guest that prints
- * without end costs the supervisor a fixed share of its time, and itself the
- * rest. The guest's bytes go to who attaches as they are (it is their
- * terminal), and to the log cleaned.
+ * Theory of operation: the guest may print as fast as it likes, in parts as
+ * large or small as it likes. So much is taken at a time, and more of it only
+ * after a while; what is over that waits in the socket, and the VM process's
+ * UART waits with it. So a guest that prints without end costs the supervisor a
+ * fixed share of its time, and itself the rest. The guest's bytes go to who
+ * attaches as they are (it is their terminal), and to the log cleaned.
  *
  * The process holds our end as well, for the next supervisor: adopt.c.
  */
@@ -26,6 +26,12 @@
 /* Taken in one turn; and so often a second at most. */
 #define TURN_BYTES 4096
 #define PACE_MS    5
+/* Smaller ones in a row, each a wake-up, count as one of those. */
+#define TURN_PARTS 32
+/* Lines of one turn that are logged: of text, it has no more. */
+#define TURN_LINES 256
+/* What is still taken when the process has ended: more than a socket holds. */
+#define LAST_BYTES (1 << 20)
 /* Of one Type. */
 #define TYPE_BYTES 1024
 
@@ -39,9 +45,12 @@ struct console {
 	int fd, guest_fd; /* owned */
 	struct source source;
 	struct timer pace;
+	uint64_t heard_ns; /* when it last said something */
+	unsigned int parts; /* in a row, without such a pause */
 	struct watcher *watchers;
 	char line[LOG_LINE_BYTES]; /* the one that isn't ended yet */
 	size_t line_bytes;
+	unsigned int turn_lines; /* of the turn under way */
 	uint64_t written; /* ever */
 	char ring[CONSOLE_KEPT_BYTES];
 };
@@ -62,18 +71,39 @@ static struct console *console_of(struct vm *vm)
 
 /* ---- output */
 
+static void add_line(struct vm *vm, enum log_level level, const char *text)
+{
+	const struct vmlog_line *line =
+		vmlog_add(&vm->log, level, vm->generation, text);
+
+	if (line)
+		events_log(&vm->supervisor->events, vm->config.name, line);
+}
+
 static void end_line(struct vm *vm)
 {
 	struct console *console = vm->console;
-	const struct vmlog_line *line;
 
 	console->line[console->line_bytes] = '\0';
 	console->line_bytes = 0;
+	if (console->turn_lines++ >= TURN_LINES)
+		return;
 	log_clean(console->line);
-	line = vmlog_add(&vm->log, LOG_LEVEL_INFO, vm->generation,
-			 console->line);
-	if (line)
-		events_log(&vm->supervisor->events, vm->config.name, line);
+	add_line(vm, LOG_LEVEL_INFO, console->line);
+}
+
+/* What wasn't logged is counted, at the end of the turn. */
+static void end_turn(struct vm *vm)
+{
+	struct console *console = vm->console;
+	char text[48];
+
+	if (console->turn_lines > TURN_LINES) {
+		snprintf(text, sizeof(text), "%u lines dropped",
+			 console->turn_lines - TURN_LINES);
+		add_line(vm, LOG_LEVEL_WARN, text);
+	}
+	console->turn_lines = 0;
 }
 
 static void add_to_lines(struct vm *vm, const char *bytes, size_t length)
@@ -89,14 +119,21 @@ static void add_to_lines(struct vm *vm, const char *bytes, size_t length)
 	}
 }
 
-static json_t *data_json(const char *bytes, size_t length)
+/* The bytes in base64. NULL without memory. */
+static json_t *bytes_json(const char *bytes, size_t length)
 {
 	cleanup_free char *text = malloc(BASE64_LENGTH(length));
 
 	if (!text)
 		return NULL;
 	base64_encode(text, bytes, length);
-	return json_pack("{s:s}", "data", text);
+	return json_string(text);
+}
+
+static json_t *data_json(const char *bytes, size_t length)
+{
+	/* a value that is NULL makes all of it NULL */
+	return json_pack("{s:o}", "data", bytes_json(bytes, length));
 }
 
 static void take_output(struct vm *vm, const char *bytes, size_t length)
@@ -112,6 +149,7 @@ static void take_output(struct vm *vm, const char *bytes, size_t length)
 			call_more(w->call, data_json(bytes, length));
 	}
 	add_to_lines(vm, bytes, length);
+	end_turn(vm);
 }
 
 /* One part. False if there is no more now. */
@@ -132,10 +170,16 @@ static void ready(struct source *source, uint32_t events)
 {
 	struct vm *vm = source->ctx;
 	struct console *console = vm->console;
+	uint64_t now_ns = loop_now_ns();
 
 	(void)events;
-	if (!take_part(vm) || console->source.fd < 0)
+	if (now_ns - console->heard_ns >= PACE_MS * NSEC_PER_MSEC)
+		console->parts = 0;
+	console->heard_ns = now_ns;
+	if ((!take_part(vm) && ++console->parts < TURN_PARTS) ||
+	    console->source.fd < 0)
 		return;
+	console->parts = 0;
 	/* more than its share: it is heard again after a while */
 	loop_modify(&vm->supervisor->loop, source, 0);
 	loop_timer_in(&vm->supervisor->loop, &console->pace, PACE_MS);
@@ -210,9 +254,9 @@ void console_close(struct vm *vm)
 
 	if (!console)
 		return;
-	/* the socket holds no more than its buffer: this ends */
-	while (console->fd >= 0 && take_part(vm))
-		;
+	for (int i = 0; i < LAST_BYTES / TURN_BYTES && console->fd >= 0; i++)
+		if (!take_part(vm))
+			break;
 	if (console->line_bytes)
 		end_line(vm);
 	loop_remove(&vm->supervisor->loop, &console->source);
@@ -356,13 +400,15 @@ void console_type(struct vm *vm, struct call *call)
 
 json_t *console_save(const struct vm *vm)
 {
-	json_t *object;
+	const struct console *console = vm->console;
+	json_t *object, *line;
 
-	if (!vm->console)
+	if (!console)
 		return json_null();
-	object = kept_json(vm->console);
-	if (object && json_object_set_new(object, "fd",
-					  json_integer(vm->console->fd)) < 0) {
+	object = kept_json(console);
+	line = bytes_json(console->line, console->line_bytes);
+	if (json_object_set_new(object, "line", line) < 0 ||
+	    json_object_set_new(object, "fd", json_integer(console->fd)) < 0) {
 		json_decref(object);
 		return NULL;
 	}
@@ -372,6 +418,7 @@ json_t *console_save(const struct vm *vm)
 int console_load(struct vm *vm, const json_t *saved)
 {
 	const char *text = json_string_value(json_object_get(saved, "data"));
+	const char *line = json_string_value(json_object_get(saved, "line"));
 	json_t *fd = json_object_get(saved, "fd");
 	struct console *console;
 	int length;
@@ -383,6 +430,11 @@ int console_load(struct vm *vm, const json_t *saved)
 		return -ENOMEM;
 	length = base64_decode(console->ring, sizeof(console->ring), text);
 	console->written = length < 0 ? 0 : (uint64_t)length;
+	/* earlier versions didn't save it */
+	length = line ? base64_decode(console->line, sizeof(console->line) - 1,
+				      line)
+		      : 0;
+	console->line_bytes = length < 0 ? 0 : (size_t)length;
 	console->fd = (int)json_integer_value(fd);
 	return 0;
 }

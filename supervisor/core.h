@@ -113,6 +113,8 @@ net_news_fn supervisor_on_link_news;
 /* The methods of io.vmsup; their ctx is the supervisor. */
 extern const struct control_method methods[];
 extern const size_t method_count;
+/* define.c: one of them. */
+void methods_define(void *ctx, struct call *call);
 /* A VM's counters came in: a Status that waited for them may be answered. */
 void methods_stats_arrived(struct supervisor *supervisor);
 /* Answers those who asked for the end. */

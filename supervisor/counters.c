@@ -23,6 +23,8 @@ struct counters_wait {
 struct counters {
 	json_t *whole, *partial; /* owned; NULL: none */
 	bool asked;
+	bool due; /* when STATS comes, which was asked for later, they have */
+	uint32_t told; /* since they were asked for */
 	struct counters_wait *waits;
 };
 
@@ -46,6 +48,8 @@ int counters_ask(struct vm *vm)
 	if (error)
 		return error;
 	counters->asked = true;
+	counters->due = false;
+	counters->told = 0;
 	json_decref(counters->partial);
 	counters->partial = json_object();
 	return counters->partial ? 0 : -ENOMEM;
@@ -86,7 +90,9 @@ const char *counters_take(struct vm *vm, const struct msg_counters *message)
 
 		if (!is_name(message->item[i].name))
 			return "COUNTERS of a bad name";
-		if (json_object_size(counters->partial) >= COUNTERS_NAMES)
+		/* those of a name that was told already count as well: it
+		 * would go on for ever */
+		if (counters->told++ >= COUNTERS_NAMES)
 			return "too many COUNTERS";
 		json_object_set_new(counters->partial, message->item[i].name,
 				    json_integer(value > INT64_MAX
@@ -162,6 +168,38 @@ int counters_load(struct vm *vm, const json_t *saved)
 	return counters->partial ? 0 : -ENOMEM;
 }
 
+/* Those that wait are told why they get none. */
+static void disappoint(struct counters *counters, const char *why)
+{
+	while (counters->waits) {
+		struct counters_wait *wait = counters->waits;
+
+		counters->waits = wait->next;
+		wait->call->gone = NULL;
+		call_error(wait->call, "io.vmsup.Failed",
+			   json_pack("{s:s}", "message", why));
+		free(wait);
+	}
+}
+
+void counters_expect(struct vm *vm)
+{
+	if (vm->counters)
+		vm->counters->due = vm->counters->asked;
+}
+
+void counters_check(struct vm *vm)
+{
+	struct counters *counters = vm->counters;
+
+	if (!counters || !counters->due || !counters->asked)
+		return;
+	/* they met a full channel, or it keeps them to itself */
+	counters->asked = false;
+	json_decref(steal_mem(&counters->partial));
+	disappoint(counters, "the VM process didn't tell its counters");
+}
+
 void counters_abandon(struct vm *vm)
 {
 	struct counters *counters = vm->counters;
@@ -171,16 +209,7 @@ void counters_abandon(struct vm *vm)
 	counters->asked = false;
 	json_decref(steal_mem(&counters->partial));
 	json_decref(steal_mem(&counters->whole));
-	while (counters->waits) {
-		struct counters_wait *wait = counters->waits;
-
-		counters->waits = wait->next;
-		wait->call->gone = NULL;
-		call_error(
-			wait->call, "io.vmsup.Failed",
-			json_pack("{s:s}", "message", "the VM process died"));
-		free(wait);
-	}
+	disappoint(counters, "the VM process died");
 }
 
 void counters_uninit(struct vm *vm)

@@ -15,6 +15,10 @@ struct vm;
 
 /* Asks the process for them, unless they are on their way. 0 or -errno. */
 int counters_ask(struct vm *vm);
+/* STATS are asked for now: counters that are under way come before those. */
+void counters_expect(struct vm *vm);
+/* STATS came in: counters that should have come before won't come any more. */
+void counters_check(struct vm *vm);
 /* COUNTERS came in. NULL, or what is wrong with it, for a violation. */
 const char *counters_take(struct vm *vm, const struct msg_counters *message);
 /* The last ones that are whole: an object, empty if there are none. */

@@ -19,7 +19,7 @@ struct event {
 	enum vm_state state;
 	uint64_t generation;
 	pid_t pid; /* 0: none */
-	char detail[96];
+	char detail[200];
 };
 
 struct listener {

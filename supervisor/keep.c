@@ -155,8 +155,11 @@ void keep_vm(struct vm *vm)
 {
 	const struct supervisor *supervisor = vm->supervisor;
 
-	/* while everything is taken down there is nothing to come back to */
-	if (supervisor->ending || supervisor->keep_fd < 0)
+	if (supervisor->keep_fd < 0)
+		return;
+	/* while everything is taken down there is nothing to come back to, but
+	 * for who has been told to stop: nobody is to be told twice */
+	if (supervisor->ending && vm->state != VM_STOPPING)
 		return;
 	report(supervisor, write_vm(supervisor, vm, vm->index));
 	vm->kept = true;

@@ -82,15 +82,17 @@ static void spawn(struct vm *vm)
 		return;
 	}
 	/* what the host refuses now it may grant later: as if it had died */
-	vm_log(vm, LOG_LEVEL_ERROR, "%s", problem.text);
 	snprintf(death.detail, sizeof(death.detail), "%.79s", problem.text);
 	death.generation = vm->generation;
 	clock_gettime(CLOCK_REALTIME, &death.time);
 	deaths_add(&vm->deaths, &death);
 	verdict = judge(vm, 0);
-	if (!vm->config.restart.enabled || error == MACHINE_HOPELESS)
+	if (!vm->config.restart.enabled || error == MACHINE_HOPELESS) {
 		vm_fail(vm, problem.text);
-	else if (verdict.give_up)
+		return;
+	}
+	vm_log(vm, LOG_LEVEL_ERROR, "%s", problem.text);
+	if (verdict.give_up)
 		give_up(vm);
 	else
 		retry_in(vm, verdict.delay_ms);
@@ -151,11 +153,27 @@ static void stop_harder(struct vm *vm)
 	vm_signal(vm, SIGCONT); /* a stopped process takes no SIGTERM */
 }
 
+/* An earlier supervisor has told it: it is given that time anew, and no second
+ * STOP, at which a guest would end at once. */
+static void await_stop(struct vm *vm)
+{
+	const struct vm_timeouts *timeouts = &vm->config.timeouts;
+
+	change(vm, VM_STOPPING, "stopping", NULL);
+	loop_timer_in(&vm->supervisor->loop, &vm->timer,
+		      vm->stop_step == STOP_ASKED ? timeouts->stop_guest_ms
+						  : timeouts->stop_process_ms);
+}
+
 static void stop_guest(struct vm *vm)
 {
 	bool was_up = vm->state != VM_STARTING || vm->adopting;
 	enum vm_state state = vm->state;
 
+	if (vm->stop_told) {
+		await_stop(vm);
+		return;
+	}
 	change(vm, VM_STOPPING, "stopping", NULL);
 	vm->stop_step = STOP_ASKED;
 	loop_timer_in(&vm->supervisor->loop, &vm->timer,
@@ -291,6 +309,30 @@ static void retry(struct vm *vm)
 	spawn(vm);
 }
 
+/* The last thing that the process of this generation said was wrong; NULL:
+ * nothing. */
+static const char *last_error(const struct vm *vm)
+{
+	for (size_t i = VMLOG_LINES; i-- > 0;) {
+		const struct vmlog_line *line = vmlog_at(&vm->log.current, i);
+
+		if (line && line->level == LOG_LEVEL_ERROR)
+			return line->text;
+	}
+	return NULL;
+}
+
+/* Its configuration is bad: it would only say so again. */
+static void refuse(struct vm *vm, const struct death *death)
+{
+	const char *error = last_error(vm);
+	char why[200];
+
+	snprintf(why, sizeof(why), "%s%s%s", death->detail, error ? ": " : "",
+		 error ? error : "");
+	vm_fail(vm, why);
+}
+
 /* A death that nobody asked for. */
 static void died(struct vm *vm)
 {
@@ -306,7 +348,7 @@ static void died(struct vm *vm)
 	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
 	if (death && death->reason == DEATH_EXIT &&
 	    strncmp(death->detail, bad, strlen(bad)) == 0) {
-		vm_fail(vm, death->detail); /* it would only say so again */
+		refuse(vm, death);
 	} else if (vm->supervisor->ending || !vm->wanted) {
 		/* not wanted: it was taken over while it was being stopped */
 		vm->wanted = false;

@@ -11,7 +11,9 @@
 #include "supervisor/machine.h"
 
 #include <fcntl.h>
+#include <linux/kvm.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -84,15 +86,37 @@ int machine_take_files(struct machine_config *machine, int *fds, size_t count,
 
 /* ---- before the process */
 
-static int open_kvm(struct vm *vm, struct problem *problem)
+static int open_kvm(int *kvm_fd, struct problem *problem)
 {
-	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (vm->kvm_fd >= 0)
+	*kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (*kvm_fd >= 0)
 		return 0;
 	return problem_set(problem, MACHINE_HOPELESS,
 			   "cannot open /dev/kvm: %s (modprobe kvm_intel or "
 			   "kvm_amd; in a VM, enable nested virtualisation)",
 			   strerror(errno));
+}
+
+int machine_check_host(const struct machine_config *machine,
+		       struct problem *problem)
+{
+	cleanup_fd int kvm_fd = -1;
+	int error = open_kvm(&kvm_fd, problem);
+	int most;
+
+	if (error)
+		return error;
+	most = ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	if (most < 0)
+		return problem_set(problem, MACHINE_HOPELESS,
+				   "/dev/kvm: %s (is it KVM's device?)",
+				   strerror(errno));
+	if (most > 0 && machine->cpus > (uint32_t)most)
+		return problem_set(problem, MACHINE_HOPELESS,
+				   "%u vCPUs: this host's KVM allows %d (give "
+				   "the VM fewer)",
+				   machine->cpus, most);
+	return 0;
 }
 
 static int open_vhost(struct vm *vm, struct problem *problem)
@@ -115,26 +139,29 @@ static int open_vhost(struct vm *vm, struct problem *problem)
 	return 0;
 }
 
+/* What the command line couldn't open, and says why; or what nobody has any
+ * more: it may be that the process had it that has ended. */
 static int check_files(const struct vm *vm, struct problem *problem)
 {
 	const struct machine_config *machine = vm->config.machine;
+	const char *missing = NULL;
 
-	if (machine->kernel_fd < 0 ||
-	    (machine->initrd[0] && machine->initrd_fd < 0))
-		return problem_set(problem, MACHINE_HOPELESS,
-				   "the kernel or initrd of %s isn't open (put "
-				   "it back, then 'vmsup detach' and 'vmsup "
-				   "start')",
-				   vm->config.name);
-	for (uint32_t i = 0; i < machine->disk_count; i++)
+	if (machine->kernel_fd < 0)
+		missing = machine->kernel;
+	else if (machine->initrd[0] && machine->initrd_fd < 0)
+		missing = machine->initrd;
+	for (uint32_t i = 0; i < machine->disk_count && !missing; i++)
 		if (machine->disks[i].fd < 0)
-			return problem_set(problem, MACHINE_HOPELESS,
-					   "disk %s of %s isn't open (put it "
-					   "back, then 'vmsup detach' and "
-					   "'vmsup start')",
-					   machine->disks[i].path,
-					   vm->config.name);
-	return 0;
+			missing = machine->disks[i].path;
+	if (!missing)
+		return 0;
+	if (machine->why_closed[0])
+		return problem_set(problem, MACHINE_HOPELESS, "%s",
+				   machine->why_closed);
+	return problem_set(problem, MACHINE_HOPELESS,
+			   "%s of %s isn't open (put it back, then 'vmsup "
+			   "detach', 'vmsup start' and 'vmsup reset %s')",
+			   missing, vm->config.name, vm->config.name);
 }
 
 static void close_devices(struct vm *vm)
@@ -150,7 +177,7 @@ int machine_prepare(struct vm *vm, struct problem *problem)
 
 	close_devices(vm);
 	if (!error)
-		error = open_kvm(vm, problem);
+		error = open_kvm(&vm->kvm_fd, problem);
 	if (!error)
 		error = open_vhost(vm, problem);
 	if (!error)

@@ -17,6 +17,11 @@
 int machine_take_files(struct machine_config *machine, int *fds, size_t count,
 		       struct problem *problem);
 
+/* Whether this host can run it, before it is defined: /dev/kvm, and as many
+ * vCPUs. 0 or MACHINE_HOPELESS with problem set. */
+int machine_check_host(const struct machine_config *machine,
+		       struct problem *problem);
+
 /* Opens what the next generation needs anew: /dev/kvm, /dev/vhost-net, a
  * console. 0 or -errno with problem set; MACHINE_HOPELESS. */
 int machine_prepare(struct vm *vm, struct problem *problem);

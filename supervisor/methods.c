@@ -12,8 +12,6 @@
 #include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
-#include "supervisor/machine.h"
-#include "supervisor/state/state.h"
 
 /* How long a Status waits for counters of VMs that don't answer. */
 #define STATUS_WAIT_MS      50
@@ -341,73 +339,6 @@ static void kill_vms(void *ctx, struct call *call)
 		vm_signal(supervisor_find(supervisor, json_string_value(name)),
 			  signal_number(signal));
 	call_reply(call, NULL);
-}
-
-/* An optional string of the call; false (with the call answered) if it is
- * something else. */
-static bool optional_string(struct call *call, const char *name,
-			    const char **text)
-{
-	json_t *value = json_object_get(call->parameters, name);
-
-	*text = json_string_value(value);
-	if (!value || json_is_null(value) || *text)
-		return true;
-	call_invalid_parameter(call, name);
-	return false;
-}
-
-/* The machine that the call describes, with its descriptors; NULL: none. 0 or
- * -errno with problem set; *machine is the caller's either way. */
-static int take_machine(struct call *call, const char *name,
-			struct machine_config **machine,
-			struct problem *problem)
-{
-	const json_t *described = json_object_get(call->parameters, "machine");
-	int error;
-
-	*machine = NULL;
-	/* without descriptors by number, which would be ours */
-	error = state_machine_load(machine, described, STATE_CRASH, name,
-				   problem);
-	if (!error && *machine)
-		error = machine_take_files(*machine, call->fds, call->fd_count,
-					   problem);
-	return error;
-}
-
-static void define(void *ctx, struct call *call)
-{
-	struct supervisor *supervisor = ctx;
-	struct definition definition = { 0 };
-	struct problem problem = { 0 };
-	const json_t *machine;
-	int error;
-
-	if (!optional_string(call, "name", &definition.name) ||
-	    !optional_string(call, "mac", &definition.mac) ||
-	    !optional_string(call, "ipv4", &definition.ipv4) ||
-	    !optional_string(call, "ipv6", &definition.ipv6))
-		return;
-	if (!definition.name || !vm_name_valid(definition.name)) {
-		call_invalid_parameter(call, "name");
-		return;
-	}
-	machine = json_object_get(call->parameters, "machine");
-	if (machine && !json_is_object(machine) && !json_is_null(machine)) {
-		call_invalid_parameter(call, "machine");
-		return;
-	}
-	error = take_machine(call, definition.name, &definition.machine,
-			     &problem);
-	if (!error)
-		error = supervisor_define(supervisor, &definition, &problem);
-	if (error) {
-		machine_free(definition.machine);
-		failed(call, problem.text);
-	} else {
-		call_reply(call, NULL);
-	}
 }
 
 /* The call is answered when there is nothing left to do but exit. */
@@ -777,7 +708,7 @@ const struct control_method methods[] = {
 	{ .name = "Pause", .handle = pause_vms, .root_only = true },
 	{ .name = "Resume", .handle = resume, .root_only = true },
 	{ .name = "Kill", .handle = kill_vms, .root_only = true },
-	{ .name = "Define", .handle = define, .root_only = true },
+	{ .name = "Define", .handle = methods_define, .root_only = true },
 	{ .name = "Shutdown", .handle = shutdown_all, .root_only = true },
 	{ .name = "Detach", .handle = detach, .root_only = true },
 	{ .name = "Upgrade",

@@ -53,14 +53,7 @@ static void settle_stats(struct vm *vm)
 	if (net_tap_alive(vm->tap_fd) &&
 	    net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, &now) ==
 		    0) {
-		vm->stats[STAT_RX_FRAMES] =
-			now.rx_frames - vm->tap_base.rx_frames;
-		vm->stats[STAT_RX_BYTES] = now.rx_bytes - vm->tap_base.rx_bytes;
-		vm->stats[STAT_TX_FRAMES] =
-			now.tx_frames - vm->tap_base.tx_frames;
-		vm->stats[STAT_TX_BYTES] = now.tx_bytes - vm->tap_base.tx_bytes;
-		vm->stats[STAT_RX_DROP_QUEUE] =
-			now.rx_dropped - vm->tap_base.rx_dropped;
+		vm_count_by_tap(vm, &now);
 		/* what the queue drops until the next one reads is its loss */
 		vm->tap_base = now;
 	}
@@ -85,6 +78,13 @@ static void abandon_pings(struct vm *vm)
 		free(ping);
 	}
 	vm->ping_count = 0;
+}
+
+/* Whether there was a guest, that can have done what an exit status says. A
+ * process that ended at once was READY, but never RUNNING. */
+static bool guest_ran(const struct vm *vm)
+{
+	return vm->config.machine && (vm->running_ns || vm->listener_fd >= 0);
 }
 
 static void process_ended(struct source *source, uint32_t events)
@@ -114,9 +114,13 @@ static void process_ended(struct source *source, uint32_t events)
 	}
 	death = vm->doom;
 	death_explain(&death, &info);
+	if (!guest_ran(vm) && vm->doom.reason == DEATH_NONE &&
+	    death.reason != DEATH_SIGNAL)
+		death.reason = DEATH_EXIT; /* whatever it says of its guest */
 	death.asked = vm->state == VM_STOPPING &&
 		      (vm->doom.reason == DEATH_NONE ||
-		       vm->doom.reason == DEATH_LOST);
+		       vm->doom.reason == DEATH_LOST ||
+		       vm->doom.reason == vm->deed);
 	death.generation = vm->generation;
 	death.uptime_ns = loop_now_ns() - vm->spawned_ns;
 	clock_gettime(CLOCK_REALTIME, &death.time);
@@ -269,7 +273,9 @@ static int identify(struct vm *vm)
 	if (fstat(vm->channel.fd, &st) < 0)
 		return -errno;
 	vm->channel_inode = st.st_ino;
-	vm->filters = vm->supervisor->filters + 1;
+	/* stage 2's; before it, stage 1's, if it may have threads */
+	vm->filters = vm->supervisor->filters + 1 +
+		      (machine_threads(&vm->config) > 0);
 	vm->protocol = PROTO_VERSION;
 	return process_started(vm->supervisor->proc_fd, vm->pid,
 			       &vm->pid_started);
@@ -281,7 +287,7 @@ static void forget_process(struct vm *vm)
 	memset(&vm->doom, 0, sizeof(vm->doom));
 	vm->running_ns = vm->unanswered_ns = 0;
 	vm->awaiting_stats = vm->aborting = vm->channel_ended = false;
-	vm->adopting = false;
+	vm->adopting = vm->stop_told = false;
 	vm->pause_pending = vm->resume_pending = vm->deed_told = false;
 	vm->deed = DEATH_NONE;
 	/* what one generation said too much isn't held against the next */

@@ -135,13 +135,20 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 	}
 	vm->awaiting_stats = false;
 	vm->unanswered_ns = 0;
+	counters_check(vm);
 	vm_tell_mtu(vm); /* it reads again, if it didn't then */
 	memcpy(vm->stats, message->stats.counters, sizeof(vm->stats));
-	/* what it never got to read it can't know of */
-	vm->stats[STAT_RX_DROP_QUEUE] =
-		net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, &tap)
-			? 0
-			: tap.rx_dropped - vm->tap_base.rx_dropped;
+	vm->stats[STAT_RX_DROP_QUEUE] = 0;
+	if (net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, &tap) < 0) {
+		/* the TAP is gone, which its own news tells */
+	} else if (vm->vhost_used) {
+		/* the kernel moves the frames, past the process */
+		vm_count_by_tap(vm, &tap);
+	} else {
+		/* what it never got to read it can't know of */
+		vm->stats[STAT_RX_DROP_QUEUE] =
+			tap.rx_dropped - vm->tap_base.rx_dropped;
+	}
 	methods_stats_arrived(vm->supervisor);
 }
 
@@ -217,6 +224,12 @@ static void on_event(struct vm *vm, const union msg *message, int *fd)
 	};
 
 	(void)fd;
+	/* after READY, which a process that has ended by now doesn't get out of
+	 * STARTING by */
+	if (vm->state == VM_STARTING && vm->listener_fd < 0) {
+		vm_doom(vm, DEATH_PROTOCOL, "EVENT while starting");
+		return;
+	}
 	if (event < GUEST_EVENTS && guest_deeds[event] && vm->config.machine &&
 	    !vm->deed_told) {
 		vm->deed_told = true; /* once a generation: no flood */
@@ -283,7 +296,7 @@ static const struct {
 	[MSG_READY] = { IN(STARTING) | IN(STOPPING), on_ready },
 	[MSG_STATS] = { ALIVE, on_stats },
 	[MSG_PING_RESULT] = { ALIVE, on_ping_result },
-	[MSG_EVENT] = { ALIVE, on_event },
+	[MSG_EVENT] = { IN(STARTING) | ALIVE, on_event },
 	[MSG_LOG] = { IN(STARTING) | ALIVE, on_log },
 	[MSG_COUNTERS] = { ALIVE, on_counters },
 };
@@ -402,6 +415,7 @@ static int request_stats(struct vm *vm)
 {
 	union msg message = { .stats_request.id = ++vm->stats_id };
 
+	counters_expect(vm);
 	return channel_send(&vm->channel, MSG_STATS_REQUEST, &message, -1);
 }
 

@@ -128,6 +128,17 @@ void vm_free(struct vm *vm)
 	free(vm);
 }
 
+void vm_count_by_tap(struct vm *vm, const struct net_counters *now)
+{
+	const struct net_counters *base = &vm->tap_base;
+
+	vm->stats[STAT_RX_FRAMES] = now->rx_frames - base->rx_frames;
+	vm->stats[STAT_RX_BYTES] = now->rx_bytes - base->rx_bytes;
+	vm->stats[STAT_TX_FRAMES] = now->tx_frames - base->tx_frames;
+	vm->stats[STAT_TX_BYTES] = now->tx_bytes - base->tx_bytes;
+	vm->stats[STAT_RX_DROP_QUEUE] = now->rx_dropped - base->rx_dropped;
+}
+
 int vm_renew_tap(struct vm *vm, struct problem *problem)
 {
 	int error;

@@ -96,6 +96,7 @@ struct vm {
 	bool taken_over; /* from an earlier supervisor */
 	bool adopting; /* STARTING: taken over, and not heard of yet */
 	bool restart_due; /* it was being restarted when it was taken over */
+	bool stop_told; /* this process has been told to stop */
 	bool aborting; /* SIGABRT was sent, SIGKILL is next */
 	bool pause_pending, resume_pending;
 	bool channel_ended; /* by the VM process */
@@ -158,6 +159,8 @@ void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
  * set. */
 int vm_make_tap(struct vm *vm, struct problem *problem);
 void vm_close_tap(struct vm *vm);
+/* Traffic of this generation by the TAP's own counters, which are these now. */
+void vm_count_by_tap(struct vm *vm, const struct net_counters *now);
 bool vm_has_network(const struct vm *vm);
 /* Makes the TAP anew if it was deleted. 0 or -errno with problem set. */
 int vm_renew_tap(struct vm *vm, struct problem *problem);

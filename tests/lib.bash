@@ -109,11 +109,11 @@ lab_down() {
 	if [[ -S $VMSUP_RUN_DIR/control.sock ]]; then
 		timeout 30 nsenter --net="/run/netns/$LAB_NETNS" -- \
 			"$LAB/bin/vmsup" stop || status=1
-		wait_until 5 lab_is_clean || true
+		wait_until 20 lab_is_clean || true
 		remains=$(lab_remains)
 	fi
 	lab_pids | xargs -r kill -KILL 2>/dev/null || true
-	wait_until 5 lab_is_empty || status=1
+	wait_until 20 lab_is_empty || status=1
 	for group in "${LAB_CGROUPS[@]}"; do
 		[[ ! -d $group ]] ||
 			find "$group" -depth -type d -exec rmdir {} + || true
@@ -189,6 +189,12 @@ supervisor_pid() {
 	vmsup status --json | jq -r .supervisor.pid
 }
 
+# The events of the past, each a JSON object. (vmsup events would go on.)
+past_events() {
+	inside python3 -B "$ROOT/tests/system/patient.py" \
+		"$VMSUP_RUN_DIR/control.sock" past 3>&- 4>&-
+}
+
 # Open descriptors of a process.
 fds_of() {
 	find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l
@@ -234,7 +240,7 @@ fails_with() {
 # Fails, and says what, if anything of the lab is left.
 nothing_left() {
 	local left
-	wait_until 2 lab_is_clean || true
+	wait_until 20 lab_is_clean || true
 	left=$(lab_remains)
 	[[ -z $left ]] || {
 		echo "$left"

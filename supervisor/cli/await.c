@@ -12,6 +12,7 @@
 #include "ipc/loop.h"
 #include "supervisor/cli/columns.h"
 #include "supervisor/cli/field.h"
+#include "supervisor/cli/interrupt.h"
 
 /* Without a word for this long, ask: events are told to the ready only. */
 #define ASK_AFTER_MS 1000
@@ -219,6 +220,9 @@ int await_follow(struct await *await, struct conn *events,
 	int result;
 
 	while (await->pending > 0) {
+		/* it may have come while the status was asked for */
+		if (interrupt_take())
+			return -EINTR;
 		if (lost || loop_now_ns() >= ask_at) {
 			ask(await, cli);
 			ask_at = loop_now_ns() + ASK_AFTER_MS * NSEC_PER_MSEC;
@@ -254,8 +258,8 @@ int await_report(const struct await *await)
 		if (vm->verdict != AWAIT_FAILED)
 			continue;
 		status = cli_error(
-			"%s: failed: %s (see 'vmsup logs --previous %s', then "
-			"'vmsup reset %s')",
+			"%s: failed: %s (see 'vmsup logs %s', then 'vmsup "
+			"reset %s')",
 			vm->name, *vm->detail ? vm->detail : "no reason given",
 			vm->name, vm->name);
 	}

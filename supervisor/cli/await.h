@@ -34,7 +34,7 @@ struct await_vm {
 	bool defined_will_do; /* nobody starts it: being there is enough */
 	bool adopted; /* it ran before this supervisor */
 	enum await_verdict verdict;
-	char detail[128]; /* why it failed */
+	char detail[208]; /* why it failed */
 };
 
 struct await {

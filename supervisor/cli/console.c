@@ -79,6 +79,11 @@ static int take_output(struct terminal *terminal)
 
 		if (result == -EAGAIN)
 			return 1;
+		if (result == 0) { /* it didn't end: it was cut off */
+			restore(terminal);
+			conn_report_loss(&terminal->output, result);
+			return -ECANCELED;
+		}
 		if (result != 1)
 			return result;
 		if (reply.error[0]) {

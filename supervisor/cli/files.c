@@ -2,8 +2,6 @@
 /* Kernel, initrd and disks of a VM: opened with the rights of who asks. */
 #include "supervisor/cli/files.h"
 
-#include <asm/bootparam.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,13 +11,9 @@
 #include <linux/fs.h>
 
 #include "ipc/fd.h"
+#include "supervisor/cli/kernel.h"
 
 #define SECTOR_BYTES 512
-/* A bzImage's header (Linux, Documentation/arch/x86/boot.rst). */
-#define SETUP_AT    0x1f1
-#define SETUP_MAGIC 0x53726448U /* "HdrS" */
-#define BOOT_FLAG   0xaa55U
-#define SETUP_64    0x020cU /* the first version that tells of a 64-bit entry */
 
 static int open_file(const char *what, const char *path, const char *vm,
 		     int flags, int *fd, struct problem *problem)
@@ -56,93 +50,6 @@ static int open_image(const char *what, const char *path, const char *vm,
 		return problem_set(problem, -EINVAL, "%s %s of %s is empty",
 				   what, path, vm);
 	return 0;
-}
-
-/* ---- kernels: what the VM process checks anew, and of its memory besides;
- * this is before anything runs */
-
-static int truncated(const struct machine_config *machine, const char *vm,
-		     struct problem *problem)
-{
-	return problem_set(problem, -EINVAL,
-			   "kernel %s of %s is truncated (copy it again)",
-			   machine->kernel, vm);
-}
-
-static int check_elf(const struct machine_config *machine, const char *vm,
-		     const Elf64_Ehdr *elf, uint64_t bytes,
-		     struct problem *problem)
-{
-	if (elf->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    elf->e_ident[EI_DATA] != ELFDATA2LSB || elf->e_machine != EM_X86_64)
-		return problem_set(problem, -EINVAL,
-				   "kernel %s of %s is for another "
-				   "architecture (an x86-64 one is needed)",
-				   machine->kernel, vm);
-	for (unsigned int i = 0; i < elf->e_phnum; i++) {
-		Elf64_Phdr segment;
-		uint64_t at, end;
-
-		if (__builtin_add_overflow(elf->e_phoff, i * sizeof(segment),
-					   &at) ||
-		    at > INT64_MAX ||
-		    pread(machine->kernel_fd, &segment, sizeof(segment),
-			  (off_t)at) != (ssize_t)sizeof(segment) ||
-		    (segment.p_type == PT_LOAD &&
-		     (__builtin_add_overflow(segment.p_offset, segment.p_filesz,
-					     &end) ||
-		      end > bytes)))
-			return truncated(machine, vm, problem);
-	}
-	return 0;
-}
-
-static int check_bzimage(const struct machine_config *machine, const char *vm,
-			 const struct setup_header *header, uint64_t bytes,
-			 struct problem *problem)
-{
-	unsigned int sectors = header->setup_sects ? header->setup_sects : 4;
-
-	if (header->version < SETUP_64 || !(header->xloadflags & XLF_KERNEL_64))
-		return problem_set(problem, -EINVAL,
-				   "kernel %s of %s has no 64-bit entry (an "
-				   "x86-64 one is needed, Linux 3.8 or later)",
-				   machine->kernel, vm);
-	if ((sectors + 1) * SECTOR_BYTES + header->syssize * 16ULL > bytes)
-		return truncated(machine, vm, problem);
-	return 0;
-}
-
-static int check_kernel(const struct machine_config *machine, const char *vm,
-			struct problem *problem)
-{
-	struct {
-		unsigned char before[SETUP_AT];
-		struct setup_header setup;
-	} __attribute__((packed)) head = { 0 };
-	Elf64_Ehdr elf;
-	struct stat st;
-
-	if (fstat(machine->kernel_fd, &st) < 0 ||
-	    pread(machine->kernel_fd, &head, sizeof(head), 0) < 0)
-		return problem_set(problem, -errno, "cannot read kernel %s: %s",
-				   machine->kernel, strerror(errno));
-	memcpy(&elf, &head, sizeof(elf));
-	if (memcmp(elf.e_ident, ELFMAG, SELFMAG) == 0)
-		return check_elf(machine, vm, &elf, (uint64_t)st.st_size,
-				 problem);
-	if (head.setup.boot_flag == BOOT_FLAG &&
-	    head.setup.header == SETUP_MAGIC) {
-		struct setup_header setup = head.setup;
-
-		return check_bzimage(machine, vm, &setup, (uint64_t)st.st_size,
-				     problem);
-	}
-	return problem_set(problem, -EINVAL,
-			   "kernel %s of %s is no kernel: neither a bzImage "
-			   "nor an x86-64 ELF file (take /boot/vmlinuz-..., or "
-			   "vmlinux)",
-			   machine->kernel, vm);
 }
 
 /* ---- disks */
@@ -182,6 +89,14 @@ static int lock_disk(const struct machine_disk *disk, const char *vm,
 			   disk->path, vm, strerror(errno));
 }
 
+/* The host opens such a device to write, and refuses each write later. */
+static bool is_read_only(int fd)
+{
+	int read_only = 0;
+
+	return ioctl(fd, BLKROGET, &read_only) == 0 && read_only;
+}
+
 static int open_disk(struct machine_disk *disk, const char *vm,
 		     struct problem *problem)
 {
@@ -204,6 +119,11 @@ static int open_disk(struct machine_disk *disk, const char *vm,
 		return problem_set(problem, error,
 				   "cannot tell the size of disk %s of %s: %s",
 				   disk->path, vm, strerror(-error));
+	if (!disk->read_only && is_read_only(disk->fd))
+		return problem_set(problem, -EROFS,
+				   "disk %s of %s is a read-only device (make "
+				   "it read-only for the VM)",
+				   disk->path, vm);
 	if (bytes == 0)
 		return problem_set(problem, -EINVAL,
 				   "disk %s of %s is empty (truncate -s 1G)",
@@ -230,28 +150,65 @@ int files_open(struct machine_config *machine, const char *vm,
 	if (machine->kernel_fd < 0)
 		error = open_image("kernel", machine->kernel, vm,
 				   &machine->kernel_fd, problem);
-	if (!error)
-		error = check_kernel(machine, vm, problem);
 	if (!error && machine->initrd[0] && machine->initrd_fd < 0)
 		error = open_image("initrd", machine->initrd, vm,
 				   &machine->initrd_fd, problem);
+	if (!error)
+		error = kernel_check(machine, vm, problem);
 	for (uint32_t i = 0; i < machine->disk_count && !error; i++)
 		if (machine->disks[i].fd < 0)
 			error = open_disk(&machine->disks[i], vm, problem);
 	return error;
 }
 
+static void close_all(struct machine_config *machine)
+{
+	fd_close(&machine->kernel_fd);
+	fd_close(&machine->initrd_fd);
+	for (uint32_t i = 0; i < machine->disk_count; i++)
+		fd_close(&machine->disks[i].fd);
+}
+
+void files_open_or_not(struct machine_config *machine, const char *vm)
+{
+	struct problem problem;
+
+	if (files_open(machine, vm, &problem) == 0)
+		return;
+	/* no lock on a disk that another VM may have */
+	close_all(machine);
+	snprintf(machine->why_closed, sizeof(machine->why_closed), "%s",
+		 problem.text);
+}
+
+/* result: of opening *fd. What isn't open needs a reason; the first one is
+ * told. */
+static void keep_or_close(struct machine_config *machine, int result, int *fd,
+			  const struct problem *problem)
+{
+	if (result == 0)
+		return;
+	fd_close(fd);
+	if (!machine->why_closed[0])
+		snprintf(machine->why_closed, sizeof(machine->why_closed), "%s",
+			 problem->text);
+}
+
 void files_open_kept(struct machine_config *machine, const char *vm)
 {
 	struct problem problem;
 
-	if (open_image("kernel", machine->kernel, vm, &machine->kernel_fd,
-		       &problem) < 0)
-		fd_close(&machine->kernel_fd);
-	if (machine->initrd[0] && open_image("initrd", machine->initrd, vm,
-					     &machine->initrd_fd, &problem) < 0)
-		fd_close(&machine->initrd_fd);
+	keep_or_close(machine,
+		      open_image("kernel", machine->kernel, vm,
+				 &machine->kernel_fd, &problem),
+		      &machine->kernel_fd, &problem);
+	if (machine->initrd[0])
+		keep_or_close(machine,
+			      open_image("initrd", machine->initrd, vm,
+					 &machine->initrd_fd, &problem),
+			      &machine->initrd_fd, &problem);
 	for (uint32_t i = 0; i < machine->disk_count; i++)
-		if (open_disk(&machine->disks[i], vm, &problem) < 0)
-			fd_close(&machine->disks[i].fd);
+		keep_or_close(machine,
+			      open_disk(&machine->disks[i], vm, &problem),
+			      &machine->disks[i].fd, &problem);
 }

@@ -14,6 +14,9 @@
  */
 int files_open(struct machine_config *machine, const char *vm,
 	       struct problem *problem);
+/* The same for a VM that is started along with others: if it can't be opened,
+ * all of it stays closed, machine->why_closed says why, and they go on. */
+void files_open_or_not(struct machine_config *machine, const char *vm);
 /* The same for a VM of an earlier supervisor, whose process may have it all:
  * what can't be opened stays closed. */
 void files_open_kept(struct machine_config *machine, const char *vm);

@@ -142,11 +142,10 @@ static int take_place(const struct cli *cli, struct rundir *rundir,
 }
 
 /* Opens what VMs are made of. Of the first kept ones, an earlier supervisor's,
- * the processes may have it. */
-static int open_files(struct config *config, size_t kept)
+ * the processes may have it. A VM without what it needs will say so itself, by
+ * failing: the others run. */
+static void open_files(struct config *config, size_t kept)
 {
-	struct problem problem;
-
 	for (size_t i = 0; i < config->vm_count; i++) {
 		struct vm_config *vm = &config->vms[i];
 
@@ -154,10 +153,9 @@ static int open_files(struct config *config, size_t kept)
 			continue;
 		if (i < kept)
 			files_open_kept(vm->machine, vm->name);
-		else if (files_open(vm->machine, vm->name, &problem) < 0)
-			return cli_error("%s", problem.text);
+		else
+			files_open_or_not(vm->machine, vm->name);
 	}
-	return CLI_OK;
 }
 
 static int launch(const struct cli *cli, const struct cli_args *args,
@@ -166,16 +164,10 @@ static int launch(const struct cli *cli, const struct cli_args *args,
 {
 	const struct launch_place place = { rundir, kept };
 	struct problem problem = { 0 };
-	int status;
 
 	if (kept->count && keep_merge(kept, config, &problem))
 		return cli_error("%s", problem.text);
-	status = open_files(config, kept->count);
-	if (status) {
-		if (!kept->count)
-			rundir_uninit(rundir);
-		return status;
-	}
+	open_files(config, kept->count);
 	if (config->vm_count == 0) {
 		rundir_uninit(rundir);
 		return cli_usage("start",

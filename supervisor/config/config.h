@@ -77,6 +77,7 @@ struct machine_disk {
 struct machine_config {
 	char kernel[MACHINE_PATH], initrd[MACHINE_PATH]; /* initrd: may be "" */
 	int kernel_fd, initrd_fd; /* owned; -1: not opened (yet) */
+	char why_closed[320]; /* why one of its files isn't open; "": unknown */
 	char cmdline[MACHINE_CMDLINE];
 	uint64_t memory_bytes; /* a multiple of 1 MiB */
 	uint32_t cpus;

@@ -363,6 +363,8 @@ void control_free(struct control *control)
 		return;
 	loop_remove(control->loop, &control->listener);
 	while ((client = TAILQ_FIRST(&control->clients))) {
+		/* the loop won't find out any more what its socket takes */
+		client->blocked = false;
 		client_flush(client);
 		client_free(client);
 	}

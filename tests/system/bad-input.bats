@@ -152,7 +152,7 @@ as_nobody() {
 	vmsup start --vms 1
 	pid=$(supervisor_pid)
 	kill -9 "$pid"
-	wait_until 5 gone "$pid"
+	wait_until 20 gone "$pid"
 	for command in status stop 'stop vm0' 'kill vm0' events; do
 		# shellcheck disable=SC2086 # several words
 		refused 3 "outlived it ('vmsup start' takes them over" \

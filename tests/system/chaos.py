@@ -10,8 +10,9 @@ something (a start, a stop, an upgrade, ...) in the background, and kills the
 supervisor, the guard of its upgrade, or both, after a random part of the time
 that it usually takes. Then "vmsup start": every VM is where it is wanted, none
 is there twice or left over, and those that nobody touched are the same
-processes as before and have answered every ping. At the end a stop, which
-leaves nothing. Prints one JSON object; what went wrong goes to stderr, with the
+processes as before and have answered every ping. VMs are killed as well, some
+of them so often that they are given up on. At the end a stop, which leaves
+nothing. Prints one JSON object; what went wrong goes to stderr, with the
 seed that begins such a run again.
 """
 
@@ -36,12 +37,15 @@ sys.dont_write_bytecode = True
 UID_FIRST, UID_COUNT = 1960000000, 64
 CONFIG = """
 uids = {{ first = {first}; count = {count}; }};
-defaults = {{ restart = {{ crash_deaths = 0; steady = 0; }}; }};
+defaults = {{ restart = {{ crash_deaths = {deaths}; crash_window = {window};
+    delay_min = "20ms"; delay_max = 0.5; }}; }};
 """
+# So many deaths within such a time, and a VM is given up on.
+CRASH_DEATHS, CRASH_WINDOW_S = 4, 30
 COMMAND_S = 20  # any command's end
 SETTLE_S = 10  # until all is as it is to be, and until what was killed is gone
 PING_EVERY_S = 0.004
-PING_ANSWER_S = 1
+PING_ANSWER_S = 5  # or never: the machine may stand still
 VMS_MAX = 7
 SHORTEST_S = 0.004
 # What a supervisor may have open beside what its VMs cost.
@@ -229,10 +233,32 @@ class Vm:
         self.wanted = {True}
         self.paused = {False}
         self.process = None  # its pid and generation, to stay the same
+        self.failed = False
+        self.killed_s = []  # when
         self.address = None
 
     def disturb(self):
         self.process = None
+
+    def note_kill(self):
+        self.killed_s.append(time.monotonic())
+        self.disturb()
+
+    def may_fail(self):
+        """Whether it was killed often enough, if each was counted."""
+        since = time.monotonic() - CRASH_WINDOW_S - SETTLE_S
+        return sum(at > since for at in self.killed_s) >= CRASH_DEATHS
+
+    def states_up(self):
+        """In which state it may be if it is wanted."""
+        if self.failed and self.process is not None:
+            return {"failed"}
+        states = {("running", "paused")[paused] for paused in self.paused}
+        if self.process is None:
+            states.add("running")
+            if self.failed or self.may_fail():
+                states.add("failed")
+        return states
 
     def wrong(self, seen):
         """What of the status isn't as it may be; None."""
@@ -243,11 +269,7 @@ class Vm:
         wanted, state = seen["wanted"] == "up", seen["state"]
         if wanted not in self.wanted:
             return f"{self.name} is wanted {seen['wanted']}"
-        states = {"stopped"}
-        if wanted:
-            states = {("running", "paused")[paused] for paused in self.paused}
-            if self.process is None:
-                states.add("running")
+        states = self.states_up() if wanted else {"stopped"}
         if state not in states:
             return f"{self.name} is {state}, not {' or '.join(states)}"
         process = (seen["pid"], seen["generation"])
@@ -259,11 +281,13 @@ class Vm:
         self.exists = {True}
         self.wanted = {seen["wanted"] == "up"}
         self.paused = {seen["state"] == "paused"}
+        self.failed = seen["state"] == "failed"
         self.process = (seen["pid"], seen["generation"])
         self.address = seen["ipv4"]
 
     def is_up(self):
-        return self.wanted == {True} and self.exists == {True}
+        return (self.wanted == {True} and self.exists == {True} and
+                not self.failed)
 
     def is_running(self):
         return self.is_up() and self.paused == {False}
@@ -278,7 +302,6 @@ class Round:
         self.background = None
         self.done = None  # what its success would mean
         self.all_over = False  # everything may be taken down and made anew
-        self.killed = []
 
     def say(self, text):
         self.said.append(text)
@@ -294,7 +317,9 @@ class Chaos:
         self.host = Host(options.program, options.run_dir, uid_first)
         self.config = options.run_dir + ".conf"
         with open(self.config, "w", encoding="ascii") as file:
-            file.write(CONFIG.format(first=uid_first, count=UID_COUNT))
+            file.write(CONFIG.format(first=uid_first, count=UID_COUNT,
+                                     deaths=CRASH_DEATHS,
+                                     window=CRASH_WINDOW_S))
         self.count = options.vms
         self.verbose = options.verbose
         self.vms = {}
@@ -304,6 +329,7 @@ class Chaos:
         self.pings = 0
         self.fixed_fds = set()
         self.runs = 0
+        self.given_up = 0
 
     # ---- commands
 
@@ -375,8 +401,6 @@ class Chaos:
         change, or has, if it says so."""
         if not vm:
             return
-        if not vm:
-            return
         now.say(vm.name)
         if disturbs:
             vm.disturb()
@@ -386,6 +410,8 @@ class Chaos:
         def done():
             for field, value in change.items():
                 setattr(vm, field, {value})
+            if disturbs:
+                vm.failed = False
 
         now.done = done
         now.background = self.begin(word, vm.name)
@@ -401,7 +427,7 @@ class Chaos:
         now.background = self.begin_start()
 
     def do_adoption(self, now):
-        self.kill(now, [self.supervisor], wait=True)
+        self.kill(now, [self.supervisor])
         if self.rng.random() < 0.3:
             self.kill_vm(now)
         now.background = self.begin_start()
@@ -451,6 +477,34 @@ class Chaos:
     def do_death(self, now):
         self.kill_vm(now)
 
+    def do_crash_loop(self, now):
+        vm = self.some(Vm.is_running, self.bystander)
+        if not vm:
+            return
+        now.say(vm.name)
+        for _ in range(CRASH_DEATHS - 1):
+            pid, generation = vm.process
+            self.kill(now, [pid])
+            vm.note_kill()
+            wait_until(f"{vm.name} after a kill",
+                       lambda: self.renew(vm, generation))
+            if not vm.process:
+                return
+        # the one too many, at about the same time as the supervisor's
+        self.kill(now, [vm.process[0]])
+        vm.note_kill()
+
+    def renew(self, vm, generation):
+        """None once one after that generation runs, and is known then, or the
+        VM has failed."""
+        seen = {seen["name"]: seen for seen in self.status()["vms"]}[vm.name]
+        if seen["state"] == "failed" and vm.may_fail():
+            return None
+        if seen["state"] != "running" or seen["generation"] == generation:
+            return f"generation {seen['generation']} is {seen['state']}"
+        vm.process = (seen["pid"], seen["generation"])
+        return None
+
     def do_upgrade(self, now):
         if self.rng.random() < 0.3:
             now.say("with a new file")
@@ -462,7 +516,7 @@ class Chaos:
     OPERATIONS = {
         "idle": 2, "start": 5, "adoption": 5, "stop_all": 3, "stop": 3,
         "start_vm": 3, "restart": 3, "pause": 2, "resume": 2, "run": 3,
-        "death": 2, "upgrade": 6,
+        "death": 2, "crash_loop": 2, "upgrade": 6,
     }
 
     def expect_anew(self):
@@ -470,8 +524,8 @@ class Chaos:
 
     # ---- killing
 
-    def kill(self, now, pids, wait):
-        """SIGKILL to all of them."""
+    def kill(self, now, pids):
+        """SIGKILL to all of them, and their end."""
         ended = []
         for pid in pids:
             try:
@@ -479,10 +533,9 @@ class Chaos:
                 signal.pidfd_send_signal(pid_fd, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-            now.killed.append(pid)
             ended.append((pid, pid_fd))
         for pid, pid_fd in ended:
-            if wait and not select.select([pid_fd], [], [], SETTLE_S)[0]:
+            if not select.select([pid_fd], [], [], SETTLE_S)[0]:
                 raise Wrong(f"process {pid} doesn't die")
             os.close(pid_fd)
 
@@ -491,8 +544,8 @@ class Chaos:
         if vm:
             now.say(f"kills {vm.name}")
             pid = vm.process[0]
-            vm.disturb()
-            self.kill(now, [pid], wait=self.rng.random() < 0.5)
+            vm.note_kill()
+            self.kill(now, [pid])
 
     def kill_supervisor(self, now):
         others = {"start", "adoption"}
@@ -506,9 +559,8 @@ class Chaos:
             pids = {"supervisor": [self.supervisor],
                     "guard": self.host.supervisors() - {self.supervisor},
                     "both": self.host.supervisors()}[whom]
-        wait = self.rng.random() < 0.6
-        now.say(f"killed {list(pids)}{'' if wait else ', at once'}")
-        self.kill(now, pids, wait)
+        now.say(f"killed {list(pids)}")
+        self.kill(now, pids)
 
     # ---- a round
 
@@ -525,18 +577,6 @@ class Chaos:
         said = [self.end(start) for start in starts]
         for status, text in said:
             now.say(f"start: {status} {text}")
-        if any(status == 0 for status, _ in said):
-            return
-        # the killed one may have been there still
-        wait_until("a supervisor that was killed", lambda: " ".join(
-            str(pid) for pid in now.killed if link_of(f"/proc/{pid}/exe")))
-        self.end_background(now)
-        if self.status() is None:
-            now.say("started again")
-            self.run("start", "-c", self.config, "--vms", str(self.count))
-            self.again += 1
-
-    again = 0
 
     def end_background(self, now):
         if not now.background:
@@ -608,6 +648,9 @@ class Chaos:
         wait_until("afterwards", wrong)
         self.supervisor = status["supervisor"]["pid"]
         seen = {vm["name"]: vm for vm in status["vms"]}
+        self.given_up += sum(vm["state"] == "failed" and
+                             not self.vms[name].failed
+                             for name, vm in seen.items())
         self.vms = {name: vm for name, vm in self.vms.items() if name in seen}
         for name, vm in seen.items():
             self.vms[name].know(vm)
@@ -759,7 +802,7 @@ def main():
     print(json.dumps({
         "seed": options.seed, "rounds": options.rounds,
         "seconds": round(time.monotonic() - begun, 1),
-        "pings": chaos.pings, "started_again": chaos.again,
+        "pings": chaos.pings, "given_up": chaos.given_up,
         "fixed_fds": sorted(chaos.fixed_fds), "operations": chaos.counts,
         "typical_ms": {name: round(seconds * 1000, 1)
                        for name, seconds in chaos.typical_s.items()},

@@ -51,7 +51,7 @@ teardown() {
 # The same supervisor, as it was; the VMs never noticed.
 unmoved() {
 	[[ $(supervisor_pid) == "$SUPERVISOR" ]]
-	wait_until 5 fds_are_back
+	wait_until 20 fds_are_back
 	(($(rss_of "$SUPERVISOR") < 24 * 1024)) || {
 		echo "resident: $(rss_of "$SUPERVISOR") KiB"
 		return 1
@@ -59,7 +59,7 @@ unmoved() {
 	all_are '.state == "running" and .restarts == 0'
 	all_are '.generation == 1 or .name == "vm3"'
 	for i in 2 3 4 5; do
-		inside ping -q -c 1 -W 1 10.77.0.$i >/dev/null
+		inside ping -q -c 1 -W 5 10.77.0.$i >/dev/null
 	done
 }
 
@@ -77,12 +77,12 @@ rude_member() {
 	rude "$@"
 }
 
-# served: another client, within a second.
+# served: another client, soon: 3 s, as all of the machine may stand still.
 served() {
 	local start=${EPOCHREALTIME/./} took
 	vmsup status >/dev/null
 	took=$((${EPOCHREALTIME/./} - start))
-	((took < 1000000)) || {
+	((took < 3000000)) || {
 		echo "vmsup status took $took us"
 		return 1
 	}

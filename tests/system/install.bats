@@ -67,7 +67,7 @@ install_into() {
 	[ "$(readlink "/proc/$(supervisor_pid)/exe")" = "$LAB/usr/sbin/vmsup" ]
 	[ "$(readlink "/proc/$(vm_get vm1 .pid)/exe")" = \
 		"$LAB/usr/libexec/vmsup/vmproc" ]
-	inside ping -q -c 1 -W 1 10.77.0.3
+	inside ping -q -c 1 -W 5 10.77.0.3
 	vmsup stop
 	nothing_left
 }

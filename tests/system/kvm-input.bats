@@ -45,6 +45,7 @@ make_bzimage() {
 	bytes "$1" 0x206 '\x0f\x02'
 	bytes "$1" 0x211 '\x01'
 	bytes "$1" 0x236 '\x01'
+	bytes "$1" 0x258 '\x00\x00\x10' # pref_address: 1 MiB
 }
 
 # What refusing must not change: links, processes, VMs, files of the lab.
@@ -169,17 +170,8 @@ start_bad() {
 fcntl.fcntl(int(sys.argv[1]), 37, struct.pack("hhqqi", 1, 0, 0, 0, 0))' "$holder"
 	refused 1 "in use" good_but --disk "$LAB/disk.img"
 	refused 1 "in use" good_but --disk "$LAB/disk.img,ro"
-	refused 1 "in use" start_bad \
-		"{ name = \"a\"; guest = \"kvm\"; kernel = \"good\";
-		   disks = ( { path = \"disk.img\"; } ); }"
 	exec {holder}>&-
 	refused 1 "in use" good_but --disk "$LAB/disk.img" --disk "$LAB/disk.img"
-	# two VMs of one file
-	refused 1 "in use" start_bad \
-		"{ name = \"a\"; guest = \"kvm\"; kernel = \"good\";
-		   disks = ( { path = \"disk.img\"; } ); }," \
-		"{ name = \"b\"; guest = \"kvm\"; kernel = \"good\";
-		   disks = ( { path = \"disk.img\"; } ); }"
 	exec {holder}<>"$LAB/disk.img" # nothing holds it any more
 	python3 -c 'import fcntl, struct, sys
 fcntl.fcntl(int(sys.argv[1]), 37, struct.pack("hhqqi", 1, 0, 0, 0, 0))' "$holder"
@@ -224,15 +216,38 @@ fcntl.fcntl(int(sys.argv[1]), 37, struct.pack("hhqqi", 1, 0, 0, 0, 0))' "$holder
 		refused 1 "conf:1: VM a: cpus can't be $count" start_bad \
 			"{ name = \"a\"; guest = \"kvm\"; kernel = \"good\"; cpus = $count; }"
 	done
-	refused 1 "$LAB/nowhere" start_bad \
-		'{ name = "a"; guest = "kvm"; kernel = "nowhere"; }'
-	refused 1 "disk $LAB/odd of a" start_bad \
-		'{ name = "a"; guest = "kvm"; kernel = "good";
-		   disks = ( { path = "odd"; } ); }'
 	[ ! -e "$LAB/other" ]
 }
 
-@test "no /dev/kvm: it fails for good, and says why" {
+@test "files of a configured VM: it fails for good and says why, others run" {
+	export VMSUP_RUN_DIR=$LAB/some
+	echo 'bridge = { name = "some0"; address = "10.78.0.1/24"; };
+		tap_prefix = "sometap"; vms = (
+		{ name = "fine"; },
+		{ name = "a"; guest = "kvm"; kernel = "nowhere"; },
+		{ name = "b"; guest = "kvm"; kernel = "noise"; },
+		{ name = "c"; guest = "kvm"; kernel = "good"; autostart = false;
+			disks = ( { path = "disk.img"; } ); },
+		{ name = "d"; guest = "kvm"; kernel = "good";
+			disks = ( { path = "disk.img"; } ); },
+		{ name = "e"; guest = "kvm"; kernel = "good";
+			disks = ( { path = "odd"; } ); } );' >"$LAB/conf"
+	fails_with 1 vmsup start -c "$LAB/conf"
+	echo "$output"
+	[[ $output == *"a: failed: cannot open kernel $LAB/nowhere of a"* ]]
+	[[ $output == *"b: failed: kernel $LAB/noise of b is no kernel"* ]]
+	[[ $output == *"d: failed: disk $LAB/disk.img of d is in use"* ]]
+	[[ $output == *"e: failed: disk $LAB/odd of e has 1000001 bytes"* ]]
+	vm_has fine .state running
+	for name in a b d e; do
+		vm_is $name '.state == "failed" and .restarts == 0 and
+			.pid == null and .next_retry_s == null'
+	done
+	vmsup stop
+	[ ! -e "$LAB/some" ]
+}
+
+@test "no /dev/kvm: it is told before anything runs" {
 	export VMSUP_RUN_DIR=$LAB/blind
 	echo 'bridge = { name = "blind0"; address = "10.78.0.1/24"; };
 		tap_prefix = "blindtap"; vms = ( { name = "fine"; } );' >"$LAB/conf"
@@ -243,9 +258,8 @@ fcntl.fcntl(int(sys.argv[1]), 37, struct.pack("hhqqi", 1, 0, 0, 0, 0))' "$holder
 		mount --bind '$LAB/dev' /dev &&
 		exec '$LAB/bin/vmsup' start -c '$LAB/conf'" 3>&- 4>&-
 	fails_with 1 good_but
-	[[ $output == *"/dev/kvm"* ]]
-	vm_is bad '.state == "failed" and .restarts == 0 and .pid == null and
-		.next_retry_s == null'
+	[[ ${#lines[@]} == 1 && $output == *"cannot open /dev/kvm"* ]]
+	fails_with 4 vmsup status bad
 	vmsup stop
 	[ ! -e "$LAB/blind" ]
 	rmdir "$LAB/dev"

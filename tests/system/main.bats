@@ -19,7 +19,7 @@ teardown() {
 	[ "$status" = 0 ]
 	[[ "$output" == *"4 VMs running on vmsup0 (10.77.0.1/16)"* ]]
 	for i in 2 3 4 5; do
-		inside ping -q -c 3 -i 0.01 -W 1 10.77.0.$i
+		inside ping -q -c 3 -i 0.01 -W 5 10.77.0.$i
 	done
 	run vmsup ping vm0 vm3 -c 3 -i 0.01
 	[ "$status" = 0 ]
@@ -63,15 +63,15 @@ teardown() {
 	vmsup start --vms 4
 	old=$(vm_get vm2 .pid)
 	kill -9 "$old"
-	wait_until 5 vm_has vm2 .generation 2
-	wait_until 5 vm_has vm2 .state running
+	wait_until 20 vm_has vm2 .generation 2
+	wait_until 20 vm_has vm2 .state running
 	[ "$(vm_get vm2 .restarts)" = 1 ]
 	[ "$(vm_get vm2 .last_exit.reason)" = signal ]
 	[ "$(vm_get vm2 .last_exit.detail)" = SIGKILL ]
 	[ "$(vm_get vm2 .last_exit.generation)" = 1 ]
 	[ "$(vm_get vm2 .pid)" != "$old" ]
 	[ "$(vm_get vm1 .generation)" = 1 ]
-	inside ping -q -c 1 -W 1 10.77.0.4
+	inside ping -q -c 1 -W 5 10.77.0.4
 }
 
 @test "kill --signal names any signal, and the death names it too" {
@@ -79,10 +79,10 @@ teardown() {
 	for signal in SEGV TERM ABRT; do
 		before=$(vm_get vm1 .generation)
 		vmsup kill vm1 --signal $signal
-		wait_until 10 vm_has vm1 .generation $((before + 1))
+		wait_until 20 vm_has vm1 .generation $((before + 1))
 		[ "$(vm_get vm1 .last_exit.detail)" = SIG$signal ]
-		wait_until 10 vm_has vm1 .state running
-		wait_until 5 vm_steady vm1
+		wait_until 20 vm_has vm1 .state running
+		wait_until 20 vm_steady vm1
 	done
 	[ "$(vm_get vm0 .restarts)" = 0 ]
 }
@@ -103,7 +103,7 @@ vm_steady() {
 	vm_has vm1 .state running
 	vm_has vm1 .generation 2
 	vm_has vm1 .restarts 0
-	inside ping -q -c 1 -W 1 10.77.0.3
+	inside ping -q -c 1 -W 5 10.77.0.3
 	vmsup restart vm1
 	vm_has vm1 .generation 3
 	vm_has vm1 .restarts 0
@@ -114,7 +114,7 @@ vm_steady() {
 	vmsup resume vm1
 	vm_has vm1 .state running
 	[ "$(vm_get vm1 .pid)" = "$pid" ]
-	inside ping -q -c 1 -W 1 10.77.0.3
+	inside ping -q -c 1 -W 5 10.77.0.3
 	vmsup reset vm1
 	vm_has vm1 .state running
 	vmsup start vm1 # already wanted: no error, no change
@@ -127,9 +127,9 @@ vm_steady() {
 	for signal in SEGV KILL; do
 		before=$(vm_get vm0 .generation)
 		vmsup kill vm0 --signal $signal
-		wait_until 10 vm_has vm0 .generation $((before + 1))
-		wait_until 10 vm_has vm0 .state running
-		wait_until 5 vm_steady vm0
+		wait_until 20 vm_has vm0 .generation $((before + 1))
+		wait_until 20 vm_has vm0 .state running
+		wait_until 20 vm_steady vm0
 	done
 	vmsup restart vm0
 	[ "$(vmsup deaths vm0 --json |
@@ -152,11 +152,11 @@ vm_steady() {
 
 @test "events tell every change as it happens" {
 	vmsup start --vms 2
-	wait_until 5 vm_steady vm1
+	wait_until 20 vm_steady vm1
 	vmsup_background events --past --json >"$LAB/events"
-	wait_until 5 heard vm1 "defined starting running"
+	wait_until 20 heard vm1 "defined starting running"
 	vmsup kill vm1
-	wait_until 5 heard vm1 \
+	wait_until 20 heard vm1 \
 		"defined starting running died starting running"
 	kill -TERM "$BACKGROUND"
 	jq -es 'map(select(.event == "died"))[0].detail == "SIGKILL"' \
@@ -171,8 +171,8 @@ heard() {
 @test "logs keep the last words of the generation that died" {
 	vmsup start --vms 1
 	vmsup kill vm0 --signal SEGV
-	wait_until 5 vm_has vm0 .generation 2
-	wait_until 5 vm_has vm0 .state running
+	wait_until 20 vm_has vm0 .generation 2
+	wait_until 20 vm_has vm0 .state running
 	run vmsup logs vm0 --previous
 	[[ "$output" == *"generation 1 ended unasked: SIGSEGV"* ]]
 	run vmsup logs vm0
@@ -183,12 +183,12 @@ heard() {
 @test "totals lose nothing when a VM is killed in the middle of traffic" {
 	vmsup start --vms 1
 	for _ in 1 2 3; do
-		inside ping -q -f -c 200 -W 1 10.77.0.2
+		inside ping -q -f -c 200 -W 5 10.77.0.2
 		old=$(vm_get vm0 .generation)
 		kill -9 "$(vm_get vm0 .pid)"
-		wait_until 10 vm_has vm0 .generation $((old + 1))
-		wait_until 10 vm_has vm0 .state running
-		wait_until 5 vm_steady vm0
+		wait_until 20 vm_has vm0 .generation $((old + 1))
+		wait_until 20 vm_has vm0 .state running
+		wait_until 20 vm_steady vm0
 	done
 	# the TAP's own counters, of all generations together
 	read -r frames bytes < <(inside ip -j -s link show vmtap0 |
@@ -210,15 +210,15 @@ heard() {
 			3>&- 4>&-
 	}
 	other start --vms 2 -c "$LAB/two.conf"
-	inside ping -q -c 1 -W 1 10.78.0.2
-	inside ping -q -c 1 -W 1 10.77.0.2
+	inside ping -q -c 1 -W 5 10.78.0.2
+	inside ping -q -c 1 -W 5 10.77.0.2
 	uids=$({
 		other status --json
 		vmsup status --json
 	} | jq -s '[.[].vms[].uid] | unique | length')
 	[ "$uids" = 4 ]
 	other stop
-	inside ping -q -c 1 -W 1 10.77.0.2
+	inside ping -q -c 1 -W 5 10.77.0.2
 	vmsup stop
 	nothing_left
 	[ ! -e "$LAB/run2" ]
@@ -227,7 +227,7 @@ heard() {
 @test "a VM defined at run time lives like the others" {
 	vmsup start --vms 1
 	vmsup run web --address 10.77.5.5
-	inside ping -q -c 1 -W 1 10.77.5.5
+	inside ping -q -c 1 -W 5 10.77.5.5
 	vmsup run db
 	vm_has db .ipv4 10.77.0.3
 	fails_with 1 vmsup run web

@@ -38,7 +38,7 @@ start_two() {
 know_supervisor() {
 	SUPERVISOR=$(supervisor_pid)
 	# without the connection that asked
-	wait_until 5 settled_fds
+	wait_until 20 settled_fds
 	BEFORE=$(fds_of "$SUPERVISOR")
 }
 
@@ -49,7 +49,7 @@ settled_fds() {
 # Those that ran still run, whatever can't be had now.
 vms_go_on() {
 	for i; do
-		inside ping -q -c 1 -W 1 "10.77.0.$i"
+		inside ping -q -c 1 -W 5 "10.77.0.$i"
 	done
 }
 
@@ -80,8 +80,8 @@ leave_fds() {
 		<"$fifo" >"$LAB/held" 3>&- 4>&- &
 	HOLDER=$!
 	exec {HOLD}>"$fifo"
-	wait_until 5 grep -q held "$LAB/held"
-	wait_until 5 has_fds $((limit - left))
+	wait_until 20 grep -q held "$LAB/held"
+	wait_until 20 has_fds $((limit - left))
 }
 
 used_fds() {
@@ -123,7 +123,7 @@ refused_for_fds() {
 	vms_go_on 2 3
 	# as soon as somebody hangs up
 	let_go
-	wait_until 5 has_fds "$BEFORE"
+	wait_until 20 has_fds "$BEFORE"
 	all_are '.generation == 1 and .state == "running"'
 	leave_fds 0
 	refused_for_fds
@@ -143,7 +143,7 @@ refused_for_fds() {
 	enough_fds
 	wait "$BACKGROUND"
 	grep -q running "$LAB/status"
-	wait_until 5 has_fds "$BEFORE"
+	wait_until 20 has_fds "$BEFORE"
 	# and who comes when there are none later is told again
 	leave_fds 0
 	refused_for_fds
@@ -160,7 +160,7 @@ refused_for_fds() {
 	let_go
 	enough_fds
 	# nothing is left of the attempt: the same name, the next address
-	wait_until 5 has_fds "$BEFORE"
+	wait_until 20 has_fds "$BEFORE"
 	fails_with 4 vmsup status more
 	vmsup run more
 	vm_has more .ipv4 10.77.0.4
@@ -178,23 +178,23 @@ refused_for_fds() {
 	let_go
 	enough_fds
 	vmsup reset more
-	wait_until 5 vm_has more .state running
+	wait_until 20 vm_has more .state running
 	vms_go_on 2 3 4
 }
 
 @test "a VM killed without a descriptor to spare comes back, then or later" {
 	start_two
-	wait_until 5 steady vm1
+	wait_until 20 steady vm1
 	pid=$(vm_get vm1 .pid)
 	leave_fds 0
 	kill -9 "$pid"
-	wait_until 5 gone "$pid"
+	wait_until 20 gone "$pid"
 	vms_go_on 2
 	let_go
 	enough_fds
-	wait_until 5 vm_is vm1 '.state == "running" and .generation > 1'
+	wait_until 20 vm_is vm1 '.state == "running" and .generation > 1'
 	vms_go_on 3
-	wait_until 5 has_fds "$BEFORE"
+	wait_until 20 has_fds "$BEFORE"
 	vm_has vm0 .generation 1
 }
 
@@ -237,11 +237,11 @@ remove_group() {
 
 @test "a VM that no process can be made for waits, and comes back" {
 	start_two
-	wait_until 5 steady vm1
+	wait_until 20 steady vm1
 	join_group
 	echo 0 >"$PIDS_GROUP/pids.max"
 	kill -9 "$(vm_get vm1 .pid)"
-	wait_until 5 vm_is vm1 '.state == "backoff" and
+	wait_until 20 vm_is vm1 '.state == "backoff" and
 		(.last_exit.detail | startswith("cannot make a process for vm1"))'
 	vm_is vm1 '.next_retry_s >= 0 and .pid == null'
 	vmsup status | grep -q backoff
@@ -249,7 +249,7 @@ remove_group() {
 	vms_go_on 2
 	vm_has vm0 .generation 1
 	echo max >"$PIDS_GROUP/pids.max"
-	wait_until 5 vm_has vm1 .state running
+	wait_until 20 vm_has vm1 .state running
 	vms_go_on 3
 }
 
@@ -265,7 +265,7 @@ remove_group() {
 	vms_go_on 2
 	echo max >"$PIDS_GROUP/pids.max"
 	vmsup reset more
-	wait_until 5 vm_has more .state running
+	wait_until 20 vm_has more .state running
 	vms_go_on 2 3
 }
 
@@ -302,7 +302,7 @@ hold_memory() {
 
 @test "without memory requests fail, the supervisor and its VMs go on" {
 	start_two
-	wait_until 5 steady vm1
+	wait_until 20 steady vm1
 	size=$(sed -n 's/^VmSize:[^0-9]*\([0-9]*\).*/\1/p' \
 		"/proc/$SUPERVISOR/status")
 	prlimit --pid "$SUPERVISOR" --as="$((size * 1024)):"
@@ -330,7 +330,7 @@ small_disk() {
 @test "a full disk costs lines of the log, which are counted, and nothing else" {
 	small_disk 64k
 	start_two
-	wait_until 5 steady vm1
+	wait_until 20 steady vm1
 	log=$VMSUP_RUN_DIR/supervisor.log
 	cat /dev/zero >"$LAB/disk/fill" 2>/dev/null || true
 	# until no more fits into what the log has of the disk, and some more
@@ -342,8 +342,8 @@ small_disk() {
 		done
 	done
 	kill -9 "$(vm_get vm1 .pid)"
-	wait_until 5 vm_has vm1 .last_exit.detail SIGKILL
-	wait_until 5 vm_has vm1 .state running
+	wait_until 20 vm_has vm1 .last_exit.detail SIGKILL
+	wait_until 20 vm_has vm1 .state running
 	# VMs keep their own last lines, in memory
 	vmsup logs vm1 --previous | grep -q 'ended unasked: SIGKILL'
 	vms_go_on 2 3

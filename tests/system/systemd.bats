@@ -43,7 +43,7 @@ end_socket() {
 	for pid in $(lab_pids); do
 		kill -9 "$pid"
 	done
-	wait_until 10 lab_is_empty
+	wait_until 20 lab_is_empty
 	rm -f "$VMSUP_RUN_DIR/control.sock"
 	[[ ! -d $VMSUP_RUN_DIR/state ]] || {
 		vmsup start -c "$LAB/conf" >/dev/null
@@ -78,7 +78,7 @@ manage() {
 		3>&- 4>&- &
 	MANAGER=$!
 	exec {COMMANDS}>"$LAB/commands"
-	wait_until 10 said 1 'state dead'
+	wait_until 20 said 1 'state dead'
 }
 
 # The service is as it is, and nobody looks after it.
@@ -125,7 +125,7 @@ identities() {
 
 answer() {
 	for address; do
-		inside ping -q -c 1 -W 1 "10.77.0.$address" >/dev/null
+		inside ping -q -c 1 -W 5 "10.77.0.$address" >/dev/null
 	done
 }
 
@@ -172,12 +172,12 @@ nothing_refused() {
 @test "ready means: every VM runs, or has failed" {
 	mv "$LAB/usr/libexec/vmsup/vmproc" "$LAB/usr/libexec/vmsup/away"
 	cp "$BUILD/tests/cage/hostile" "$LAB/usr/libexec/vmsup/vmproc"
-	configure 'defaults = { timeouts = { start = 1.0; }; };
+	configure 'defaults = { timeouts = { start = 5.0; }; };
 		vms = ( { name = "ok"; }, { name = "exit-1"; restart = {
-		crash_deaths = 2; delay_min = 0.3; }; } );'
+		crash_deaths = 2; delay_min = 2.0; }; } );'
 	manage
 	ctl start
-	wait_until 10 grep -q 'STATUS=1 of 2 VMs running, 0 failed' "$LAB/said"
+	wait_until 20 grep -q 'STATUS=1 of 2 VMs running, 0 failed' "$LAB/said"
 	state_is start
 	started 1
 	[ "$(grep -o 'STATUS=.*\|state running\|READY=1' "$LAB/said" |
@@ -187,21 +187,21 @@ state running" ]
 	vm_has exit-1 .state failed
 	# and afterwards it goes on telling
 	vmsup stop ok
-	wait_until 10 grep -q 'STATUS=0 of 2 VMs running, 1 failed' "$LAB/said"
+	wait_until 20 grep -q 'STATUS=0 of 2 VMs running, 1 failed' "$LAB/said"
 	nothing_refused
 }
 
 @test "the watchdog is fed, and a supervisor that hangs is replaced" {
-	drop_in vmsup.service WatchdogSec=0.6
+	drop_in vmsup.service WatchdogSec=2
 	start
 	before=$(identities)
 	first=$(main_pid)
 	fed() { (($(grep -c WATCHDOG=1 "$LAB/said") >= $1)); }
-	wait_until 10 fed 6
+	wait_until 20 fed 4
 	state_is running
 	nothing_refused
 	kill -STOP "$first"
-	wait_until 10 said 1 'watchdog timeout'
+	wait_until 20 said 1 'watchdog timeout'
 	answer 2 3
 	started 2
 	grep -qx "ended $first SIGABRT" "$LAB/said"
@@ -219,7 +219,7 @@ state running" ]
 	pid=$(main_pid)
 	for i in {1..20}; do
 		ctl reload
-		wait_until 10 said "$i" 'control ended 0'
+		wait_until 20 said "$i" 'control ended 0'
 	done
 	# to a guard and back, and nobody else speaks while it is the guard
 	[ "$(grep -c 'MAINPID=' "$LAB/said")" = 40 ]
@@ -237,7 +237,7 @@ state running" ]
 	# and it goes on feeding the watchdog
 	fed=$(grep -c WATCHDOG=1 "$LAB/said")
 	more() { (($(grep -c WATCHDOG=1 "$LAB/said") > fed)); }
-	wait_until 10 more
+	wait_until 20 more
 	said 1 'state running'
 }
 
@@ -245,14 +245,14 @@ state running" ]
 	start
 	kill -HUP "$(main_pid)"
 	back() { [[ $(grep -c MAINPID= "$LAB/said") == 2 ]]; }
-	wait_until 10 back
+	wait_until 20 back
 	nothing_refused
 	[ "$(supervisor_pid)" = "$(main_pid)" ]
 	answer 2 3
 }
 
 @test "a program that fails to take over: the guard is the service then" {
-	drop_in vmsup.service WatchdogSec=1
+	drop_in vmsup.service WatchdogSec=2
 	start
 	before=$(identities)
 	old=$(main_pid)
@@ -260,13 +260,13 @@ state running" ]
 	cp "$BUILD/tests/system/successor" "$LAB/usr/sbin/vmsup"
 	echo 'agree crash' >"$LAB/usr/sbin/conduct"
 	fails_with 1 vmsup upgrade
-	wait_until 10 gone "$old"
+	wait_until 20 gone "$old"
 	new=$(main_pid)
 	[ "$new" != "$old" ]
 	[ "$(supervisor_pid)" = "$new" ]
 	grep -qx "notify $old MAINPID=$new" "$LAB/said"
 	# it is that which is heard from now on, and nothing was started
-	wait_until 10 grep -q "^notify $new WATCHDOG=1" "$LAB/said"
+	wait_until 20 grep -q "^notify $new WATCHDOG=1" "$LAB/said"
 	[ "$(grep -c ^started "$LAB/said")" = 1 ]
 	state_is running
 	[ "$(identities)" = "$before" ]
@@ -278,7 +278,7 @@ state running" ]
 	[ "$(identities)" = "$before" ]
 	nothing_refused
 	ctl reload
-	wait_until 10 said 1 'control ended 0'
+	wait_until 20 said 1 'control ended 0'
 }
 
 # ---- ends, and starts
@@ -288,7 +288,7 @@ state running" ]
 	before=$(identities)
 	pid=$(main_pid)
 	ctl stop
-	wait_until 10 state_is dead
+	wait_until 20 state_is dead
 	grep -qx "ended $pid 75" "$LAB/said"
 	said 1 'control ended 0'
 	answer 2 3
@@ -317,11 +317,11 @@ state running" ]
 	[ "$(identities)" = "$before" ]
 	answer 2 3
 	vmsup stop
-	wait_until 10 state_is dead
+	wait_until 20 state_is dead
 	grep -qx "ended $(main_pid) 0" "$LAB/said"
 	# it has made up its mind by now
 	ctl nothing
-	wait_until 10 said 1 "can't nothing"
+	wait_until 20 said 1 "can't nothing"
 	state_is dead
 	[ "$(grep -c ^started "$LAB/said")" = 3 ]
 	nothing_left
@@ -331,7 +331,7 @@ state running" ]
 @test "SIGTERM by hand means the same as vmsup stop" {
 	start
 	kill "$(main_pid)"
-	wait_until 10 state_is dead
+	wait_until 20 state_is dead
 	grep -qx "ended $(main_pid) 0" "$LAB/said"
 	nothing_left
 }
@@ -340,7 +340,7 @@ state running" ]
 	start
 	echo stopping >"$LAB/system"
 	ctl stop
-	wait_until 10 state_is dead
+	wait_until 20 state_is dead
 	grep -qx "ended $(main_pid) 0" "$LAB/said"
 	nothing_left
 }
@@ -351,7 +351,7 @@ state running" ]
 	before=$(identities)
 	kill -STOP "$(main_pid)"
 	ctl stop
-	wait_until 10 state_is failed
+	wait_until 20 state_is failed
 	grep -qx "ended $(main_pid) SIGKILL" "$LAB/said"
 	answer 2 3
 	ctl start
@@ -363,7 +363,7 @@ state running" ]
 	configure ''
 	manage
 	ctl start
-	wait_until 10 state_is failed
+	wait_until 20 state_is failed
 	[ "$(grep -c ^started "$LAB/said")" = 1 ]
 	grep -q 'no VM to start' "$LAB/journal"
 }
@@ -398,7 +398,7 @@ queued() {
 	file=$(socket_file)
 	before=$(identities)
 	ctl stop
-	wait_until 10 state_is dead
+	wait_until 20 state_is dead
 	[ "$(socket_file)" = "$file" ]
 	[ "$(identities)" = "$before" ] # served by the next one
 	said 1 activated
@@ -407,10 +407,10 @@ queued() {
 	kill -STOP "$MANAGER"
 	pid=$(main_pid)
 	kill -9 "$pid"
-	wait_until 10 gone "$pid"
+	wait_until 20 gone "$pid"
 	vmsup status --json >"$LAB/status" &
 	CLIENT=$!
-	wait_until 10 queued 1
+	wait_until 20 queued 1
 	kill -0 "$CLIENT"
 	kill -CONT "$MANAGER"
 	wait "$CLIENT"
@@ -419,11 +419,11 @@ queued() {
 	[ "$(identities)" = "$before" ]
 	[ "$(socket_file)" = "$file" ]
 	ctl reload
-	wait_until 10 said 2 'control ended 0'
+	wait_until 20 said 2 'control ended 0'
 	[ "$(socket_file)" = "$file" ]
 	# stopped for good: nothing but the socket is left, until the next one
 	vmsup stop
-	wait_until 10 state_is dead
+	wait_until 20 state_is dead
 	[ "$(find "$VMSUP_RUN_DIR" -mindepth 1)" = \
 		"$VMSUP_RUN_DIR/control.sock" ]
 	[ "$(socket_file)" = "$file" ]
@@ -438,13 +438,13 @@ queued() {
 	file=$(socket_file)
 	configure ''
 	ctl start
-	wait_until 10 state_is failed
+	wait_until 20 state_is failed
 	[ "$(socket_file)" = "$file" ]
 	# a TAP of that name is there already
 	configure 'vms = ( { name = "vm0"; } );'
 	inside ip tuntap add vmtap0 mode tap
 	ctl start
-	wait_until 10 said 1 'state auto-restart'
+	wait_until 20 said 1 'state auto-restart'
 	[ "$(socket_file)" = "$file" ]
 	inside ip link del vmtap0
 	started 1
@@ -459,7 +459,7 @@ queued() {
 	kill -STOP "$MANAGER"
 	pid=$(main_pid)
 	kill -9 "$pid"
-	wait_until 10 gone "$pid"
+	wait_until 20 gone "$pid"
 	jq -c '.ending = true' "$LAB/run/state/instance.json" >"$LAB/instance"
 	cp "$LAB/instance" "$LAB/run/state/instance.json"
 	kill -CONT "$MANAGER"
@@ -477,7 +477,7 @@ queued() {
 		-E VMSUP_RUN_DIR -l "$VMSUP_RUN_DIR/control.sock" \
 		"$LAB/usr/sbin/vmsup" start --foreground -c "$LAB/conf" \
 		>"$LAB/out" 2>&1 3>&- 4>&- &
-	wait_until 10 test -S "$VMSUP_RUN_DIR/control.sock"
+	wait_until 20 test -S "$VMSUP_RUN_DIR/control.sock"
 	vmsup status --json | jq -e '.vms | length == 2'
 	[ "$(readlink "/proc/$(supervisor_pid)/exe")" = "$LAB/usr/sbin/vmsup" ]
 	vmsup stop
@@ -510,17 +510,17 @@ in_unit() {
 		before=$(identities)
 		[ "$(in_unit)" = "$(main_pid)" ]
 		ctl reload
-		wait_until 10 grep -q '^control ended 0' "$LAB/said"
+		wait_until 20 grep -q '^control ended 0' "$LAB/said"
 		[ "$(in_unit)" = "$(main_pid)" ]
 		ctl stop
-		wait_until 10 state_is dead
+		wait_until 20 state_is dead
 		[ -z "$(in_unit)" ]
 		answer 2 3
 		ctl start
 		started 2
 		[ "$(identities)" = "$before" ]
 		ctl stop
-		wait_until 10 state_is dead
+		wait_until 20 state_is dead
 		unmanage
 	done
 	start
@@ -536,21 +536,21 @@ in_unit() {
 	before=$(identities)
 	[ "$(in_unit | wc -l)" = 3 ]
 	ctl stop
-	wait_until 10 state_is dead
+	wait_until 20 state_is dead
 	[ "$(in_unit | wc -l)" = 2 ]
 	answer 2 3
 	ctl start
 	started 2
 	[ "$(identities)" = "$before" ]
 	ctl stop
-	wait_until 10 state_is dead
+	wait_until 20 state_is dead
 	unmanage
 	# all of the group: a new process for each VM, on the TAP that it had
 	drop_in vmsup.service KillMode=control-group
 	start
 	[ "$(identities)" = "$before" ]
 	ctl stop
-	wait_until 10 state_is dead
+	wait_until 20 state_is dead
 	[ -z "$(in_unit)" ]
 	ctl start
 	started 2

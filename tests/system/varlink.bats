@@ -103,7 +103,7 @@ client() {
 	client events 5 >"$LAB/events" &
 	listener=$!
 	# the first reply, empty, says that it listens
-	wait_until 5 test -s "$LAB/events"
+	wait_until 20 test -s "$LAB/events"
 	client call io.vmsup.Restart '{"names":["vm0"]}'
 	wait "$listener"
 	jq -es 'all(.[]; .continues)' <"$LAB/events"

@@ -38,6 +38,7 @@ static void write_file(const char *name, const void *bytes, size_t length)
 }
 
 #define KERNEL_BYTES (1024 + 4096)
+#define MIB          (1U << 20)
 
 static void make_bzimage(uint8_t image[KERNEL_BYTES])
 {
@@ -49,6 +50,9 @@ static void make_bzimage(uint8_t image[KERNEL_BYTES])
 		.version = 0x020f,
 		.loadflags = LOADED_HIGH,
 		.xloadflags = XLF_KERNEL_64,
+		.initrd_addr_max = 0x7fffffff,
+		.pref_address = 16 * MIB,
+		.init_size = 4 * MIB,
 	};
 
 	memset(image, 0, KERNEL_BYTES);
@@ -74,8 +78,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "kernel", "disk", "fifo", "odd",
-					     "empty" };
+	static const char *const names[] = { "kernel", "disk",  "fifo",
+					     "odd",    "empty", "initrd" };
 
 	(void)state;
 	machine_free(machine);
@@ -132,25 +136,55 @@ static void a_whole_bzimage_only(void **state)
 	refused("no 64-bit entry");
 }
 
-static void a_whole_elf_only(void **state)
-{
+/* A header, what to load, and the note that says where to enter it. */
+struct elf {
+	Elf64_Ehdr header;
+	Elf64_Phdr segments[2];
 	struct {
-		Elf64_Ehdr header;
-		Elf64_Phdr segment;
-		uint8_t rest[512];
-	} elf = {
+		Elf64_Nhdr header;
+		char name[4];
+		uint32_t entry;
+	} note;
+	uint8_t rest[512];
+};
+
+static struct elf make_elf(void)
+{
+	struct elf elf = {
 		.header = {
 			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB },
 			.e_machine = EM_X86_64,
 			.e_phoff = sizeof(Elf64_Ehdr),
-			.e_phnum = 1,
+			.e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = 2,
 		},
-		.segment = {
-			.p_type = PT_LOAD,
-			.p_offset = 128,
-			.p_filesz = sizeof(elf) - 128,
+		.segments = {
+			{
+				.p_type = PT_LOAD,
+				.p_offset = 128,
+				.p_filesz = sizeof(elf) - 128,
+				.p_paddr = 16 * MIB,
+				.p_memsz = 4 * MIB,
+			},
+			{
+				.p_type = PT_NOTE,
+				.p_offset = offsetof(struct elf, note),
+				.p_filesz = sizeof(elf.note),
+			},
+		},
+		.note = {
+			.header = { .n_namesz = 4, .n_descsz = 4, .n_type = 18 },
+			.name = "Xen",
+			.entry = 16 * MIB,
 		},
 	};
+
+	return elf;
+}
+
+static void a_whole_elf_only(void **state)
+{
+	struct elf elf = make_elf();
 
 	(void)state;
 	write_file("kernel", &elf, sizeof(elf));
@@ -160,7 +194,7 @@ static void a_whole_elf_only(void **state)
 	refused("truncated");
 	write_file("kernel", &elf, sizeof(Elf64_Ehdr) + 1);
 	refused("truncated");
-	elf.segment.p_offset = UINT64_MAX;
+	elf.segments[0].p_offset = UINT64_MAX;
 	write_file("kernel", &elf, sizeof(elf));
 	refused("truncated");
 	elf.header.e_phoff = UINT64_MAX - 8;
@@ -173,6 +207,144 @@ static void a_whole_elf_only(void **state)
 	elf.header.e_ident[EI_DATA] = ELFDATA2MSB;
 	write_file("kernel", &elf, sizeof(elf));
 	refused("another architecture");
+}
+
+/* A program, say. */
+static void an_elf_with_a_pvh_entry_only(void **state)
+{
+	struct elf elf = make_elf();
+
+	(void)state;
+	elf.note.header.n_type = 17;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("no kernel");
+	elf = make_elf();
+	elf.note.name[0] = 'x';
+	write_file("kernel", &elf, sizeof(elf));
+	refused("no kernel");
+	for (uint32_t bytes = 5; bytes != 0; bytes <<= 1) {
+		elf = make_elf();
+		elf.note.header.n_namesz = bytes;
+		write_file("kernel", &elf, sizeof(elf));
+		refused("no kernel");
+	}
+	/* another note before it */
+	elf = make_elf();
+	memcpy(elf.rest + 8, &elf.note, sizeof(elf.note));
+	elf.note.header.n_type = 1;
+	elf.note.header.n_descsz = 12;
+	elf.segments[1].p_filesz += 8 + sizeof(elf.note);
+	write_file("kernel", &elf, sizeof(elf));
+	opens();
+	fd_close(&machine->kernel_fd);
+	for (uint64_t bytes = 0; bytes < sizeof(elf.note); bytes++) {
+		elf = make_elf();
+		elf.segments[1].p_filesz = bytes;
+		write_file("kernel", &elf, sizeof(elf));
+		refused("no kernel");
+	}
+	elf = make_elf();
+	elf.header.e_phnum = 0;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("no kernel");
+	elf.header.e_phnum = 33;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("no kernel");
+}
+
+/* Both need 4 MiB from the 16th on. */
+static void a_kernel_fits_or_does_not(void **state)
+{
+	struct elf elf = make_elf();
+
+	(void)state;
+	machine->memory_bytes = 20 * MIB;
+	opens();
+	fd_close(&machine->kernel_fd);
+	machine->memory_bytes = 19 * MIB;
+	refused("19 MiB of memory are too little");
+	write_file("kernel", &elf, sizeof(elf));
+	refused("19 MiB of memory are too little");
+	machine->memory_bytes = 20 * MIB;
+	opens();
+	fd_close(&machine->kernel_fd);
+	/* it isn't loaded where a machine has its own */
+	elf.segments[0].p_paddr = MIB - 1;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("no kernel");
+	elf.segments[0].p_paddr = 16 * MIB;
+	elf.segments[0].p_memsz = UINT64_MAX;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("no kernel");
+	/* nor in the hole below 4 GiB */
+	machine->memory_bytes = 8192ULL * MIB;
+	elf.segments[0].p_memsz = 3057ULL * MIB;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("too little");
+	elf.segments[0].p_memsz--;
+	elf.segments[0].p_memsz -= MIB;
+	write_file("kernel", &elf, sizeof(elf));
+	opens();
+}
+
+static void a_relocatable_kernel_goes_lower(void **state)
+{
+	uint8_t image[KERNEL_BYTES];
+	struct setup_header *header = (void *)(image + 0x1f1);
+
+	(void)state;
+	make_bzimage(image);
+	header->relocatable_kernel = 1;
+	header->kernel_alignment = 2 * MIB;
+	write_file("kernel", image, sizeof(image));
+	machine->memory_bytes = 16 * MIB;
+	opens();
+	fd_close(&machine->kernel_fd);
+	header->init_size = 15 * MIB;
+	write_file("kernel", image, sizeof(image));
+	refused("too little");
+	header->init_size = 4 * MIB;
+	header->kernel_alignment = 3 * MIB; /* no power of two */
+	write_file("kernel", image, sizeof(image));
+	refused("too little");
+}
+
+static void an_initrd_fits_or_does_not(void **state)
+{
+	char path[MACHINE_PATH];
+
+	(void)state;
+	write_file("initrd", "x", 1);
+	path_of(machine->initrd, "initrd");
+	path_of(path, "initrd");
+	machine->memory_bytes = 24 * MIB;
+	assert_int_equal(truncate(path, 4 * MIB), 0);
+	opens();
+	fd_close(&machine->kernel_fd);
+	fd_close(&machine->initrd_fd);
+	assert_int_equal(truncate(path, 4 * MIB + 1), 0);
+	refused("doesn't fit");
+	assert_int_equal(truncate(path, 25 * MIB), 0);
+	refused("doesn't fit");
+}
+
+/* Of several VMs, one that lacks something: it has nothing, and says why. */
+static void one_of_many_is_left_out(void **state)
+{
+	(void)state;
+	machine->disk_count = 2;
+	path_of(machine->disks[0].path, "disk");
+	path_of(machine->disks[1].path, "nowhere");
+	files_open_or_not(machine, "web");
+	assert_non_null(strstr(machine->why_closed, "nowhere of web"));
+	assert_int_equal(machine->kernel_fd, -1);
+	assert_int_equal(machine->disks[0].fd, -1);
+	machine->disk_count = 1;
+	machine->why_closed[0] = '\0';
+	files_open_or_not(machine, "web");
+	assert_string_equal(machine->why_closed, "");
+	assert_true(machine->kernel_fd >= 0);
+	assert_true(machine->disks[0].fd >= 0);
 }
 
 static void one_disk(const char *name, bool read_only)
@@ -237,7 +409,8 @@ static void a_disk_is_locked_by_who_holds_it(void **state)
 	opens();
 }
 
-/* What another supervisor's processes have stays closed, without a word. */
+/* What another supervisor's processes have stays closed; the first reason is
+ * kept, for the case that they have it not. */
 static void kept_files_may_be_missing(void **state)
 {
 	struct machine_config *other;
@@ -249,11 +422,14 @@ static void kept_files_may_be_missing(void **state)
 	assert_true(machine->kernel_fd >= 0);
 	assert_int_equal(machine->initrd_fd, -1);
 	assert_true(machine->disks[0].fd >= 0);
+	assert_non_null(strstr(machine->why_closed, "initrd"));
 	other = machine_copy(machine);
+	other->why_closed[0] = '\0';
 	path_of(other->kernel, "nowhere");
 	files_open_kept(other, "web");
 	assert_int_equal(other->kernel_fd, -1);
 	assert_int_equal(other->disks[0].fd, -1);
+	assert_non_null(strstr(other->why_closed, "kernel"));
 	machine_free(other);
 }
 
@@ -262,6 +438,11 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(a_whole_bzimage_only),
 		TEST(a_whole_elf_only),
+		TEST(an_elf_with_a_pvh_entry_only),
+		TEST(a_kernel_fits_or_does_not),
+		TEST(a_relocatable_kernel_goes_lower),
+		TEST(an_initrd_fits_or_does_not),
+		TEST(one_of_many_is_left_out),
 		TEST(disks_that_are_none),
 		TEST(a_disk_is_locked_by_who_holds_it),
 		TEST(kept_files_may_be_missing),

@@ -291,16 +291,16 @@ static void test_full_house_is_fast(void **state)
 	double ms;
 
 	add_many(config, CONFIG_MAX_VMS);
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
 	assign(config);
-	clock_gettime(CLOCK_MONOTONIC, &to);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 	ms = (double)(to.tv_sec - from.tv_sec) * 1e3 +
 	     (double)(to.tv_nsec - from.tv_nsec) / 1e6;
 	print_message("# %d VMs assigned in %.2f ms\n", CONFIG_MAX_VMS, ms);
 	assert_string_equal(config->vms[1022].tap, "vmtap1022");
 	assert_ipv4(&config->vms[1022], "10.77.4.0");
 	/* generous: also for sanitizers on a busy machine */
-	assert_true(ms < 200);
+	assert_true(ms < 1000);
 }
 
 static void test_siphash_vectors(void **state)

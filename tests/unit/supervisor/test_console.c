@@ -2,6 +2,8 @@
 /* A guest's console: what is kept, what is logged, and a fair share of it. */
 #include "control_fixture.h"
 
+#include <sys/ioctl.h>
+
 #include "supervisor/base64.h"
 #include "supervisor/console.h"
 #include "supervisor/core.h"
@@ -51,8 +53,12 @@ static int tear_down_vm(void **state)
 
 static void print(const char *text)
 {
+	int left = 0;
+
 	assert_int_equal(send(guest_fd, text, strlen(text), 0), strlen(text));
-	assert_int_equal(loop_turn(&supervisor.loop, 1000), 0);
+	do /* not at once, if there was much of late */
+		assert_int_equal(loop_turn(&supervisor.loop, 1000), 0);
+	while (ioctl(console_fd(&vm), FIONREAD, &left) == 0 && left > 0);
 }
 
 /* All that is kept; length of it. */
@@ -253,7 +259,7 @@ static void over_an_upgrade(void **state)
 	int fd;
 
 	(void)state;
-	print("before\n");
+	print("before\nin the mid");
 	saved = console_save(&vm);
 	fd = fcntl(console_fd(&vm), F_DUPFD_CLOEXEC, 3);
 	json_object_set_new(saved, "fd", json_integer(fd));
@@ -262,9 +268,12 @@ static void over_an_upgrade(void **state)
 	json_decref(saved);
 	assert_int_equal(console_fd(&vm), fd);
 	assert_int_equal(console_resume(&vm), 0);
-	print("after\n");
+	print("st\nafter\n");
 	kept(kept_bytes);
-	assert_string_equal(kept_bytes, "before\nafter\n");
+	assert_string_equal(kept_bytes, "before\nin the midst\nafter\n");
+	assert_string_equal(log_text(0), "before");
+	assert_string_equal(log_text(1), "in the midst");
+	assert_string_equal(log_text(2), "after");
 	/* of none */
 	console_uninit(&vm);
 	saved = console_save(&vm);
@@ -272,6 +281,34 @@ static void over_an_upgrade(void **state)
 	assert_int_equal(console_load(&vm, saved), 0);
 	assert_null(vm.console);
 	json_decref(saved);
+}
+
+/* What another program saved is no line of ours. */
+static void a_bad_line_is_none(void **state)
+{
+	char line[BASE64_LENGTH(LOG_LINE_BYTES)];
+	char bytes[LOG_LINE_BYTES] = "";
+
+	(void)state;
+	base64_encode(line, bytes, sizeof(bytes));
+	for (int i = 0; i < 3; i++) {
+		json_t *saved = console_save(&vm);
+		int fd = fcntl(console_fd(&vm), F_DUPFD_CLOEXEC, 3);
+
+		json_object_set_new(saved, "fd", json_integer(fd));
+		if (i == 0)
+			json_object_set_new(saved, "line", json_string(line));
+		else if (i == 1)
+			json_object_set_new(saved, "line", json_string("!"));
+		else
+			json_object_del(saved, "line");
+		console_uninit(&vm);
+		assert_int_equal(console_load(&vm, saved), 0);
+		json_decref(saved);
+		assert_int_equal(console_resume(&vm), 0);
+		print("whole\n");
+		assert_string_equal(log_text((size_t)i), "whole");
+	}
 }
 
 int main(void)
@@ -286,6 +323,7 @@ int main(void)
 		VM_TEST(one_look_without_more),
 		VM_TEST(what_is_typed_arrives),
 		VM_TEST(over_an_upgrade),
+		VM_TEST(a_bad_line_is_none),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC */
+/* What a kernel's file says of itself, looked at before anything runs. */
+#include "supervisor/cli/kernel.h"
+
+#include <asm/bootparam.h>
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+
+#define SECTOR_BYTES 512
+#define PAGE_BYTES   4096ULL
+#define MIB          (UINT64_C(1) << 20)
+/* A bzImage's header (Linux, Documentation/arch/x86/boot.rst). */
+#define SETUP_AT    0x1f1
+#define SETUP_MAGIC 0x53726448U /* "HdrS" */
+#define BOOT_FLAG   0xaa55U
+#define SETUP_64    0x020cU /* the first version that tells of a 64-bit entry */
+/* ELF, and its note of the PVH entry (Xen, docs/misc/pvh.pandoc). */
+#define SEGMENTS_MAX 32
+#define NOTES_BYTES  16384
+#define PVH_ENTRY    18 /* XEN_ELFNOTE_PHYS32_ENTRY */
+/* Where kernels may lie in the guest's memory (vmproc/kvm/layout.h): from the
+ * second MiB to the hole. */
+#define RAM_FIRST MIB
+#define RAM_END   (3072 * MIB)
+
+struct look {
+	const struct machine_config *machine;
+	const char *vm;
+	struct problem *problem;
+	uint64_t bytes; /* of the file */
+	uint64_t end; /* of the RAM that a kernel may use */
+	/* what it says */
+	uint64_t kernel_end, initrd_end;
+};
+
+static int truncated(const struct look *look)
+{
+	return problem_set(look->problem, -EINVAL,
+			   "kernel %s of %s is truncated (copy it again)",
+			   look->machine->kernel, look->vm);
+}
+
+static int no_kernel(const struct look *look)
+{
+	return problem_set(look->problem, -EINVAL,
+			   "kernel %s of %s is no kernel: neither a bzImage "
+			   "nor an x86-64 ELF file with a PVH entry (take "
+			   "/boot/vmlinuz-..., or vmlinux)",
+			   look->machine->kernel, look->vm);
+}
+
+static int too_little(const struct look *look, uint64_t bytes)
+{
+	return problem_set(
+		look->problem, -EINVAL,
+		"%llu MiB of memory are too little for kernel %s "
+		"of %s: it alone needs %llu (give the VM more)",
+		(unsigned long long)(look->machine->memory_bytes / MIB),
+		look->machine->kernel, look->vm,
+		(unsigned long long)((bytes + MIB - 1) / MIB));
+}
+
+static bool read_at(const struct look *look, void *to, size_t bytes,
+		    uint64_t at)
+{
+	return at <= INT64_MAX && pread(look->machine->kernel_fd, to, bytes,
+					(off_t)at) == (ssize_t)bytes;
+}
+
+static bool has_room(const struct look *look, uint64_t at, uint64_t bytes)
+{
+	return at >= RAM_FIRST && at <= look->end && bytes <= look->end - at;
+}
+
+/* ---- ELF */
+
+static bool is_pvh_entry(const Elf64_Nhdr *note, const uint8_t *name)
+{
+	return note->n_type == PVH_ENTRY && note->n_namesz == sizeof("Xen") &&
+	       memcmp(name, "Xen", sizeof("Xen")) == 0;
+}
+
+static bool has_pvh_entry(const struct look *look, const Elf64_Phdr *segment)
+{
+	uint8_t notes[NOTES_BYTES];
+	uint64_t bytes = segment->p_filesz < sizeof(notes) ? segment->p_filesz
+							   : sizeof(notes);
+	Elf64_Nhdr note;
+
+	if (!read_at(look, notes, bytes, segment->p_offset))
+		return false;
+	for (uint64_t at = 0, value; bytes - at >= sizeof(note);) {
+		memcpy(&note, notes + at, sizeof(note));
+		at += sizeof(note);
+		value = at + ((note.n_namesz + 3ULL) & ~3ULL);
+		if (value > bytes || note.n_descsz > bytes - value)
+			return false;
+		if (is_pvh_entry(&note, notes + at))
+			return true;
+		at = value + ((note.n_descsz + 3ULL) & ~3ULL);
+		if (at > bytes)
+			return false;
+	}
+	return false;
+}
+
+static bool is_whole(const struct look *look, const Elf64_Phdr *segment)
+{
+	uint64_t end;
+
+	return !__builtin_add_overflow(segment->p_offset, segment->p_filesz,
+				       &end) &&
+	       end <= look->bytes;
+}
+
+static int look_at_segment(struct look *look, const Elf64_Phdr *segment)
+{
+	uint64_t end;
+
+	if (segment->p_type != PT_LOAD || segment->p_memsz == 0)
+		return 0;
+	if (segment->p_paddr < RAM_FIRST ||
+	    __builtin_add_overflow(segment->p_paddr, segment->p_memsz, &end))
+		return no_kernel(look);
+	if (!has_room(look, segment->p_paddr, segment->p_memsz))
+		return too_little(look, end);
+	if (end > look->kernel_end)
+		look->kernel_end = end;
+	return 0;
+}
+
+static int look_at_segments(struct look *look, const Elf64_Phdr *segments,
+			    unsigned int count)
+{
+	bool pvh = false;
+	int error = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (segments[i].p_type == PT_LOAD &&
+		    !is_whole(look, &segments[i]))
+			return truncated(look);
+		if (segments[i].p_type == PT_NOTE &&
+		    has_pvh_entry(look, &segments[i]))
+			pvh = true;
+	}
+	if (!pvh)
+		return no_kernel(look);
+	for (unsigned int i = 0; i < count && !error; i++)
+		error = look_at_segment(look, &segments[i]);
+	return error;
+}
+
+static int look_at_elf(struct look *look, const Elf64_Ehdr *elf)
+{
+	Elf64_Phdr segments[SEGMENTS_MAX];
+
+	if (look->bytes < sizeof(*elf))
+		return truncated(look);
+	if (elf->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    elf->e_ident[EI_DATA] != ELFDATA2LSB || elf->e_machine != EM_X86_64)
+		return problem_set(look->problem, -EINVAL,
+				   "kernel %s of %s is for another "
+				   "architecture (an x86-64 one is needed)",
+				   look->machine->kernel, look->vm);
+	if (elf->e_phentsize != sizeof(segments[0]) || elf->e_phnum == 0 ||
+	    elf->e_phnum > SEGMENTS_MAX)
+		return no_kernel(look);
+	if (!read_at(look, segments, elf->e_phnum * sizeof(segments[0]),
+		     elf->e_phoff))
+		return truncated(look);
+	look->initrd_end = look->end;
+	return look_at_segments(look, segments, elf->e_phnum);
+}
+
+/* ---- bzImage */
+
+/* Where it goes: where it wants to be, or lower if it can and must; 0 if there
+ * is no room. */
+static uint64_t place(const struct look *look,
+		      const struct setup_header *header, uint64_t bytes)
+{
+	uint64_t alignment = header->kernel_alignment, at;
+
+	if (has_room(look, header->pref_address, bytes))
+		return header->pref_address;
+	if (!header->relocatable_kernel || alignment < PAGE_BYTES ||
+	    (alignment & (alignment - 1)) != 0)
+		return 0;
+	at = (RAM_FIRST + alignment - 1) & ~(alignment - 1);
+	return has_room(look, at, bytes) ? at : 0;
+}
+
+static int look_at_bzimage(struct look *look, const struct setup_header *header)
+{
+	unsigned int sectors = header->setup_sects ? header->setup_sects : 4;
+	uint64_t bytes = header->syssize * 16ULL, at;
+
+	if (header->version < SETUP_64 || !(header->xloadflags & XLF_KERNEL_64))
+		return problem_set(look->problem, -EINVAL,
+				   "kernel %s of %s has no 64-bit entry (an "
+				   "x86-64 one is needed, Linux 3.8 or later)",
+				   look->machine->kernel, look->vm);
+	if ((sectors + 1) * SECTOR_BYTES + bytes > look->bytes)
+		return truncated(look);
+	/* what it takes to unpack itself */
+	if (bytes < header->init_size)
+		bytes = header->init_size;
+	at = place(look, header, bytes);
+	if (!at)
+		return too_little(look, RAM_FIRST + bytes);
+	look->kernel_end = at + bytes;
+	look->initrd_end = header->initrd_addr_max + 1ULL;
+	return 0;
+}
+
+/* ---- both */
+
+static int look_at_kernel(struct look *look)
+{
+	struct {
+		unsigned char before[SETUP_AT];
+		struct setup_header setup;
+	} __attribute__((packed)) head = { 0 };
+	struct setup_header setup;
+	Elf64_Ehdr elf;
+
+	if (pread(look->machine->kernel_fd, &head, sizeof(head), 0) < 0)
+		return problem_set(look->problem, -errno,
+				   "cannot read kernel %s of %s: %s",
+				   look->machine->kernel, look->vm,
+				   strerror(errno));
+	memcpy(&elf, &head, sizeof(elf));
+	if (memcmp(elf.e_ident, ELFMAG, SELFMAG) == 0)
+		return look_at_elf(look, &elf);
+	setup = head.setup;
+	if (setup.boot_flag == BOOT_FLAG && setup.header == SETUP_MAGIC)
+		return look_at_bzimage(look, &setup);
+	return no_kernel(look);
+}
+
+/* It goes as high as it may, for kernels unpack themselves below. */
+static int look_at_initrd(const struct look *look)
+{
+	const struct machine_config *machine = look->machine;
+	uint64_t end = look->initrd_end < look->end ? look->initrd_end
+						    : look->end;
+	uint64_t bytes;
+	struct stat st;
+
+	if (fstat(machine->initrd_fd, &st) < 0)
+		return problem_set(look->problem, -errno,
+				   "cannot read initrd %s of %s: %s",
+				   machine->initrd, look->vm, strerror(errno));
+	bytes = (uint64_t)st.st_size;
+	if (bytes <= end &&
+	    ((end - bytes) & ~(PAGE_BYTES - 1)) >= look->kernel_end)
+		return 0;
+	return problem_set(look->problem, -EINVAL,
+			   "initrd %s of %s, %llu MiB, doesn't fit into %llu "
+			   "MiB of memory beside the kernel (give the VM more)",
+			   machine->initrd, look->vm,
+			   (unsigned long long)((bytes + MIB - 1) / MIB),
+			   (unsigned long long)(machine->memory_bytes / MIB));
+}
+
+int kernel_check(const struct machine_config *machine, const char *vm,
+		 struct problem *problem)
+{
+	struct look look = {
+		.machine = machine,
+		.vm = vm,
+		.problem = problem,
+		.end = machine->memory_bytes < RAM_END ? machine->memory_bytes
+						       : RAM_END,
+	};
+	struct stat st;
+	int error;
+
+	if (fstat(machine->kernel_fd, &st) < 0)
+		return problem_set(problem, -errno,
+				   "cannot read kernel %s of %s: %s",
+				   machine->kernel, vm, strerror(errno));
+	look.bytes = (uint64_t)st.st_size;
+	error = look_at_kernel(&look);
+	return error || machine->initrd_fd < 0 ? error : look_at_initrd(&look);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/* The method Define: a VM by what a client says of it, made and started. */
+#include "supervisor/core.h"
+#include "supervisor/machine.h"
+#include "supervisor/state/state.h"
+
+/* An optional string of the call; false (with the call answered) if it is
+ * something else. */
+static bool optional_string(struct call *call, const char *name,
+			    const char **text)
+{
+	json_t *value = json_object_get(call->parameters, name);
+
+	*text = json_string_value(value);
+	if (!value || json_is_null(value) || *text)
+		return true;
+	call_invalid_parameter(call, name);
+	return false;
+}
+
+/* The machine that the call describes, with its descriptors; NULL: none. 0 or
+ * -errno with problem set; *machine is the caller's either way. */
+static int take_machine(struct call *call, const char *name,
+			struct machine_config **machine,
+			struct problem *problem)
+{
+	const json_t *described = json_object_get(call->parameters, "machine");
+	int error;
+
+	*machine = NULL;
+	/* without descriptors by number, which would be ours */
+	error = state_machine_load(machine, described, STATE_CRASH, name,
+				   problem);
+	if (!error && *machine)
+		error = machine_take_files(*machine, call->fds, call->fd_count,
+					   problem);
+	if (!error && *machine)
+		error = machine_check_host(*machine, problem);
+	return error;
+}
+
+/* What the call says, but for its machine; false with the call answered. */
+static bool take_definition(struct call *call, struct definition *definition)
+{
+	const json_t *machine = json_object_get(call->parameters, "machine");
+
+	if (!optional_string(call, "name", &definition->name) ||
+	    !optional_string(call, "mac", &definition->mac) ||
+	    !optional_string(call, "ipv4", &definition->ipv4) ||
+	    !optional_string(call, "ipv6", &definition->ipv6))
+		return false;
+	if (!definition->name || !vm_name_valid(definition->name)) {
+		call_invalid_parameter(call, "name");
+		return false;
+	}
+	if (machine && !json_is_object(machine) && !json_is_null(machine)) {
+		call_invalid_parameter(call, "machine");
+		return false;
+	}
+	return true;
+}
+
+void methods_define(void *ctx, struct call *call)
+{
+	struct supervisor *supervisor = ctx;
+	struct definition definition = { 0 };
+	struct problem problem = { 0 };
+	int error;
+
+	if (!take_definition(call, &definition))
+		return;
+	error = take_machine(call, definition.name, &definition.machine,
+			     &problem);
+	if (!error)
+		error = supervisor_define(supervisor, &definition, &problem);
+	if (error) {
+		machine_free(definition.machine);
+		call_error(call, "io.vmsup.Failed",
+			   json_pack("{s:s}", "message", problem.text));
+	} else {
+		call_reply(call, NULL);
+	}
+}
