@@ -101,7 +101,8 @@ $(UNIT_IPC): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(ipc_SRC))
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcmocka
 
 # Programs that stand in the VM process's place: tests/cage/*.c
-STANDINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cage/*.c))
+STANDINS := $(filter-out %/filters,$(patsubst %.c,$(BUILD)/%,\
+	$(wildcard tests/cage/*.c)))
 $(STANDINS): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(sandbox_vmproc_SRC) $(ipc_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -static-pie $(ALL_LDFLAGS) -o $@ $^
@@ -112,32 +113,36 @@ $(TOOLS): $(BUILD)/%: $(OBJ)/%.o
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
 
-# A stand-in for the supervisor, for one kvm guest
-SOLO := $(BUILD)/tests/lab/solo
-$(SOLO): $(OBJ)/tests/lab/solo.o $(call objects,$(sandbox_SRC) $(ipc_SRC))
+# A stand-in for the supervisor, for one kvm guest; and what tries filters
+SOLO := $(BUILD)/tests/lab/solo $(BUILD)/tests/cage/filters
+$(SOLO): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(sandbox_SRC) \
+		$(sandbox_vmproc_SRC) $(ipc_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(SUPERVISOR_LIBS)
 
 .PHONY: tests unit check asan fuzz fuzz-build lint format bench
 tests: all $(UNIT) $(STANDINS) $(TOOLS) $(SOLO)
 
-# Real guests, under KVM inside an emulated machine: minutes, not seconds.
-.PHONY: lab
-lab: tests
-	BUILD=$(BUILD) prove --timer --failures --comments --exec tests/run \
-		$(sort $(wildcard tests/lab/*.bats))
+LAB := $(sort $(wildcard tests/lab/*.bats))
+RUN := BUILD=$(BUILD) prove --timer --failures --comments --exec tests/run
 
 unit: $(UNIT)
 	prove --exec tests/run $(UNIT)
 
 check: tests
-	BUILD=$(BUILD) prove --timer --failures --comments --exec tests/run $(UNIT) \
-		$(sort $(wildcard tests/cage/*.bats tests/system/*.bats))
+	$(RUN) $(UNIT) $(sort $(wildcard tests/cage/*.bats tests/system/*.bats)) \
+		$(LAB)
+
+# Of those, real guests: under KVM, in an emulated machine if need be.
+.PHONY: lab
+lab: tests
+	$(RUN) $(LAB)
 
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 asan:
-	$(MAKE) BUILD=build-asan HARDENING=-O1 EXTRA="$(ASAN)" unit
+	ASAN_OPTIONS=detect_stack_use_after_return=1 \
+		$(MAKE) BUILD=build-asan HARDENING=-O1 EXTRA="$(ASAN)" unit
 
 # One harness per parser of untrusted bytes: tests/fuzz/ROOM/fuzz_*.c
 FUZZ_SECONDS ?= 60
@@ -167,8 +172,10 @@ lint: $(OBJ)/supervisor/interface.inc $(OBJ)/vmproc/kvm/dsdt.inc
 format:
 	clang-format -i $(C_FILES)
 
+# And real guests beside QEMU's: minutes, where the lab is emulated.
 bench: tests
 	BUILD=$(BUILD) tests/bench/run
+	BUILD=$(BUILD) tests/lab/bench
 
 # ---- install
 

@@ -25,6 +25,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/futex.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
@@ -85,7 +86,15 @@ static const struct rule builtin_rules[] = {
 	ANY(exit_group), /* the end */
 };
 
+/* The kernel takes 32 bits of a request, a filter sees 64. Compared are all of
+ * them: what has anything in the upper half is refused, whatever the kernel
+ * would make of it. libc passes none. */
 #define IOCTL(request) PIN(ioctl, 1, request)
+/* Shared between threads alone, or not; by either clock. */
+#define FUTEX(operation)                                                 \
+	PIN_MASK(futex, 1,                                               \
+		 ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), \
+		 operation)
 
 /* What a guest's processor may do through its thread: everything that such a
  * thread runs comes from the guest. */
@@ -98,10 +107,11 @@ static const struct rule vcpu_rules[] = {
 	IOCTL(KVM_GET_REGS), /* where an internal error happened */
 	ANY(read), /* pending interrupts: what is in their eventfd */
 	ANY(write), /* eventfds: the main loop, interrupts */
-	ANY(futex), /* locks; the gate */
+	FUTEX(FUTEX_WAIT), /* locks */
+	FUTEX(FUTEX_WAIT_BITSET), /* the gate */
+	FUTEX(FUTEX_WAKE), /* locks; the gate */
 	ANY(rt_sigreturn), /* the signal that gets it out of KVM_RUN */
 	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* log lines */
-	ANY(clock_gettime), /* where the vDSO can't tell the time */
 	ANY(exit_group), /* the end */
 };
 
@@ -118,7 +128,9 @@ static const struct rule kvm_rules[] = {
 	/* all of them */
 	ANY(read), /* eventfds, console, frames */
 	ANY(write), /* eventfds, console, frames */
-	ANY(futex), /* locks; the gate */
+	FUTEX(FUTEX_WAIT), /* locks */
+	FUTEX(FUTEX_WAIT_BITSET), /* the gate */
+	FUTEX(FUTEX_WAKE), /* locks; the gate */
 	ANY(epoll_wait), /* the work loops */
 	PIN(epoll_ctl, 1,
 	    EPOLL_CTL_MOD), /* console, queues: what to wait for */
@@ -128,7 +140,6 @@ static const struct rule kvm_rules[] = {
 	ANY(close), /* its own copy of the filter's listener; the console */
 	PIN(epoll_ctl, 1, EPOLL_CTL_DEL), /* the console's other side went */
 	ANY(clock_gettime), /* where the vDSO can't tell the time */
-	ANY(restart_syscall), /* after a stop and continue */
 	ANY(exit_group), /* the end */
 	/* network */
 	ANY(readv), /* frames into guest memory */
@@ -212,7 +223,8 @@ static const struct rule supervisor_rules[] = {
 	ANY(readlinkat), /* the same on newer libcs */
 	ANY(umask), /* stage 1 */
 	/* processes */
-	ANY(clone3), /* a VM process, with a pidfd, into its cgroup */
+	ANY(clone3), /* a VM process, with a pidfd, into its cgroup; stage 1
+		      * takes it from those that may have threads */
 	PIN(execveat, 4, AT_EMPTY_PATH), /* vmproc, by its descriptor */
 	ANY(waitid), /* how a VM process ended */
 	ANY(pidfd_open), /* its own, for the guard of an upgrade */
@@ -249,6 +261,10 @@ static const struct rule supervisor_rules[] = {
 	ANY(landlock_restrict_self), /* stage 2 */
 	ANY(seccomp), /* stage 2 */
 	/* its setup with the kvm guest */
+	PIN(clone, 0,
+	    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+		    CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+		    CLONE_CHILD_CLEARTID), /* threads, as libc makes them */
 	ANY(eventfd2), /* interrupts, wake-ups */
 	ANY(futex), /* threads */
 	/* its work, which this list bounds as well as its own does */

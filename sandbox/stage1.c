@@ -15,7 +15,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -142,6 +145,32 @@ static int drop_capabilities(void)
 	return 0;
 }
 
+/*
+ * Where the limit of processes leaves room for threads, it leaves room for a
+ * process as well, even for one in a user namespace of its own. The
+ * supervisor's filter, inherited, has clone3() for the supervisor, and can't
+ * see its flags; of clone(), it has what makes a thread. So clone3() goes, and
+ * libc takes clone(). TRACE with no tracer is ENOSYS: see filter.c.
+ */
+static int refuse_processes(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {
+		.len = ARRAY_SIZE(filter),
+		.filter = filter,
+	};
+
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		return -errno;
+	return 0;
+}
+
 _Noreturn void stage1_exec(const struct stage1 *stage)
 {
 	char program[] = "vmproc";
@@ -174,6 +203,8 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 		fail(stage, channel_fd, "drop capabilities", -error);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(stage, channel_fd, "no new privileges", errno);
+	if (stage->threads > 0 && (error = refuse_processes()) < 0)
+		fail(stage, channel_fd, "threads alone", -error);
 	/* after the change of identity, which would clear it: nobody could
 	 * take over a VM process, and its uid is free for others */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||

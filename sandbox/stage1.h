@@ -16,7 +16,7 @@ struct stage1 {
 	const char *name; /* of the VM, for ps(1) */
 	uint64_t generation;
 	/* what more a guest of several threads takes; 0: nothing */
-	unsigned int threads; /* besides the first */
+	unsigned int threads; /* besides the first; costs a filter more */
 	unsigned int descriptors; /* besides the manifest */
 	uint64_t file_bytes; /* where its disks end: no write beyond */
 	pid_t parent; /* the supervisor: without it, the process ends */

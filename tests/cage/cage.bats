@@ -214,7 +214,7 @@ limit_of() {
 	local before
 	before=$(vm_get vm0 .uid)
 	vmsup kill vm0
-	wait_until 5 vm_is vm0 '.state == "running" and .generation == 2'
+	wait_until 20 vm_is vm0 '.state == "running" and .generation == 2'
 	[[ $(vm_get vm0 .uid) == "$before" ]]
 	vmsup sandbox vm0
 	[[ $(fds_of "$(vm_get vm0 .pid)") == 5 ]]

@@ -3,12 +3,19 @@
  * Stands in the VM process's place and breaks the rules of the channel.
  *
  * The VM's name says which rule. Each attack knows what it must cost: what
- * vmsup status shows as the VM's last exit. Any other name behaves well.
+ * vmsup status shows as the VM's last exit. Any other name behaves well. Those
+ * that begin with "kvm-" are for VMs of that guest.
  *
  *	hostile --attacks     the names of attacks[], each with that last exit
  */
+#include <assert.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "tests/cage/standin.h"
@@ -269,6 +276,248 @@ static void generation_next(struct standin *s)
 {
 	s->channel.generation++;
 	standin_say(s, "hello");
+}
+
+/* ---- guest kvm: what its process may say besides */
+
+static void machine(struct standin *s)
+{
+	struct msg_machine message = {
+		.header = { .type = MSG_MACHINE,
+			    .size = sizeof(message),
+			    .generation = s->channel.generation },
+		.vcpus = 254,
+	};
+
+	send_raw(s, &message, sizeof(message), -1, 0);
+}
+
+/* One counter, the last, to be spoilt. */
+static struct msg_counters good_counters(const struct standin *s)
+{
+	return (struct msg_counters){
+		.header = { .type = MSG_COUNTERS,
+			    .size = sizeof(struct msg_counters),
+			    .generation = s->channel.generation },
+		.count = 1,
+		.last = 1,
+		.item = { { "exits.port", 1 } },
+	};
+}
+
+static void send_counters(const struct standin *s,
+			  const struct msg_counters *counters)
+{
+	send_raw(s, counters, sizeof(*counters), -1, 0);
+}
+
+/* Until it is asked for its counters; what else is asked it answers. */
+static void wait_for_request(struct standin *s)
+{
+	union msg message;
+	int fd;
+
+	while (standin_hear(s, &message, &fd) != MSG_COUNTERS_REQUEST)
+		standin_answer(s, &message);
+}
+
+static void counters_unasked(struct standin *s)
+{
+	struct msg_counters counters = good_counters(s);
+
+	send_counters(s, &counters);
+}
+
+static void counters_twice(struct standin *s)
+{
+	wait_for_request(s);
+	counters_unasked(s);
+	counters_unasked(s);
+}
+
+/* More items than there is room for. */
+static void counters_count(struct standin *s)
+{
+	struct msg_counters counters = good_counters(s);
+
+	counters.count = COUNTERS_MAX + 1;
+	wait_for_request(s);
+	send_counters(s, &counters);
+}
+
+static void counters_count_huge(struct standin *s)
+{
+	struct msg_counters counters = good_counters(s);
+
+	counters.count = UINT32_MAX;
+	wait_for_request(s);
+	send_counters(s, &counters);
+}
+
+static void counters_last(struct standin *s)
+{
+	struct msg_counters counters = good_counters(s);
+
+	counters.last = 2;
+	wait_for_request(s);
+	send_counters(s, &counters);
+}
+
+/* Nothing, and not the last: it could go on for ever. */
+static void counters_empty(struct standin *s)
+{
+	struct msg_counters counters = good_counters(s);
+
+	counters.count = counters.last = 0;
+	wait_for_request(s);
+	send_counters(s, &counters);
+}
+
+static void counters_named(struct standin *s, const char *name, size_t bytes)
+{
+	struct msg_counters counters = good_counters(s);
+
+	memset(counters.item[0].name, 0, COUNTER_NAME);
+	memcpy(counters.item[0].name, name, bytes);
+	wait_for_request(s);
+	send_counters(s, &counters);
+}
+
+static void counters_nameless(struct standin *s)
+{
+	counters_named(s, "", 0);
+}
+
+static void counters_escape(struct standin *s)
+{
+	counters_named(s, "\x1b]0;owned\x07", 10);
+}
+
+static void counters_endless_name(struct standin *s)
+{
+	static const char name[] = "abcdefghijklmnopqrstuvwxyz.01234";
+
+	static_assert(sizeof(name) - 1 == COUNTER_NAME, "without its NUL");
+	counters_named(s, name, COUNTER_NAME);
+}
+
+/* Never the last. */
+static void counters_for_ever(struct standin *s, bool new_names)
+{
+	struct msg_counters counters = good_counters(s);
+	unsigned int number = 0;
+
+	counters.count = COUNTERS_MAX;
+	counters.last = 0;
+	wait_for_request(s);
+	for (;;) {
+		for (int i = 0; i < COUNTERS_MAX; i++)
+			snprintf(counters.item[i].name, COUNTER_NAME, "name%u",
+				 new_names ? number++ : 0);
+		send_counters(s, &counters);
+	}
+}
+
+static void counters_many(struct standin *s)
+{
+	counters_for_ever(s, true);
+}
+
+static void counters_same(struct standin *s)
+{
+	counters_for_ever(s, false);
+}
+
+static void counters_short(struct standin *s)
+{
+	struct msg_counters counters = good_counters(s);
+
+	wait_for_request(s);
+	send_raw(s, &counters, sizeof(counters) - 8, -1, 0);
+}
+
+static void counters_cut(struct standin *s)
+{
+	struct msg_counters counters = good_counters(s);
+
+	/* as much as its items need, and saying so */
+	counters.header.size = offsetof(struct msg_counters, item[1]);
+	wait_for_request(s);
+	send_raw(s, &counters, counters.header.size, -1, 0);
+}
+
+static void counters_fd(struct standin *s)
+{
+	struct msg_counters counters = good_counters(s);
+
+	wait_for_request(s);
+	send_raw(s, &counters, sizeof(counters), s->fds[FD_ROLE_TAP], 1);
+}
+
+static void tell_event(struct standin *s, enum guest_event guest_event)
+{
+	union msg message = { .event.event = guest_event };
+
+	channel_send(&s->channel, MSG_EVENT, &message, -1);
+}
+
+static void deed(struct standin *s)
+{
+	tell_event(s, GUEST_POWERED_OFF);
+}
+
+/* One generation can do such a thing once. */
+static void deed_twice(struct standin *s)
+{
+	tell_event(s, GUEST_PANICKED);
+	tell_event(s, GUEST_REBOOTED);
+}
+
+static void deed_fd(struct standin *s)
+{
+	struct msg_event message = {
+		.header = { .type = MSG_EVENT,
+			    .size = sizeof(message),
+			    .generation = s->channel.generation },
+		.event = GUEST_POWERED_OFF,
+	};
+
+	send_raw(s, &message, sizeof(message), s->fds[FD_ROLE_KVM], 1);
+}
+
+/* /dev/kvm in the listener's place. */
+static void ready_kvm(struct standin *s)
+{
+	standin_close_cage(s);
+	standin_send(s, MSG_READY, s->fds[FD_ROLE_KVM]);
+}
+
+static void *idle_main(void *argument)
+{
+	const struct standin *s = argument;
+	struct epoll_event never;
+
+	while (epoll_wait(s->epoll_fd, &never, 1, 1000) >= 0)
+		;
+	return NULL;
+}
+
+/* Its filter, but not for the thread that it has besides. */
+static void ready_free_thread(struct standin *s)
+{
+	static struct sock_filter filter[STAGE2_MAX_FILTER];
+	struct sock_fprog program = { .filter = filter };
+	ssize_t bytes =
+		pread(s->fds[FD_ROLE_FILTER], filter, sizeof(filter), 0);
+	pthread_t thread;
+
+	program.len = (unsigned short)((size_t)bytes / sizeof(filter[0]));
+	if (bytes <= 0 || pthread_create(&thread, NULL, idle_main, s) != 0)
+		standin_bug(s, "thread", errno);
+	s->listener_fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				      SECCOMP_FILTER_FLAG_NEW_LISTENER,
+				      &program);
+	standin_ready(s);
 }
 
 /* ---- descriptors */
@@ -591,6 +840,59 @@ static const struct attack {
 	{ "crash", LATE, crash, "signal: SIGSEGV" },
 	{ "abort", EARLY, end_abort, "signal: SIGABRT" },
 	{ "trap", LATE, end_trap, "signal: SIG(ILL|TRAP)" },
+	/* guest kvm's messages, from a process of another guest */
+	{ "counters-unasked", LATE, counters_unasked,
+	  "protocol: COUNTERS without a request" },
+	{ "event-deed", LATE, deed, "protocol: EVENT 2 unasked" },
+	/* from one of its own */
+	{ "kvm-machine", LATE, machine,
+	  "protocol: MACHINE in the wrong direction" },
+	{ "kvm-machine-early", EARLY, machine,
+	  "protocol: MACHINE in the wrong direction" },
+	{ "kvm-counters-early", EARLY, counters_unasked,
+	  "protocol: COUNTERS while starting" },
+	{ "kvm-counters-unasked", LATE, counters_unasked,
+	  "protocol: COUNTERS without a request" },
+	{ "kvm-counters-twice", LATE, counters_twice,
+	  "protocol: COUNTERS without a request" },
+	{ "kvm-counters-count", LATE, counters_count,
+	  "protocol: COUNTERS malformed" },
+	{ "kvm-counters-count-huge", LATE, counters_count_huge,
+	  "protocol: COUNTERS malformed" },
+	{ "kvm-counters-last", LATE, counters_last,
+	  "protocol: COUNTERS malformed" },
+	{ "kvm-counters-empty", LATE, counters_empty,
+	  "protocol: COUNTERS malformed" },
+	{ "kvm-counters-nameless", LATE, counters_nameless,
+	  "protocol: COUNTERS of a bad name" },
+	{ "kvm-counters-escape", LATE, counters_escape,
+	  "protocol: COUNTERS of a bad name" },
+	{ "kvm-counters-endless-name", LATE, counters_endless_name,
+	  "protocol: COUNTERS of a bad name" },
+	{ "kvm-counters-many", LATE, counters_many,
+	  "protocol: too many COUNTERS" },
+	{ "kvm-counters-same", LATE, counters_same,
+	  "protocol: too many COUNTERS" },
+	{ "kvm-counters-short", LATE, counters_short,
+	  "protocol: COUNTERS of [0-9]+ bytes .*" },
+	{ "kvm-counters-cut", LATE, counters_cut,
+	  "protocol: COUNTERS of [0-9]+ bytes .*" },
+	{ "kvm-counters-fd", LATE, counters_fd,
+	  "protocol: COUNTERS with 1 descriptors \\(0 wanted\\)" },
+	{ "kvm-event-early", EARLY, deed, "protocol: EVENT while starting" },
+	{ "kvm-event-unasked", LATE, event, "protocol: EVENT 0 unasked" },
+	{ "kvm-event-unknown", LATE, event_unknown,
+	  "protocol: EVENT 77 unasked" },
+	{ "kvm-event-twice", LATE, deed_twice, "protocol: EVENT 3 unasked" },
+	{ "kvm-event-fd", LATE, deed_fd,
+	  "protocol: EVENT with 1 descriptors \\(0 wanted\\)" },
+	{ "kvm-ready-kvm", EARLY, ready_kvm,
+	  "protocol: READY without a listener" },
+	{ "kvm-ready-free-thread", EARLY, ready_free_thread,
+	  "protocol: cage not closed: no filter of its own" },
+	{ "kvm-ready-and-die", EARLY, ready_and_die, "exit: exit 71: .*" },
+	{ "kvm-hang-up", LATE, hang_up, "protocol: closed its channel" },
+	{ "kvm-flood", LATE, flood, "protocol: flood of LOG messages" },
 	{ "last-words", AT_ONCE, last_words, "exit: exit 71: .*" },
 	{ "ready-and-die", EARLY, ready_and_die, "exit: exit 71: .*" },
 };
@@ -706,21 +1008,192 @@ static _Noreturn void stubborn(struct standin *s)
 	liar(s);
 }
 
-/* "exit-78" ends with that status, without READY. */
-static void exit_by_name(const struct standin *s)
+/* Numbers that grow, jump back and lie, in both kinds of counters. */
+static _Noreturn void backwards(struct standin *s)
 {
-	if (strncmp(s->config.name, "exit-", 5) == 0)
-		_exit(atoi(s->config.name + 5));
+	static const uint64_t lies[] = { 1000, 5, UINT64_MAX, 0, 1ULL << 63 };
+	struct msg_counters counters = good_counters(s);
+	union msg message, answer;
+	unsigned int turn = 0;
+	int fd;
+
+	standin_close_cage(s);
+	standin_ready(s);
+	for (;;) {
+		memset(&answer, 0, sizeof(answer));
+		switch (standin_hear(s, &message, &fd)) {
+		case MSG_STATS_REQUEST:
+			turn = (turn + 1) % ARRAY_SIZE(lies);
+			answer.stats.id = message.stats_request.id;
+			for (int i = 0; i < STATS; i++)
+				answer.stats.counters[i] = lies[turn];
+			channel_send(&s->channel, MSG_STATS, &answer, -1);
+			break;
+		case MSG_COUNTERS_REQUEST:
+			counters.item[0].value = lies[turn];
+			send_counters(s, &counters);
+			break;
+		default:
+			standin_answer(s, &message);
+		}
+	}
+}
+
+/* Tells that it lives, but never its counters; or the beginning of them. */
+static _Noreturn void secretive(struct standin *s)
+{
+	struct msg_counters counters = good_counters(s);
+	union msg message;
+	int fd;
+
+	counters.last = 0;
+	standin_close_cage(s);
+	standin_ready(s);
+	for (;;)
+		if (standin_hear(s, &message, &fd) != MSG_COUNTERS_REQUEST)
+			standin_answer(s, &message);
+		else if (strcmp(s->config.name, "kvm-partial") == 0)
+			send_counters(s, &counters);
+}
+
+/* Says that the guest is off, and goes on. */
+static _Noreturn void undead(struct standin *s)
+{
+	standin_close_cage(s);
+	standin_ready(s);
+	deed(s);
+	standin_serve(s);
+}
+
+/* ---- its console */
+
+/* All of it: the socket may be full for a while. */
+static void print(const struct standin *s, const char *text, size_t bytes)
+{
+	ssize_t sent;
+
+	while (bytes > 0) {
+		sent = write(s->fds[FD_ROLE_CONSOLE], text, bytes);
+		if (sent < 0 && errno != EAGAIN)
+			standin_bug(s, "console", errno);
+		if (sent > 0) {
+			text += sent;
+			bytes -= (size_t)sent;
+		}
+	}
+}
+
+/* All that a terminal would obey, and a line that forges. */
+static _Noreturn void console_escapes(struct standin *s)
+{
+	static const char evil[] = "\x1b]0;owned\x07\x1b[2J\x9b"
+				   "31m\r\n"
+				   "2026-01-01T00:00:00.000Z 1 forged\xe2\x80"
+				   "\xae\x7f\xff\xfe%s%n\0hidden\n";
+
+	standin_close_cage(s);
+	standin_ready(s);
+	print(s, evil, sizeof(evil) - 1);
+	for (int i = 0; i < 5000; i++) /* a line that is too long */
+		print(s, "x", 1);
+	print(s, "\nend\n", 5);
+	standin_serve(s);
+}
+
+/* Prints as fast as it can, text in parts of so many bytes. */
+static _Noreturn void console_flood(struct standin *s)
+{
+	static const struct {
+		const char *name, *text;
+		size_t bytes;
+	} kinds[] = {
+		{ "kvm-flood-text", "all work and no play\n", 4095 },
+		{ "kvm-flood-bytes", "x", 1 },
+		{ "kvm-flood-lines", "\n", 4095 },
+	};
+	char part[4096];
+	struct epoll_event event;
+	union msg message;
+	size_t bytes = 1, kind = 0;
+	int fd;
+
+	while (strcmp(kinds[kind].name, s->config.name) != 0)
+		kind++;
+	bytes = kinds[kind].bytes;
+	for (size_t i = 0; i < sizeof(part); i++)
+		part[i] = kinds[kind].text[i % strlen(kinds[kind].text)];
+	standin_close_cage(s);
+	standin_ready(s);
+	for (;;) {
+		for (int i = 0; i < 256; i++)
+			(void)!write(s->fds[FD_ROLE_CONSOLE], part, bytes);
+		if (epoll_wait(s->epoll_fd, &event, 1, 0) == 1) {
+			standin_hear(s, &message, &fd);
+			standin_answer(s, &message);
+		}
+	}
+}
+
+/* Descriptors come with what it prints: many, and one that holds itself. */
+static _Noreturn void console_fds(struct standin *s)
+{
+	struct standin console = *s;
+	int number = s->fds[FD_ROLE_CONSOLE];
+
+	console.channel.fd = number;
+	/* as many as may be under way at once, and READY's */
+	for (int i = 0; i < 9; i++)
+		send_raw(&console, "held\n", 5, s->fds[FD_ROLE_TAP], 100);
+	send_raw(&console, "held\n", 5, number, 1);
+	send_raw(&console, "held\n", 5, s->fds[FD_ROLE_CONSOLE_ADOPT], 1);
+	standin_close_cage(s);
+	standin_ready(s);
+	print(s, "all sent\n", 9);
+	standin_serve(s);
+}
+
+/* ---- how it ends */
+
+/* "exit-78" ends with that status, without READY; "kvm-exit-81" too;
+ * "kvm-late-81" after it, and after a word about something else. */
+static void exit_by_name(struct standin *s)
+{
+	const char *name = s->config.name;
+
+	if (strncmp(name, "kvm-", 4) == 0)
+		name += 4;
+	if (strncmp(name, "exit-", 5) == 0)
+		_exit(atoi(name + 5));
+	if (strncmp(name, "late-", 5) != 0)
+		return;
+	standin_close_cage(s);
+	standin_ready(s);
+	if (s->config.guest == GUEST_KVM)
+		tell_event(s, GUEST_PANICKED);
+	_exit(atoi(name + 5));
 }
 
 static const struct {
 	const char *name;
 	void (*live)(struct standin *s);
 } lives[] = {
-	{ "leak", leak },       { "reformed", reformed },
-	{ "escapes", escapes }, { "chatty", chatty },
-	{ "liar-stats", liar }, { "liar-ping", liar },
-	{ "liar-pause", liar }, { "stubborn", stubborn },
+	{ "leak", leak },
+	{ "reformed", reformed },
+	{ "escapes", escapes },
+	{ "chatty", chatty },
+	{ "liar-stats", liar },
+	{ "liar-ping", liar },
+	{ "liar-pause", liar },
+	{ "stubborn", stubborn },
+	{ "kvm-backwards", backwards },
+	{ "kvm-secretive", secretive },
+	{ "kvm-partial", secretive },
+	{ "kvm-undead", undead },
+	{ "kvm-escapes", console_escapes },
+	{ "kvm-flood-text", console_flood },
+	{ "kvm-flood-bytes", console_flood },
+	{ "kvm-flood-lines", console_flood },
+	{ "kvm-fds", console_fds },
 };
 
 static void perform(struct standin *s, const struct attack *attack)

@@ -5,7 +5,8 @@
  *
  * The VM's name says how: what the first generation does to the descriptors
  * that it keeps for a successor, while it is alone, or when the successor asks.
- * Any other name, and any later generation, behaves well.
+ * Any other name, and any later generation, behaves well; "slow" takes a stop
+ * as a guest does that has much to do: the first is a wish, the next one final.
  *
  *	orphan --lies      the names, each with what the successor must show as
  *	                   the last exit; "adopted": nothing, it is taken over
@@ -196,12 +197,25 @@ static void end_instead(struct standin *s, const union msg *request)
 	_exit(VMPROC_EXIT_OS);
 }
 
+/* ---- asked to stop */
+
+static void take_time(struct standin *s)
+{
+	static bool asked;
+
+	standin_say(s, asked ? "asked to stop again" : "asked to stop");
+	if (asked)
+		_exit(VMPROC_EXIT_OK);
+	asked = true;
+}
+
 static const struct lie {
 	const char *name;
 	void (*prepare)(struct standin *s);
 	void (*alone)(struct standin *s);
 	/* instead of the answer to the first request of a successor */
 	void (*asked)(struct standin *s, const union msg *request);
+	void (*stop)(struct standin *s); /* NULL: ends */
 	const char *costs; /* regular expression: REASON: DETAIL */
 } lies[] = {
 	{ "drop-channel", .prepare = drop_channel, .costs = NO_CHANNEL },
@@ -234,9 +248,12 @@ static const struct lie {
 };
 
 static const struct lie truth = { .name = "truth" };
+static const struct lie slow = { .name = "slow", .stop = take_time };
 
 static const struct lie *find(const char *name)
 {
+	if (strcmp(name, slow.name) == 0)
+		return &slow;
 	for (size_t i = 0; i < ARRAY_SIZE(lies); i++)
 		if (strcmp(lies[i].name, name) == 0)
 			return &lies[i];
@@ -259,7 +276,12 @@ static _Noreturn void serve(struct standin *s, const struct lie *lie)
 			told = true;
 			continue;
 		}
-		if (standin_hear(s, &message, &fd) == MSG_STATS_REQUEST) {
+		standin_hear(s, &message, &fd);
+		if (message.header.type == MSG_STOP && lie->stop) {
+			lie->stop(s);
+			continue;
+		}
+		if (message.header.type == MSG_STATS_REQUEST) {
 			uint64_t id = message.stats_request.id;
 
 			succeeded |= last_id && id != last_id + 1;
@@ -287,7 +309,9 @@ int main(int argc, char **argv)
 	standin_introduce(&s);
 	standin_equip(&s);
 	/* the one that is started anew is no liar */
-	lie = s.channel.generation == 1 ? find(s.config.name) : &truth;
+	lie = find(s.config.name);
+	if (lie != &slow && s.channel.generation > 1)
+		lie = &truth;
 	if (lie->prepare)
 		lie->prepare(&s);
 	standin_close_cage(&s);

@@ -11,7 +11,7 @@ PEER=$BUILD/tests/cage/peer
 	local name status says found bad=0 count=0
 	while IFS=$'\t' read -r name status says; do
 		count=$((count + 1))
-		found=$(timeout 5 "$PEER" "$BUILD/vmproc" "$name" | tail -n 2)
+		found=$(timeout 20 "$PEER" "$BUILD/vmproc" "$name" | tail -n 2)
 		[[ ${found##*$'\n'} == "exit $status" &&
 			${found%$'\n'*} =~ ^($says)$ ]] || {
 			echo "$name: expected exit $status, $says; found:"

@@ -6,7 +6,9 @@
  * The VM's name says what is tried. A name of stages[] is a set of probes
  * before stage 2, each reported as a line "NAME ERRNO" in the VM's log. A name
  * of calls[] is one system call after READY, reported as a line too should it
- * ever return. Any other name behaves well.
+ * ever return. Any other name behaves well. In front of a name, "kvm-" means
+ * nothing: it is for VMs of that guest; "vcpu-" makes the call in a thread that
+ * has the vCPUs' filter.
  *
  *	probe --calls         the names of calls[], with the call's own name
  *	probe --names         the names of stages[]
@@ -14,12 +16,14 @@
  */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -250,6 +254,70 @@ static void count_descriptors(void)
 					       fd);
 }
 
+static bool is_given(const struct standin *s, int fd)
+{
+	if (fd == s->channel.fd || fd == s->epoll_fd)
+		return true;
+	for (int role = 0; role < FD_ROLES; role++) {
+		if (s->fds[role] == fd)
+			return true;
+		for (int i = 1; i < FD_INDEX_MAX; i++)
+			if (s->more_fds[role][i] == fd)
+				return true;
+	}
+	return false;
+}
+
+/* One of a machine: its number, if it has a fixed one, and what for. */
+static void tell_file(const struct standin *s, const char *what, int fd,
+		      enum fd_role role, unsigned int index)
+{
+	static const char *const modes[] = {
+		[O_RDONLY] = "to read",
+		[O_WRONLY] = "to write",
+		[O_RDWR] = "to read and write",
+	};
+	int flags = fcntl(fd, F_GETFL);
+	bool fixed = proto_fd_number(role, index) != 0;
+
+	if (fd < 0)
+		return;
+	if (fixed)
+		standin_say(s, "%s: %d %s", what, fd, modes[flags & O_ACCMODE]);
+	else
+		standin_say(s, "%s: %s", what, modes[flags & O_ACCMODE]);
+}
+
+static void tell_machine(const struct standin *s)
+{
+	static const struct {
+		const char *name;
+		enum fd_role role;
+	} roles[] = {
+		{ "kvm", FD_ROLE_KVM },
+		{ "kernel", FD_ROLE_KERNEL },
+		{ "initrd", FD_ROLE_INITRD },
+		{ "disk", FD_ROLE_DISK },
+		{ "tap", FD_ROLE_TAP },
+		{ "vhost-net", FD_ROLE_VHOST_NET },
+		{ "console", FD_ROLE_CONSOLE },
+		{ "console-adopt", FD_ROLE_CONSOLE_ADOPT },
+		{ "filter-vcpu", FD_ROLE_FILTER_VCPU },
+	};
+
+	standin_say(s, "machine: %u vCPUs, %llu MiB, %s", s->machine.vcpus,
+		    (unsigned long long)s->machine.memory_bytes >> 20,
+		    s->machine.cmdline);
+	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+		enum fd_role role = roles[i].role;
+
+		tell_file(s, roles[i].name, s->fds[role], role, 0);
+		for (unsigned int j = 1; j < FD_INDEX_MAX; j++)
+			tell_file(s, roles[i].name, s->more_fds[role][j], role,
+				  j);
+	}
+}
+
 static void probe_descriptors(struct standin *s)
 {
 	struct ifreq request = { 0 };
@@ -258,14 +326,13 @@ static void probe_descriptors(struct standin *s)
 
 	standin_say(s, "born with:%s", born_with);
 	for (int fd = 0; fd < 1024; fd++)
-		if (fcntl(fd, F_GETFD) >= 0 && fd != s->channel.fd &&
-		    fd != s->epoll_fd && fd != s->fds[FD_ROLE_TAP] &&
-		    fd != s->fds[FD_ROLE_FILTER] &&
-		    fd != s->fds[FD_ROLE_ADOPT] && fd != s->fds[FD_ROLE_UIDS] &&
+		if (fcntl(fd, F_GETFD) >= 0 && !is_given(s, fd) &&
 		    at < sizeof(now) - 8)
 			at += (size_t)snprintf(now + at, sizeof(now) - at,
 					       " %d", fd);
 	standin_say(s, "more than given:%s", now);
+	if (s->config.guest == GUEST_KVM)
+		tell_machine(s);
 	if (ioctl(s->fds[FD_ROLE_TAP], TUNGETIFF, &request) < 0)
 		standin_say(s, "tap %s", strerrorname_np(errno));
 	else
@@ -577,6 +644,8 @@ static const struct attack {
 	WITH(sethostname, POINTER(text), 1),
 	WITH(clock_settime, 0, POINTER(memory)),
 	ONE(landlock_create_ruleset),
+	/* on the list of guest kvm, but not of its vCPUs */
+	WITH(getrandom, POINTER(memory), 16, 0),
 	/* no such call, and those of other calling conventions */
 	{ "unknown", "#9999", 9999, { 0 } },
 	{ "x32", "", X32_BIT | SYS_getpid, { 0 } },
@@ -625,15 +694,11 @@ static long resolve(const struct standin *s, long arg)
 	}
 }
 
-static _Noreturn void attack(struct standin *s, const struct attack *attack)
+static void make_call(const struct standin *s, const struct attack *attack)
 {
 	long args[6], result;
 	int error;
 
-	other_fd = local_socket();
-	standin_close_cage(s);
-	listener_copy_fd = s->listener_fd;
-	standin_send(s, MSG_READY, s->listener_fd);
 	for (int i = 0; i < 6; i++)
 		args[i] = resolve(s, attack->args[i]);
 	if (attack->number)
@@ -644,6 +709,90 @@ static _Noreturn void attack(struct standin *s, const struct attack *attack)
 	error = errno;
 	standin_say(s, "EXECUTED %s: %ld (%s)", attack->name, result,
 		    strerrorname_np(error));
+}
+
+/* A vCPU's thread: it begins before the cage closes, and waits for that. */
+struct vcpu {
+	const struct standin *s;
+	const struct attack *attack;
+	pthread_mutex_t gate;
+	pthread_cond_t moved;
+	bool begun, open;
+};
+
+static void pass_gate(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->gate);
+	vcpu->begun = true;
+	pthread_cond_broadcast(&vcpu->moved);
+	while (!vcpu->open)
+		pthread_cond_wait(&vcpu->moved, &vcpu->gate);
+	pthread_mutex_unlock(&vcpu->gate);
+}
+
+static void *vcpu_main(void *argument)
+{
+	static struct sock_filter filter[STAGE2_MAX_FILTER];
+	struct vcpu *vcpu = argument;
+	const struct standin *s = vcpu->s;
+	ssize_t bytes =
+		pread(s->fds[FD_ROLE_FILTER_VCPU], filter, sizeof(filter), 0);
+	int error = stage2_thread();
+
+	pass_gate(vcpu);
+	if (bytes <= 0 || error)
+		standin_bug(s, "a vCPU's filter", errno);
+	error = stage2_stack(
+		filter, (unsigned short)((size_t)bytes / sizeof(filter[0])));
+	if (error)
+		standin_bug(s, "stack a vCPU's filter", error);
+	make_call(s, vcpu->attack);
+	/* for good: it may do no more than a vCPU's */
+	pthread_mutex_lock(&vcpu->gate);
+	for (;;)
+		pthread_cond_wait(&vcpu->moved, &vcpu->gate);
+}
+
+static struct vcpu vcpu = {
+	.gate = PTHREAD_MUTEX_INITIALIZER,
+	.moved = PTHREAD_COND_INITIALIZER,
+};
+
+static void begin_vcpu(const struct standin *s, const struct attack *attack)
+{
+	pthread_t thread;
+
+	vcpu.s = s;
+	vcpu.attack = attack;
+	if (pthread_create(&thread, NULL, vcpu_main, &vcpu) != 0)
+		standin_bug(s, "thread", errno);
+	pthread_mutex_lock(&vcpu.gate);
+	while (!vcpu.begun)
+		pthread_cond_wait(&vcpu.moved, &vcpu.gate);
+	pthread_mutex_unlock(&vcpu.gate);
+}
+
+static void let_vcpu_go(void)
+{
+	pthread_mutex_lock(&vcpu.gate);
+	vcpu.open = true;
+	pthread_cond_broadcast(&vcpu.moved);
+	pthread_mutex_unlock(&vcpu.gate);
+}
+
+static _Noreturn void attack(struct standin *s, const struct attack *attack,
+			     bool in_vcpu)
+{
+	other_fd = local_socket();
+	if (in_vcpu)
+		begin_vcpu(s, attack);
+	standin_close_cage(s);
+	listener_copy_fd = s->listener_fd;
+	standin_send(s, MSG_READY, s->listener_fd);
+	if (in_vcpu)
+		let_vcpu_go();
+	else
+		make_call(s, attack);
 	standin_serve(s);
 }
 
@@ -689,6 +838,8 @@ int main(int argc, char **argv)
 {
 	struct standin s;
 	char vm_name[VM_NAME_MAX + 1];
+	const char *name;
+	bool in_vcpu;
 
 	if (argc > 1 && strncmp(argv[1], "--", 2) == 0)
 		return outside(argc, argv);
@@ -696,13 +847,16 @@ int main(int argc, char **argv)
 	standin_init(&s);
 	standin_introduce(&s);
 	standin_equip(&s);
+	name = s.config.name;
+	in_vcpu = strncmp(name, "vcpu-", 5) == 0;
+	name += in_vcpu ? 5 : strncmp(name, "kvm-", 4) == 0 ? 4 : 0;
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++)
-		if (strcmp(s.config.name, stages[i].name) == 0)
+		if (strcmp(name, stages[i].name) == 0)
 			stages[i].probe(&s);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		vm_name_of(calls[i].name, vm_name);
-		if (strcmp(s.config.name, vm_name) == 0)
-			attack(&s, &calls[i]);
+		if (strcmp(name, vm_name) == 0)
+			attack(&s, &calls[i], in_vcpu);
 	}
 	standin_behave(&s);
 }

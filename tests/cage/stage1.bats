@@ -21,7 +21,7 @@ setup_file() {
 	nsenter --net="/run/netns/$LAB_NETNS" -- "$LAB/bin/vmproc" --bind \
 		vmsup-cage-host >"$LAB/bound" 3>&- 4>&- &
 	echo $! >"$LAB/binder"
-	wait_until 5 grep -q bound "$LAB/bound"
+	wait_until 20 grep -q bound "$LAB/bound"
 	vmsup start -c "$LAB/conf"
 	while read -r vm; do
 		vmsup logs "$vm" | sed 's/^[^ ]* *1 *info *//' >"$LAB/$vm.log"

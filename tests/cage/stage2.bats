@@ -21,9 +21,9 @@ setup_file() {
 	vmsup start -c "$LAB/conf"
 	vmsup_background events --past --json >"$LAB/events"
 	echo "$BACKGROUND" >"$LAB/listener"
-	wait_until 5 test -s "$LAB/events"
+	wait_until 20 test -s "$LAB/events"
 	awk '{ print $1 }' "$LAB/calls" | xargs "$LAB/bin/vmsup" start --no-wait
-	wait_until 10 all_are \
+	wait_until 20 all_are \
 		'.name == "ok" or (.state == "stopped" and .generation == 1)'
 	vmsup status --json >"$LAB/status"
 }

@@ -24,7 +24,9 @@
 struct standin {
 	struct channel channel;
 	struct msg_config config; /* from CONFIG on */
-	int fds[FD_ROLES]; /* -1: not given */
+	int fds[FD_ROLES]; /* the first of each role; -1: not given */
+	int more_fds[FD_ROLES][FD_INDEX_MAX]; /* by index, from 1 */
+	struct msg_machine machine; /* of guest kvm */
 	int epoll_fd; /* of the channel: what waits after stage 2 */
 	int listener_fd; /* from stage 2 on, until READY is sent */
 	bool paused; /* as the supervisor asked it to be */
@@ -71,8 +73,8 @@ static inline void standin_init(struct standin *s)
 	s->channel.fd = PROTO_CHANNEL_FD;
 	s->channel.side = CHANNEL_VMPROC;
 	s->listener_fd = -1;
-	for (int role = 0; role < FD_ROLES; role++)
-		s->fds[role] = -1;
+	memset(s->fds, -1, sizeof(s->fds));
+	memset(s->more_fds, -1, sizeof(s->more_fds));
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll_fd < 0 ||
 	    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->channel.fd, &event) < 0)
@@ -113,34 +115,49 @@ static inline void standin_introduce(struct standin *s)
 }
 
 /* Puts a descriptor where the next supervisor looks for it. */
-static inline int standin_place(const struct standin *s, uint32_t role, int fd)
+static inline int standin_place(const struct standin *s,
+				const struct msg_fd *given, int fd)
 {
-	static const int numbers[FD_ROLES] = {
-		[FD_ROLE_TAP] = PROTO_TAP_FD,
-		[FD_ROLE_ADOPT] = PROTO_ADOPT_FD,
-		[FD_ROLE_UIDS] = PROTO_UIDS_FD,
-	};
+	int number = proto_fd_number((enum fd_role)given->role, given->index);
 
-	if (!numbers[role] || numbers[role] == fd)
+	if (!number || number == fd)
 		return fd;
-	if (dup3(fd, numbers[role], O_CLOEXEC) < 0)
+	if (dup3(fd, number, O_CLOEXEC) < 0)
 		standin_bug(s, "dup3", errno);
 	close(fd);
-	return numbers[role];
+	return number;
 }
 
-/* The descriptors, and START. */
+static inline void standin_take(struct standin *s, const struct msg_fd *given,
+				int fd)
+{
+	if (given->role >= FD_ROLES || given->index >= FD_INDEX_MAX)
+		standin_bug(s, "descriptor of no role", EPROTO);
+	fd = standin_place(s, given, fd);
+	if (given->index == 0)
+		s->fds[given->role] = fd;
+	else
+		s->more_fds[given->role][given->index] = fd;
+}
+
+/* The descriptors, of guest kvm the machine too, and START. */
 static inline void standin_equip(struct standin *s)
 {
 	union msg message;
 	int fd;
 
-	while (standin_hear(s, &message, &fd) == MSG_FD)
-		if (message.fd.role < FD_ROLES)
-			s->fds[message.fd.role] =
-				standin_place(s, message.fd.role, fd);
-	if (message.header.type != MSG_START)
-		standin_bug(s, "no START", EPROTO);
+	for (;;) {
+		enum msg_type type = standin_hear(s, &message, &fd);
+
+		if (type == MSG_START)
+			return;
+		if (type == MSG_FD)
+			standin_take(s, &message.fd, fd);
+		else if (type == MSG_MACHINE)
+			s->machine = message.machine;
+		else
+			standin_bug(s, "no START", EPROTO);
+	}
 }
 
 /* Stage 2, as the real one does it. */
@@ -200,6 +217,10 @@ static inline void standin_answer(struct standin *s, const union msg *message)
 		s->paused = message->header.type == MSG_PAUSE;
 		answer.event.event = s->paused ? GUEST_PAUSED : GUEST_RESUMED;
 		channel_send(&s->channel, MSG_EVENT, &answer, -1);
+		break;
+	case MSG_COUNTERS_REQUEST:
+		answer.counters.last = 1;
+		channel_send(&s->channel, MSG_COUNTERS, &answer, -1);
 		break;
 	case MSG_STOP:
 		_exit(VMPROC_EXIT_OK);

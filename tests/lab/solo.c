@@ -32,6 +32,7 @@
 #include "ipc/channel.h"
 #include "ipc/fd.h"
 #include "sandbox/filter.h"
+#include "sandbox/stage2.h"
 
 static struct solo {
 	const char *kernel, *initrd, *vmproc, *tap;
@@ -41,6 +42,9 @@ static struct solo {
 	struct msg_machine machine;
 	struct channel channel;
 	int console_fd, listener_fd;
+	int filter_fd, vcpu_filter_fd;
+	struct sock_filter inherited[STAGE2_MAX_FILTER];
+	unsigned short inherited_length;
 	pid_t pid;
 	uint64_t started_ns;
 	unsigned int unanswered;
@@ -143,8 +147,11 @@ static void tell_all(int console_fd)
 	must_send(MSG_CONFIG, &message, -1);
 	message.machine = solo.machine;
 	must_send(MSG_MACHINE, &message, -1);
-	give(FD_ROLE_FILTER, 0, filter_export(FILTER_KVM));
-	give(FD_ROLE_FILTER_VCPU, 0, filter_export(FILTER_VCPU));
+	give(FD_ROLE_FILTER, 0, solo.filter_fd);
+	give(FD_ROLE_FILTER_VCPU, 0, solo.vcpu_filter_fd);
+	/* for a next supervisor, which never comes */
+	give(FD_ROLE_ADOPT, 0, fcntl(solo.channel.fd, F_DUPFD_CLOEXEC, 0));
+	give(FD_ROLE_UIDS, 0, must_open("/dev/null", O_RDWR));
 	if (kvm_fd < 0)
 		die("/dev/kvm");
 	give(FD_ROLE_KVM, 0, kvm_fd);
@@ -161,6 +168,21 @@ static void tell_all(int console_fd)
 	must_send(MSG_START, &message, -1);
 }
 
+/* What a supervisor has made long before it starts a VM. */
+static void make_filters(void)
+{
+	int fd = filter_export(FILTER_SUPERVISOR);
+	ssize_t bytes = pread(fd, solo.inherited, sizeof(solo.inherited), 0);
+
+	solo.filter_fd = filter_export(FILTER_KVM);
+	solo.vcpu_filter_fd = filter_export(FILTER_VCPU);
+	if (bytes <= 0 || solo.filter_fd < 0 || solo.vcpu_filter_fd < 0)
+		die("filters");
+	solo.inherited_length =
+		(unsigned short)((size_t)bytes / sizeof(solo.inherited[0]));
+	close(fd);
+}
+
 static _Noreturn void become_vmproc(int channel_fd, int program_fd)
 {
 	char name[] = "vmproc";
@@ -173,7 +195,8 @@ static _Noreturn void become_vmproc(int channel_fd, int program_fd)
 	syscall(SYS_close_range, PROTO_CHANNEL_FD + 2, ~0U, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (!solo.bare && filter_load(FILTER_SUPERVISOR) < 0)
+	if (!solo.bare &&
+	    stage2_stack(solo.inherited, solo.inherited_length) < 0)
 		_exit(98);
 	syscall(SYS_close_range, 0, PROTO_CHANNEL_FD - 1, 0);
 	syscall(SYS_execveat, PROTO_CHANNEL_FD + 1, "", argv, envp,
@@ -189,7 +212,9 @@ static void start(void)
 	if (channel_pair(ends) < 0 ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0)
 		die("channel");
+	make_filters();
 	solo.started_ns = now_ns();
+	fprintf(stderr, "solo: began at %.6f\n", (double)solo.started_ns / 1e9);
 	solo.pid = fork();
 	if (solo.pid < 0)
 		die("fork");
@@ -403,7 +428,9 @@ static void turn(uint64_t *hold_ns, bool *input)
 		{ .fd = solo.channel.fd, .events = POLLIN },
 		{ .fd = solo.console_fd, .events = POLLIN },
 		{ .fd = solo.listener_fd, .events = POLLIN },
-		{ .fd = *input && !held ? 0 : -1, .events = POLLIN },
+		/* not before it is taken: poll would return at once */
+		{ .fd = *input && !held && solo.listener_fd >= 0 ? 0 : -1,
+		  .events = POLLIN },
 	};
 
 	poll(fds, ARRAY_SIZE(fds), 100);

@@ -1,0 +1,199 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# The filters of VM processes, of both guests and of vCPU threads, tried in the
+# kernel: every system call, the arguments that are pinned, 100,000 requests of
+# ioctl(), and the entries of other architectures. What is on a list stands here
+# a second time: a list that grew is seen.
+
+load ../lib
+
+# uretprobe and uprobe: the kernel lets these two pass every filter, and ends
+# who calls them without a probe of its own. Kernels that have them, that is.
+KERNELS_OWN='^#33[56] (passed|SIGILL|ENOSYS)$'
+
+setup() {
+	[[ $EUID == 0 ]] || cannot "needs root"
+	FILTERS=$BUILD/tests/cage/filters
+	[[ -x $FILTERS ]] || cannot "needs $FILTERS (make tests)"
+}
+
+# tried ROLE WHAT: what became of it, sorted, but for what is refused.
+tried() {
+	local said=$BATS_TEST_TMPDIR/said
+	"$FILTERS" "$@" >"$said" 2>"$BATS_TEST_TMPDIR/count" || return 1
+	grep -v ' refused$' "$said" | grep -Ev "$KERNELS_OWN" | sort
+}
+
+# passes ROLE WHAT < lines: these pass, in this way, and nothing else.
+passes() {
+	diff <(sort) <(tried "$@")
+}
+
+all_tried() {
+	(($(cut -d' ' -f1 "$BATS_TEST_TMPDIR/count") >= $1))
+}
+
+@test "builtin: of all system calls, those of its list pass" {
+	passes builtin calls <<-EOF
+		read passed
+		write passed
+		close passed
+		clock_gettime passed
+		epoll_wait passed
+		exit_group passed
+	EOF
+	all_tried 1024
+}
+
+@test "kvm: of all system calls, those of its list pass" {
+	# rt_sigreturn without a signal: executed, and the end
+	passes kvm calls <<-EOF
+		read passed
+		write passed
+		close passed
+		clock_gettime passed
+		epoll_wait passed
+		exit_group passed
+		rt_sigreturn SIGSEGV
+		readv passed
+		writev passed
+		preadv passed
+		pwritev passed
+		fdatasync passed
+		getrandom passed
+	EOF
+	all_tried 1024
+}
+
+@test "a vCPU: of all system calls, those of both lists pass" {
+	# ENOSYS: the process has it, its vCPU threads don't
+	passes vcpu calls <<-EOF
+		read passed
+		write passed
+		exit_group passed
+		rt_sigreturn SIGSEGV
+		close ENOSYS
+		clock_gettime ENOSYS
+		epoll_wait ENOSYS
+		readv ENOSYS
+		writev ENOSYS
+		preadv ENOSYS
+		pwritev ENOSYS
+		fdatasync ENOSYS
+		getrandom ENOSYS
+	EOF
+	all_tried 1024
+}
+
+@test "builtin: arguments that are pinned" {
+	passes builtin cases <<-EOF
+		sendmsg-channel passed
+		recvmsg-channel passed
+		epoll-mod passed
+	EOF
+	all_tried 60
+}
+
+@test "kvm: arguments that are pinned; no new code, memory, process or thread" {
+	passes kvm cases <<-EOF
+		sendmsg-channel passed
+		recvmsg-channel passed
+		epoll-mod passed
+		epoll-del passed
+		futex-wait passed
+		futex-wait-private passed
+		futex-wait-bitset passed
+		futex-wake passed
+		futex-wake-private passed
+		kick passed
+		stack-a-filter passed
+		discard passed
+		zeroes passed
+	EOF
+	for what in mmap-exec mprotect-exec pkey-exec mmap fork vfork clone \
+		clone-thread clone3 execveat futex-high sendmsg-high; do
+		"$FILTERS" kvm cases 2>/dev/null | grep -qx "$what refused"
+	done
+}
+
+@test "a vCPU: arguments that are pinned" {
+	passes vcpu cases <<-EOF
+		sendmsg-channel passed
+		futex-wait passed
+		futex-wait-private passed
+		futex-wait-bitset passed
+		futex-wake passed
+		futex-wake-private passed
+		recvmsg-channel ENOSYS
+		epoll-mod ENOSYS
+		epoll-del ENOSYS
+		kick ENOSYS
+		stack-a-filter ENOSYS
+		discard ENOSYS
+		zeroes ENOSYS
+	EOF
+}
+
+# Tried are all numbers of all kinds, all shapes of KVM's, vhost's and the
+# TAP's, and around each that has a name, every single bit of all 64. The
+# kernel looks at the lower 32 alone: with anything above, a filter refuses.
+@test "builtin: no request of ioctl() passes" {
+	passes builtin ioctls </dev/null
+	all_tried 100000
+}
+
+@test "kvm: the requests of ioctl() of its list pass, exactly" {
+	passes kvm ioctls <<-EOF
+		KVM_RUN passed
+		KVM_IRQFD passed
+		KVM_SET_GSI_ROUTING passed
+		KVM_IOEVENTFD passed
+		KVM_KVMCLOCK_CTRL passed
+		KVM_GET_REGS passed
+		TUNSETOFFLOAD passed
+		TUNSETQUEUE passed
+		VHOST_SET_FEATURES passed
+		VHOST_SET_VRING_NUM passed
+		VHOST_SET_VRING_BASE passed
+		VHOST_GET_VRING_BASE passed
+		VHOST_SET_VRING_ADDR passed
+		VHOST_SET_VRING_KICK passed
+		VHOST_SET_VRING_CALL passed
+		VHOST_SET_VRING_ERR passed
+		VHOST_NET_SET_BACKEND passed
+	EOF
+	all_tried 100000
+}
+
+@test "a vCPU: KVM's requests pass, the network's don't" {
+	passes vcpu ioctls <<-EOF
+		KVM_RUN passed
+		KVM_IRQFD passed
+		KVM_SET_GSI_ROUTING passed
+		KVM_IOEVENTFD passed
+		KVM_KVMCLOCK_CTRL passed
+		KVM_GET_REGS passed
+		TUNSETOFFLOAD ENOSYS
+		TUNSETQUEUE ENOSYS
+		VHOST_SET_FEATURES ENOSYS
+		VHOST_SET_VRING_NUM ENOSYS
+		VHOST_SET_VRING_BASE ENOSYS
+		VHOST_GET_VRING_BASE ENOSYS
+		VHOST_SET_VRING_ADDR ENOSYS
+		VHOST_SET_VRING_KICK ENOSYS
+		VHOST_SET_VRING_CALL ENOSYS
+		VHOST_SET_VRING_ERR ENOSYS
+		VHOST_NET_SET_BACKEND ENOSYS
+	EOF
+	all_tried 100000
+}
+
+@test "x32 and i386 entries end the process, whatever the call" {
+	for role in builtin kvm vcpu; do
+		"$FILTERS" $role abi >"$BATS_TEST_TMPDIR/said"
+		(($(wc -l <"$BATS_TEST_TMPDIR/said") == 10))
+		refute grep -v '^x32 SIGSYS$' <(grep ^x32 "$BATS_TEST_TMPDIR/said")
+		# without 32-bit calls, the entry is a fault
+		grep -Eqx 'int80 (SIGSYS|SIGSEGV)' "$BATS_TEST_TMPDIR/said"
+	done
+}

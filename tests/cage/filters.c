@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Tries a role's system call filter in the kernel, call by call, without a VM:
+ * in a process that has the very filters of a VM process, the supervisor's
+ * inherited one below its own, and in a thread of it with the vCPUs' on top.
+ *
+ *	filters ROLE calls    of all calls, those that pass with arguments of -1
+ *	filters ROLE cases    calls with the arguments that filters pin
+ *	filters ROLE ioctls   of all requests tried, those that pass
+ *	filters ROLE abi      calls by the entries of other architectures
+ *	filters ROLE export   the filter itself: struct sock_filter[]
+ *
+ * ROLE is builtin, kvm or vcpu. What the filter lets through is executed (and
+ * fails, for its arguments are such); what it notifies gets an error that no
+ * call has. Each line is a name and what became of it:
+ *
+ *	passed    the kernel executed it
+ *	refused   notified: the supervisor would end the process
+ *	ENOSYS    refused by the vCPUs' filter alone
+ *	SIG...    the process was ended at once
+ */
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/filter.h>
+#include <linux/fs.h>
+#include <linux/futex.h>
+#include <linux/if_tun.h>
+#include <linux/kvm.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/vhost.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "ipc/proto.h"
+#include "sandbox/filter.h"
+#include "sandbox/stage2.h"
+
+/* What notified calls get: no call that is tried fails so by itself. */
+#define NOTIFIED EHWPOISON
+/* Past the last system call that there is. */
+#define CALLS   1024
+#define X32_BIT 0x40000000L
+#define TRIES   (1 << 18)
+/* Longer than any call that is tried takes. */
+#define PATIENCE_MS 20000
+#define BROKEN      100 /* exit status: it didn't get as far as to try */
+
+struct
+try {
+	const char *name; /* NULL: by number */
+	long number; /* -1: getpid() by the entry of 32-bit programs */
+	long args[6];
+};
+
+enum verdict {
+	UNTRIED,
+	PASSED,
+	REFUSED,
+	NO_SUCH_CALL,
+	KILLED, /* and those after it: by which signal */
+};
+
+/* Shared with the process that tries. */
+static struct {
+	int listener_fd; /* one table of descriptors: the same number here */
+	uint32_t at; /* what is under way */
+	uint8_t verdicts[TRIES];
+} * shared;
+
+static struct try tries[TRIES];
+static uint32_t count;
+static bool in_vcpu;
+static int filter_fd, vcpu_filter_fd, told_fds[2], begun_fds[2];
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t word; /* for futex() */
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "filters: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+static void add(const char *name, long number, const long args[6])
+{
+	if (count == TRIES)
+		die("too much to try");
+	tries[count].name = name;
+	tries[count].number = number;
+	memcpy(tries[count++].args, args, sizeof(tries[0].args));
+}
+
+/* ---- in the cage */
+
+static long int80(void)
+{
+	long result = 20; /* getpid() there */
+
+	__asm__ volatile("int $0x80"
+			 : "+a"(result)
+			 :
+			 : "memory", "r8", "r9", "r10", "r11");
+	return result;
+}
+
+static enum verdict try(const struct try *try)
+{
+	const long *a = try->args;
+	long result;
+
+	errno = 0;
+	result = try->number < 0 ? int80()
+				 : syscall(try->number, a[0], a[1], a[2], a[3],
+					   a[4], a[5]);
+	if (result == -1 && errno == NOTIFIED)
+		return REFUSED;
+	return result == -1 && errno == ENOSYS ? NO_SUCH_CALL : PASSED;
+}
+
+static _Noreturn void try_all(void)
+{
+	for (; shared->at < count; shared->at++)
+		shared->verdicts[shared->at] = (uint8_t)try(&tries[shared->at]);
+	_exit(0);
+}
+
+static void *vcpu_main(void *unused)
+{
+	static struct sock_filter filter[STAGE2_MAX_FILTER];
+	ssize_t bytes = pread(vcpu_filter_fd, filter, sizeof(filter), 0);
+
+	(void)unused;
+	if (bytes <= 0 || stage2_thread() < 0 ||
+	    write(begun_fds[1], "x", 1) != 1)
+		_exit(BROKEN);
+	pthread_mutex_lock(&gate);
+	if (stage2_stack(filter,
+			 (unsigned short)((size_t)bytes / sizeof(*filter))) < 0)
+		_exit(BROKEN);
+	try_all();
+}
+
+/* As a VM process has it: the supervisor's filter inherited, a thread made,
+ * its own for all threads, the thread's on top. */
+static _Noreturn void in_cage(void)
+{
+	const char *step = "";
+	pthread_t thread;
+	char begun;
+
+	if (filter_load(FILTER_SUPERVISOR) < 0)
+		_exit(BROKEN);
+	pthread_mutex_lock(&gate);
+	if (in_vcpu && (pthread_create(&thread, NULL, vcpu_main, NULL) != 0 ||
+			read(begun_fds[0], &begun, 1) != 1))
+		_exit(BROKEN);
+	shared->listener_fd = stage2_close(filter_fd, false, &step);
+	if (shared->listener_fd < 0 || write(told_fds[1], "x", 1) != 1)
+		_exit(BROKEN);
+	if (!in_vcpu)
+		try_all();
+	pthread_mutex_unlock(&gate);
+	pthread_join(thread, NULL);
+	_exit(BROKEN);
+}
+
+/* ---- outside */
+
+/* In the supervisor's place, until the process has ended. */
+static void answer(int listener_fd)
+{
+	struct pollfd poll_fd = { .fd = listener_fd, .events = POLLIN };
+
+	for (;;) {
+		struct seccomp_notif call = { 0 };
+		struct seccomp_notif_resp response = { .error = -NOTIFIED };
+
+		if (poll(&poll_fd, 1, PATIENCE_MS) != 1)
+			die("a call hangs");
+		if (!(poll_fd.revents & POLLIN))
+			return;
+		if (ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+			continue; /* killed meanwhile */
+		response.id = call.id;
+		ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+	}
+}
+
+/* What its end says of the call that was under way. */
+static void judge(int status)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == BROKEN)
+		die("the cage can't be closed");
+	if (shared->at == count)
+		return;
+	/* an exit is what exit_group() does */
+	shared->verdicts[shared->at++] =
+		(uint8_t)(WIFSIGNALED(status) ? KILLED + WTERMSIG(status)
+					      : PASSED);
+}
+
+/* One process, from shared->at on: to the end, or to what ends it. */
+static void run_once(void)
+{
+	/* fork(), but with one table of descriptors */
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0);
+	char told;
+	int status;
+
+	if (pid == 0)
+		in_cage();
+	if (pid < 0 || read(told_fds[0], &told, 1) != 1)
+		die("no process");
+	answer(shared->listener_fd);
+	close(shared->listener_fd);
+	if (waitpid(pid, &status, 0) != pid)
+		die("wait");
+	judge(status);
+}
+
+static void run(void)
+{
+	while (shared->at < count)
+		run_once();
+}
+
+static const char *verdict_name(uint8_t verdict)
+{
+	static char text[16];
+
+	switch (verdict) {
+	case PASSED:
+		return "passed";
+	case REFUSED:
+		return "refused";
+	case NO_SUCH_CALL:
+		return "ENOSYS";
+	default:
+		snprintf(text, sizeof(text), "SIG%s",
+			 sigabbrev_np(verdict - KILLED));
+		return text;
+	}
+}
+
+static const char *name_of(const struct try *try)
+{
+	static char name[40];
+
+	if (try->name)
+		return try->name;
+	if (try->number == SYS_ioctl)
+		snprintf(name, sizeof(name), "%#lx", try->args[1]);
+	else
+		filter_syscall_name((int)try->number, name, sizeof(name));
+	return name;
+}
+
+/* ---- calls */
+
+static void add_calls(void)
+{
+	static const long none[6] = { -1, -1, -1, -1, -1, -1 };
+
+	for (long number = 0; number < CALLS; number++)
+		add(NULL, number, none);
+}
+
+/* ---- cases */
+
+#define POINTER(p) ((long)(p))
+#define CASE(name, call, ...)       \
+	{                           \
+		name, SYS_##call,   \
+		{                   \
+			__VA_ARGS__ \
+		}                   \
+	}
+#define HIGH    (1L << 32) /* where the kernel doesn't look, and a filter does */
+#define MAP     (MAP_PRIVATE | MAP_ANONYMOUS)
+#define CHANNEL PROTO_CHANNEL_FD
+/* A process that can't be. */
+#define NOBODY (1L << 30)
+
+static const struct try cases[] = {
+	CASE("sendmsg-channel", sendmsg, CHANNEL),
+	CASE("sendmsg-other", sendmsg, CHANNEL + 1),
+	CASE("sendmsg-high", sendmsg, CHANNEL | HIGH),
+	CASE("recvmsg-channel", recvmsg, CHANNEL),
+	CASE("recvmsg-other", recvmsg, CHANNEL + 1),
+	CASE("recvmsg-high", recvmsg, CHANNEL | HIGH),
+	CASE("epoll-add", epoll_ctl, -1, EPOLL_CTL_ADD, -1),
+	CASE("epoll-mod", epoll_ctl, -1, EPOLL_CTL_MOD, -1),
+	CASE("epoll-del", epoll_ctl, -1, EPOLL_CTL_DEL, -1),
+	CASE("epoll-mod-high", epoll_ctl, -1, EPOLL_CTL_MOD | HIGH, -1),
+	CASE("futex-wait", futex, POINTER(&word), FUTEX_WAIT, 1),
+	CASE("futex-wait-private", futex, POINTER(&word), FUTEX_WAIT_PRIVATE,
+	     1),
+	CASE("futex-wait-bitset", futex, POINTER(&word),
+	     FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME, 1,
+	     0, 0, -1),
+	CASE("futex-wake", futex, POINTER(&word), FUTEX_WAKE, 1),
+	CASE("futex-wake-private", futex, POINTER(&word), FUTEX_WAKE_PRIVATE,
+	     1),
+	CASE("futex-fd", futex, POINTER(&word), FUTEX_FD),
+	CASE("futex-requeue", futex, POINTER(&word), FUTEX_REQUEUE),
+	CASE("futex-cmp-requeue", futex, POINTER(&word), FUTEX_CMP_REQUEUE),
+	CASE("futex-wake-op", futex, POINTER(&word), FUTEX_WAKE_OP),
+	CASE("futex-lock-pi", futex, POINTER(&word), FUTEX_LOCK_PI),
+	CASE("futex-lock-pi2", futex, POINTER(&word), 13),
+	CASE("futex-unlock-pi", futex, POINTER(&word), FUTEX_UNLOCK_PI),
+	CASE("futex-trylock-pi", futex, POINTER(&word), FUTEX_TRYLOCK_PI),
+	CASE("futex-requeue-pi", futex, POINTER(&word), FUTEX_CMP_REQUEUE_PI),
+	CASE("futex-wait-pi", futex, POINTER(&word), FUTEX_WAIT_REQUEUE_PI),
+	CASE("futex-high", futex, POINTER(&word), FUTEX_WAKE | HIGH),
+	CASE("kick", tgkill, NOBODY, NOBODY, SIGUSR1),
+	CASE("kick-abort", tgkill, NOBODY, NOBODY, SIGABRT),
+	CASE("kick-kill", tgkill, NOBODY, NOBODY, SIGKILL),
+	CASE("kick-nothing", tgkill, NOBODY, NOBODY, 0),
+	CASE("stack-a-filter", seccomp, SECCOMP_SET_MODE_FILTER, 0, 0),
+	CASE("filter-listener", seccomp, SECCOMP_SET_MODE_FILTER,
+	     SECCOMP_FILTER_FLAG_NEW_LISTENER, 0),
+	CASE("filter-all", seccomp, SECCOMP_SET_MODE_FILTER,
+	     SECCOMP_FILTER_FLAG_TSYNC, 0),
+	CASE("filter-strict", seccomp, SECCOMP_SET_MODE_STRICT, 0, 0),
+	CASE("filter-sizes", seccomp, SECCOMP_GET_NOTIF_SIZES, 0, 0),
+	CASE("discard", fallocate, -1,
+	     FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 1),
+	CASE("zeroes", fallocate, -1,
+	     FALLOC_FL_KEEP_SIZE | FALLOC_FL_ZERO_RANGE, 0, 1),
+	CASE("allocate", fallocate, -1, 0, 0, 1),
+	CASE("allocate-keep", fallocate, -1, FALLOC_FL_KEEP_SIZE, 0, 1),
+	CASE("zeroes-grow", fallocate, -1, FALLOC_FL_ZERO_RANGE, 0, 1),
+	CASE("collapse", fallocate, -1, FALLOC_FL_COLLAPSE_RANGE, 0, 1),
+	CASE("insert", fallocate, -1, FALLOC_FL_INSERT_RANGE, 0, 1),
+	CASE("unshare-range", fallocate, -1, FALLOC_FL_UNSHARE_RANGE, 0, 1),
+	CASE("mmap", mmap, 0, 4096, PROT_READ, MAP, -1),
+	CASE("mmap-exec", mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP, -1),
+	CASE("mmap-guest", mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
+	     CHANNEL),
+	CASE("mprotect", mprotect, POINTER(cases), 4096, PROT_READ),
+	CASE("mprotect-exec", mprotect, POINTER(cases), 4096,
+	     PROT_READ | PROT_EXEC),
+	CASE("pkey-exec", pkey_mprotect, POINTER(cases), 4096, PROT_EXEC, -1),
+	CASE("munmap", munmap, 0, 4096),
+	CASE("mremap", mremap, 0, 4096, 8192, MREMAP_MAYMOVE),
+	CASE("madvise", madvise, 0, 4096, MADV_DONTNEED),
+	CASE("brk", brk, 0),
+	CASE("fork", fork, 0),
+	CASE("vfork", vfork, 0),
+	CASE("clone", clone, SIGCHLD),
+	CASE("clone-thread", clone, CLONE_VM | CLONE_THREAD | CLONE_SIGHAND),
+	CASE("clone3", clone3, 0, sizeof(struct clone_args)),
+	CASE("execve", execve, 0),
+	CASE("execveat", execveat, -1, POINTER(""), 0, 0, AT_EMPTY_PATH),
+	CASE("sigreturn-by-hand", rt_sigqueueinfo, NOBODY, SIGUSR1, 0),
+	CASE("prctl-dumpable", prctl, 4, 1),
+	CASE("handler", rt_sigaction, SIGSYS, 0, 0, 8),
+	CASE("fcntl-unlock", fcntl, -1, F_OFD_SETLK, 0),
+	CASE("fcntl-flags", fcntl, -1, F_SETFL, 0),
+	CASE("ioctl-none", ioctl, -1, 0),
+};
+
+static void add_cases(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		add(cases[i].name, cases[i].number, cases[i].args);
+}
+
+/* ---- requests of ioctl() */
+
+#define REQUEST(request)            \
+	{                           \
+#request, (request) \
+	}
+
+/* By name: what is allowed, and what would do the most harm. */
+static const struct {
+	const char *name;
+	uint32_t request;
+} requests[] = {
+	REQUEST(KVM_RUN),
+	REQUEST(KVM_IRQFD),
+	REQUEST(KVM_SET_GSI_ROUTING),
+	REQUEST(KVM_IOEVENTFD),
+	REQUEST(KVM_KVMCLOCK_CTRL),
+	REQUEST(KVM_GET_REGS),
+	REQUEST(TUNSETOFFLOAD),
+	REQUEST(TUNSETQUEUE),
+	REQUEST(VHOST_SET_FEATURES),
+	REQUEST(VHOST_SET_VRING_NUM),
+	REQUEST(VHOST_SET_VRING_BASE),
+	REQUEST(VHOST_GET_VRING_BASE),
+	REQUEST(VHOST_SET_VRING_ADDR),
+	REQUEST(VHOST_SET_VRING_KICK),
+	REQUEST(VHOST_SET_VRING_CALL),
+	REQUEST(VHOST_SET_VRING_ERR),
+	REQUEST(VHOST_NET_SET_BACKEND),
+	/* from here on, nobody's */
+	REQUEST(KVM_CREATE_VM),
+	REQUEST(KVM_CREATE_VCPU),
+	REQUEST(KVM_CREATE_DEVICE),
+	REQUEST(KVM_CREATE_IRQCHIP),
+	REQUEST(KVM_CHECK_EXTENSION),
+	REQUEST(KVM_ENABLE_CAP),
+	REQUEST(KVM_SET_USER_MEMORY_REGION),
+	REQUEST(KVM_SET_REGS),
+	REQUEST(KVM_GET_SREGS),
+	REQUEST(KVM_SET_SREGS),
+	REQUEST(KVM_GET_MSRS),
+	REQUEST(KVM_SET_MSRS),
+	REQUEST(KVM_SET_CPUID2),
+	REQUEST(KVM_SET_GUEST_DEBUG),
+	REQUEST(KVM_SIGNAL_MSI),
+	REQUEST(KVM_IRQ_LINE),
+	REQUEST(KVM_GET_DIRTY_LOG),
+	REQUEST(KVM_SET_SIGNAL_MASK),
+	REQUEST(KVM_GET_XSAVE),
+	REQUEST(VHOST_SET_OWNER),
+	REQUEST(VHOST_RESET_OWNER),
+	REQUEST(VHOST_SET_MEM_TABLE),
+	REQUEST(VHOST_SET_LOG_BASE),
+	REQUEST(VHOST_SET_LOG_FD),
+	REQUEST(VHOST_GET_FEATURES),
+	REQUEST(TUNSETIFF),
+	REQUEST(TUNGETIFF),
+	REQUEST(TUNSETPERSIST),
+	REQUEST(TUNSETOWNER),
+	REQUEST(TUNSETNOCSUM),
+	REQUEST(TUNSETVNETHDRSZ),
+	REQUEST(TUNSETSNDBUF),
+	REQUEST(TUNATTACHFILTER),
+	REQUEST(TUNSETSTEERINGEBPF),
+	REQUEST(TUNSETFILTEREBPF),
+	REQUEST(TUNSETCARRIER),
+	REQUEST(TUNGETDEVNETNS),
+	REQUEST(TIOCSTI),
+	REQUEST(TIOCLINUX),
+	REQUEST(TIOCSCTTY),
+	REQUEST(FIONBIO),
+	REQUEST(FIOASYNC),
+	REQUEST(BLKDISCARD),
+	REQUEST(BLKZEROOUT),
+	REQUEST(BLKROSET),
+	REQUEST(FICLONE),
+	REQUEST(FS_IOC_SETFLAGS),
+	REQUEST(SECCOMP_IOCTL_NOTIF_RECV),
+	REQUEST(SECCOMP_IOCTL_NOTIF_SEND),
+	REQUEST(SECCOMP_IOCTL_NOTIF_ADDFD),
+};
+
+static bool is_named(uint64_t request)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
+		if (requests[i].request == request)
+			return true;
+	return false;
+}
+
+static void add_request(const char *name, uint64_t request)
+{
+	if (name || !is_named(request))
+		add(name, SYS_ioctl, (long[6]){ -1, (long)request });
+}
+
+/* Each with any one bit of the 64 changed: what is shown to the filter, and
+ * with the upper half, what the kernel cuts off. */
+static void add_neighbours(uint32_t request)
+{
+	for (int bit = 0; bit < 64; bit++)
+		add_request(NULL, request ^ 1ULL << bit);
+	add_request(NULL, request | 0xffffffff00000000ULL);
+}
+
+static void add_requests(void)
+{
+	static const uint32_t sizes[] = { 1, 2, 4, 8, 16, 24, 32, 40, 64, 144 };
+	static const uint32_t types[] = { KVMIO, VHOST_VIRTIO, 'T' };
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		add_request(requests[i].name, requests[i].request);
+		add_neighbours(requests[i].request);
+	}
+	for (uint32_t low = 0; low < 1 << 16; low++)
+		add_request(NULL, low);
+	for (size_t i = 0; i < ARRAY_SIZE(types) * 4 * 256; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(sizes); j++)
+			add_request(NULL, _IOC(i / 256 % 4, types[i / 1024],
+					       i % 256, sizes[j]));
+}
+
+/* ---- other entries */
+
+/* Each ends its process. */
+static void add_abi(void)
+{
+	static const long calls[] = {
+		SYS_read,   SYS_write,  SYS_getpid,
+		SYS_openat, SYS_execve, SYS_epoll_wait,
+		SYS_close,  SYS_futex,  0x200 /* of x32 alone */,
+	};
+	static const long none[6] = { -1, -1, -1, -1, -1, -1 };
+
+	add("int80", -1, none);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		add("x32", X32_BIT | calls[i], none);
+}
+
+/* ---- what is asked for */
+
+static const struct {
+	const char *name;
+	void (*add)(void);
+	bool passed_only; /* print no more */
+} modes[] = {
+	{ "calls", add_calls, true },
+	{ "cases", add_cases, false },
+	{ "ioctls", add_requests, true },
+	{ "abi", add_abi, false },
+};
+
+static enum filter_role role_of(const char *name)
+{
+	in_vcpu = strcmp(name, "vcpu") == 0;
+	if (in_vcpu || strcmp(name, "kvm") == 0)
+		return FILTER_KVM;
+	if (strcmp(name, "builtin") != 0)
+		exit(2);
+	return FILTER_BUILTIN;
+}
+
+static void print(bool passed_only)
+{
+	uint32_t tried[KILLED + 1] = { 0 };
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t verdict = shared->verdicts[i];
+
+		tried[verdict < KILLED ? verdict : KILLED]++;
+		if (!passed_only || verdict != REFUSED)
+			printf("%s %s\n", name_of(&tries[i]),
+			       verdict_name(verdict));
+	}
+	/* that all of them were */
+	if (tried[UNTRIED])
+		die("not all were tried");
+	fprintf(stderr, "%u tried, %u refused\n", count, tried[REFUSED]);
+}
+
+static int export(enum filter_role role)
+{
+	cleanup_fd int fd = filter_export(role);
+	char filter[STAGE2_MAX_FILTER * sizeof(struct sock_filter)];
+	ssize_t bytes = fd < 0 ? -1 : pread(fd, filter, sizeof(filter), 0);
+
+	return bytes > 0 && write(STDOUT_FILENO, filter, (size_t)bytes) == bytes
+		       ? 0
+		       : 1;
+}
+
+int main(int argc, char **argv)
+{
+	enum filter_role role;
+	size_t mode = 0;
+
+	while (argc == 3 && mode < ARRAY_SIZE(modes) &&
+	       strcmp(modes[mode].name, argv[2]) != 0)
+		mode++;
+	if (argc != 3)
+		return 2;
+	role = role_of(argv[1]);
+	if (strcmp(argv[2], "export") == 0)
+		return export(in_vcpu ? FILTER_VCPU : role);
+	if (mode == ARRAY_SIZE(modes))
+		return 2;
+	filter_fd = filter_export(role);
+	vcpu_filter_fd = filter_export(FILTER_VCPU);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (filter_fd < 0 || vcpu_filter_fd < 0 || shared == MAP_FAILED ||
+	    pipe(told_fds) < 0 || pipe(begun_fds) < 0)
+		die("start");
+	modes[mode].add();
+	run();
+	print(modes[mode].passed_only);
+	return 0;
+}
