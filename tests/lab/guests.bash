@@ -53,7 +53,7 @@ guest_run() {
 	# shellcheck disable=SC2034 # what peers.bash takes
 	local name=$1 number=$2 memory=128M cpus=1 vhost=off direct='' disk=''
 	local cmdline mac tap
-	cmdline="console=ttyS0 lab.ip=$(guest_ip "$2")/16"
+	cmdline="console=ttyS0 quiet lab.ip=$(guest_ip "$2")/16"
 	shift 2
 	while [[ $# -gt 0 ]]; do
 		case $1 in
@@ -65,9 +65,6 @@ guest_run() {
 		esac
 		shift 2
 	done
-	# What boots two CPUs in emulation gets on only if it prints: else each
-	# waits for the other most of the time.
-	((cpus > 1)) || cmdline+=" quiet"
 	if [[ $MACHINE == vmsup ]]; then
 		vmsup run "$name" --kernel "$LAB_KERNEL" --initrd "$LAB_INITRD" \
 			--cmdline "$cmdline" --memory "$memory" --cpus "$cpus" \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Unmodified Debian kernels as guests, with network and disk, and at the end one
-# with two CPUs: what a user sees of them while they run. tests/lab/l1 runs it where that can be.
+# Unmodified Debian kernels as guests, with network and disk, one with two CPUs:
+# what a user sees of them while they run. tests/lab/l1 runs it where that can be.
 # What the guest is to expand stands in single quotes.
 # shellcheck disable=SC2016
 
@@ -106,16 +106,23 @@ frames() {
 	inside ip -s -j link show "$tap" | jq ".[0].stats64.$1.packets"
 }
 
-@test "frames of a foreign source are dropped and counted" {
+@test "frames of a foreign source are dropped, and counted where we see them" {
 	need_vmsup
-	before=$(vm_get db .stats.tx_dropped)
-	in_guest 2 'mac=$(cat /sys/class/net/eth0/address)
+	before=$(vm_get web .stats.tx_dropped)
+	sends_as_another 1
+	(($(vm_get web .stats.tx_dropped) > before))
+	# past the process, under vhost-net, it is the bridge that drops
+	sends_as_another 2
+}
+
+# No answer comes while the guest's address is not its own.
+sends_as_another() {
+	in_guest "$1" 'mac=$(cat /sys/class/net/eth0/address)
 		ip link set eth0 address 02:00:00:00:00:99
-		ping -c 2 -W 1 10.77.0.1 || dropped=1
+		ping -c 2 -W 1 10.77.0.1 && answered=1
 		ip link set eth0 address $mac
-		[ "$dropped" = 1 ]' || true
-	wait_until 10 guest_ping 2 1
-	(($(vm_get db .stats.tx_dropped) > before))
+		[ "$answered" != 1 ]'
+	wait_until 10 guest_ping "$1" 1
 }
 
 @test "random numbers and the host's clock reach the guest" {
@@ -220,7 +227,6 @@ frames() {
 	vmsup stats web | grep -qi exit
 }
 
-# Last, as it is hardest on an emulated L1.
 @test "two CPUs work at once, and are interrupted each" {
 	guest_run pair 3 --memory 96M --cpus 2
 	guest_ready pair
