@@ -50,6 +50,15 @@ static void format_duration(const json_t *vm, const char *key, char *cell)
 			 text_duration(field_number(vm, key), text));
 }
 
+static void format_size(const json_t *vm, const char *key, char *cell)
+{
+	char text[TEXT_SIZE];
+
+	if (!field_absent(vm, key))
+		snprintf(cell, COLUMNS_CELL_SIZE, "%s",
+			 text_bytes((uint64_t)field_int(vm, key), text));
+}
+
 static void format_exit(const json_t *vm, const char *key, char *cell)
 {
 	columns_exit(json_object_get(vm, key), cell, COLUMNS_CELL_SIZE);
@@ -68,11 +77,7 @@ static void format_total(const json_t *vm, const char *key, char *cell)
 
 static void format_total_bytes(const json_t *vm, const char *key, char *cell)
 {
-	const json_t *total = json_object_get(vm, "total");
-	char text[TEXT_SIZE];
-
-	snprintf(cell, COLUMNS_CELL_SIZE, "%s",
-		 text_bytes((uint64_t)field_int(total, key), text));
+	format_size(json_object_get(vm, "total"), key, cell);
 }
 
 static const struct column table[] = {
@@ -97,6 +102,9 @@ static const struct column table[] = {
 	  format_exit_time },
 	{ "WANTED", "wanted", "what it should be", 0, format_text },
 	{ "GUEST", "guest", "kind of guest", 0, format_text },
+	{ "MEM", "memory_bytes", "its memory, in K, M, ...", TABLE_RIGHT,
+	  format_size },
+	{ "VCPUS", "vcpus", "its processors", TABLE_RIGHT, format_int },
 	{ "UID", "uid", "user of its process", TABLE_RIGHT, format_int },
 	{ "START-MS", "start_ms", "milliseconds that its start took",
 	  TABLE_RIGHT, format_ms },
@@ -116,13 +124,16 @@ static const struct column table[] = {
 };
 static_assert(ARRAY_SIZE(table) <= COLUMNS_MAX, "struct columns has the room");
 
-void columns_default(struct columns *columns, bool retry)
+void columns_default(struct columns *columns, bool retry, bool machines)
 {
 	columns->count = 0;
-	columns_add(columns, retry ? "NAME,STATE,NEXT-RETRY,GEN,RESTARTS,"
-				     "UPTIME,LAST-EXIT,IPV4,RX,TX"
-				   : "NAME,STATE,PID,GEN,RESTARTS,UPTIME,"
-				     "LAST-EXIT,IPV4,RX,TX");
+	columns_add(columns, "NAME,STATE");
+	if (machines)
+		columns_add(columns, "GUEST,MEM,VCPUS");
+	columns_add(columns, retry ? "NEXT-RETRY" : "PID");
+	columns_add(columns, "GEN,RESTARTS,UPTIME,LAST-EXIT,IPV4");
+	if (!machines) /* a terminal is 80 wide */
+		columns_add(columns, "RX,TX");
 }
 
 static int find(const char *name, size_t length)

@@ -18,8 +18,8 @@ struct columns {
 };
 
 /* What is shown if nobody says otherwise; retry: some VM waits for its next
- * start. */
-void columns_default(struct columns *columns, bool retry);
+ * start; machines: some guest is kvm. */
+void columns_default(struct columns *columns, bool retry, bool machines);
 
 /* Adds the columns of a list ("NAME,state"), upper or lower case. NULL, or
  * where in list the first name is that no column has (or one too many). */

@@ -61,13 +61,13 @@ static int parse_columns(const char *list, struct view *view)
 	return CLI_OK;
 }
 
-static bool any_retry(const json_t *vms)
+static bool any_has(const json_t *vms, const char *key)
 {
 	size_t i;
 	json_t *vm;
 
 	json_array_foreach(vms, i, vm)
-		if (!field_absent(vm, "next_retry_s"))
+		if (!field_absent(vm, key))
 			return true;
 	return false;
 }
@@ -79,7 +79,8 @@ static void choose_columns(const struct view *view, const json_t *vms,
 	*chosen = view->columns;
 	if (chosen->count > 0)
 		return;
-	columns_default(chosen, any_retry(vms));
+	columns_default(chosen, any_has(vms, "next_retry_s"),
+			any_has(vms, "vcpus"));
 	for (size_t i = 0; i < view->added.count; i++)
 		if (chosen->count < COLUMNS_MAX &&
 		    !memchr(chosen->index, view->added.index[i], chosen->count))
