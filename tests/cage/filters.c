@@ -169,10 +169,12 @@ static _Noreturn void in_cage(void)
 	shared->listener_fd = stage2_close(filter_fd, false, &step);
 	if (shared->listener_fd < 0 || write(told_fds[1], "x", 1) != 1)
 		_exit(BROKEN);
-	if (!in_vcpu)
+	if (in_vcpu) {
+		pthread_mutex_unlock(&gate);
+		pthread_join(thread, NULL);
+	} else {
 		try_all();
-	pthread_mutex_unlock(&gate);
-	pthread_join(thread, NULL);
+	}
 	_exit(BROKEN);
 }
 
