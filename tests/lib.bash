@@ -107,7 +107,7 @@ lab_down() {
 		LAB_CGROUPS+=("$group")
 	done
 	if [[ -S $VMSUP_RUN_DIR/control.sock ]]; then
-		timeout 30 nsenter --net="/run/netns/$LAB_NETNS" -- \
+		timeout 120 nsenter --net="/run/netns/$LAB_NETNS" -- \
 			"$LAB/bin/vmsup" stop || status=1
 		wait_until 20 lab_is_clean || true
 		remains=$(lab_remains)

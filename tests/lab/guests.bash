@@ -15,7 +15,8 @@ load ../lib
 . "$ROOT/tests/lab/peers.bash"
 MACHINE=${LAB_MACHINE:-vmsup}
 
-# guests_up: the lab, with a bridge at 10.77.0.1 and no guest yet.
+# guests_up [OPTION...]: the lab, with a bridge at 10.77.0.1 and no guest yet,
+# unless vmsup start is told of some by these options.
 guests_up() {
 	if [[ -z ${LAB_KERNEL:-} ]]; then
 		export LAB_OBSTACLE="tests/lab/l1 bats runs it"
@@ -25,7 +26,9 @@ guests_up() {
 	[[ -z $LAB_OBSTACLE ]] || return 0
 	if [[ $MACHINE == vmsup ]]; then
 		lab_vmproc vmproc
-		vmsup start --vms 1 # it starts for no less than one
+		# it starts for no less than one
+		[[ $# -gt 0 ]] || set -- --vms 1
+		vmsup start "$@"
 	else
 		inside ip link add vmsup0 type bridge
 		inside ip addr add 10.77.0.1/16 dev vmsup0
@@ -135,7 +138,7 @@ guest_prints() {
 guest_ready() {
 	local name
 	for name; do
-		guest_prints "$name" 'lab: ready' 60
+		guest_prints "$name" 'lab: ready' 240
 	done
 }
 

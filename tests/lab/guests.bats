@@ -127,7 +127,7 @@ sends_as_another() {
 		ping -c 2 -W 1 10.77.0.1 && answered=1
 		ip link set eth0 address $mac
 		[ "$answered" != 1 ]'
-	wait_until 10 guest_ping "$1" 1
+	wait_until 60 guest_ping "$1" 1
 }
 
 @test "random numbers and the host's clock reach the guest" {
@@ -195,7 +195,7 @@ sends_as_another() {
 	refute guest_ping 1 1
 	guest_ping 2
 	vmsup resume web
-	wait_until 10 guest_ping 1 1
+	wait_until 60 guest_ping 1 1
 	guest_tcp send 1 1
 	vm_is web '.restarts == 0'
 }
