@@ -156,6 +156,7 @@ static void *vcpu_main(void *unused)
  * its own for all threads, the thread's on top. */
 static _Noreturn void in_cage(void)
 {
+	const bool threaded = in_vcpu;
 	const char *step = "";
 	pthread_t thread;
 	char begun;
@@ -163,13 +164,13 @@ static _Noreturn void in_cage(void)
 	if (filter_load(FILTER_SUPERVISOR) < 0)
 		_exit(BROKEN);
 	pthread_mutex_lock(&gate);
-	if (in_vcpu && (pthread_create(&thread, NULL, vcpu_main, NULL) != 0 ||
-			read(begun_fds[0], &begun, 1) != 1))
+	if (threaded && (pthread_create(&thread, NULL, vcpu_main, NULL) != 0 ||
+			 read(begun_fds[0], &begun, 1) != 1))
 		_exit(BROKEN);
 	shared->listener_fd = stage2_close(filter_fd, false, &step);
 	if (shared->listener_fd < 0 || write(told_fds[1], "x", 1) != 1)
 		_exit(BROKEN);
-	if (in_vcpu) {
+	if (threaded) {
 		pthread_mutex_unlock(&gate);
 		pthread_join(thread, NULL);
 	} else {
