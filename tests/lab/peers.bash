@@ -24,9 +24,10 @@ start_q35() {
 qemu() {
 	local cache=${direct:+none}
 	cache=${cache:-writeback}
-	qemu-system-x86_64 "$@" -enable-kvm -cpu host -m "$memory" \
-		-smp "$cpus" -nodefaults -no-user-config -display none \
-		-no-reboot -kernel "$LAB_KERNEL" -initrd "$LAB_INITRD" \
+	# named threads: which of them run the guest
+	qemu-system-x86_64 -name guest,debug-threads=on "$@" -enable-kvm \
+		-cpu host -m "$memory" -smp "$cpus" -nodefaults -no-user-config \
+		-display none -no-reboot -kernel "$LAB_KERNEL" -initrd "$LAB_INITRD" \
 		-append "$cmdline" -serial "file:$console" \
 		-netdev "tap,id=net,ifname=$tap,script=no,downscript=no,vhost=$vhost" \
 		${disk:+-drive "file=$disk,format=raw,if=none,id=disk,cache=$cache,aio=threads"} \
@@ -47,6 +48,11 @@ solo() {
 	"$BUILD/tests/lab/solo" "$@" </dev/null >>"$console" \
 		2>>"$console.vmm" &
 	VMM=$!
+}
+
+# The process that has the guest: VMM, or its child.
+vm_process() {
+	pgrep -P "$VMM" || echo "$VMM"
 }
 
 # Whoever holds a KVM virtual machine, whatever the program.

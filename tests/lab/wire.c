@@ -444,7 +444,7 @@ static int disk(const char *path, const char *mode, double seconds)
 static int await(const char *path, const char *text, double seconds)
 {
 	double until = now_s() + seconds;
-	const struct timespec pause = { .tv_nsec = 500 * 1000 };
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
 
 	do {
 		FILE *file = fopen(path, "re");
