@@ -14,6 +14,8 @@
 #include "supervisor/cli/kernel.h"
 
 #define SECTOR_BYTES 512
+#define MIB          (UINT64_C(1) << 20)
+#define HUGE_PAGE    (2 * MIB)
 
 static int open_file(const char *what, const char *path, const char *vm,
 		     int flags, int *fd, struct problem *problem)
@@ -142,12 +144,24 @@ static int open_disk(struct machine_disk *disk, const char *vm,
 
 /* ---- all of a machine */
 
+static int check_pages(const struct machine_config *machine, const char *vm,
+		       struct problem *problem)
+{
+	if (!machine->hugepages || machine->memory_bytes % HUGE_PAGE == 0)
+		return 0;
+	return problem_set(problem, -EINVAL,
+			   "%llu MiB of memory of %s can't be huge pages (make "
+			   "it a multiple of 2 MiB)",
+			   (unsigned long long)(machine->memory_bytes / MIB),
+			   vm);
+}
+
 int files_open(struct machine_config *machine, const char *vm,
 	       struct problem *problem)
 {
-	int error = 0;
+	int error = check_pages(machine, vm, problem);
 
-	if (machine->kernel_fd < 0)
+	if (!error && machine->kernel_fd < 0)
 		error = open_image("kernel", machine->kernel, vm,
 				   &machine->kernel_fd, problem);
 	if (!error && machine->initrd[0] && machine->initrd_fd < 0)

@@ -287,6 +287,21 @@ static void a_kernel_fits_or_does_not(void **state)
 	opens();
 }
 
+static void huge_pages_are_whole(void **state)
+{
+	(void)state;
+	make_elf();
+	machine->hugepages = true;
+	machine->memory_bytes = 33 * MIB;
+	refused("33 MiB of memory");
+	machine->memory_bytes = 34 * MIB;
+	opens();
+	fd_close(&machine->kernel_fd);
+	machine->hugepages = false;
+	machine->memory_bytes = 33 * MIB;
+	opens();
+}
+
 static void a_relocatable_kernel_goes_lower(void **state)
 {
 	uint8_t image[KERNEL_BYTES];
@@ -440,6 +455,7 @@ int main(void)
 		TEST(a_whole_elf_only),
 		TEST(an_elf_with_a_pvh_entry_only),
 		TEST(a_kernel_fits_or_does_not),
+		TEST(huge_pages_are_whole),
 		TEST(a_relocatable_kernel_goes_lower),
 		TEST(an_initrd_fits_or_does_not),
 		TEST(one_of_many_is_left_out),
