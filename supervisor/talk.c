@@ -34,8 +34,10 @@
 #define LOG_BURST   50
 #define FLOOD_RATE  100
 #define FLOOD_BURST 1000
-/* From the end of the channel to the end of the process. */
+/* From the end of the channel to the end of the process, which has a guest's
+ * memory and machine to free in between. */
 #define CHANNEL_GRACE_MS 500
+#define MACHINE_GRACE_MS 5000
 /* Heartbeats fall on this grid, so that VMs share the supervisor's wake-ups. */
 #define HEARTBEAT_GRID_NS (50 * NSEC_PER_MSEC)
 
@@ -349,7 +351,8 @@ static bool serve(struct vm *vm)
 		vm->heartbeat.fire = beat;
 		vm->heartbeat.ctx = vm;
 		loop_timer_in(&vm->supervisor->loop, &vm->heartbeat,
-			      CHANNEL_GRACE_MS);
+			      vm->config.machine ? MACHINE_GRACE_MS
+						 : CHANNEL_GRACE_MS);
 		return false;
 	}
 	type = message.header.type;
