@@ -150,7 +150,7 @@ holds() {
 	# queues, offloads and filters of the network device, changed while up
 	for guest in 1 2; do
 		in_guest $guest 'ip link set eth0 promisc on
-			ip link set eth0 promisc off' || true
+			ip link set eth0 promisc off'
 	done
 	for vm in plain full; do
 		vmsup pause $vm
@@ -161,7 +161,7 @@ holds() {
 		echo 'echo typed $((6 * 7))'
 		sleep 1
 	} | vmsup console full >"$LAB/typed"
-	guest_prints full 'typed 42' 10
+	guest_prints full 'typed 42' 60
 	# what was in a call when it was stopped goes on with it
 	for vm in plain full; do
 		vmsup kill --signal STOP $vm
@@ -201,7 +201,7 @@ unharmed() {
 		done
 		ip addr add '"$(guest_ip 2)"'/16 dev eth0
 		ip link set eth0 up) >/dev/null 2>&1 &'
-	wait_until 30 guest_ping 2 1
+	wait_until 60 guest_ping 2 1
 	unharmed
 }
 
