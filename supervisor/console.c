@@ -23,13 +23,18 @@
 #include "supervisor/base64.h"
 #include "supervisor/core.h"
 
-/* Taken in one turn; and so often a second at most. */
+/*
+ * A turn ends when so much was taken, or so much time: the bytes may come one by
+ * one, each a buffer to free, and more while they are read.
+ */
 #define TURN_BYTES 4096
-#define PACE_MS    5
-/* Smaller ones in a row, each a wake-up, count as one of those. */
-#define TURN_PARTS 32
-/* Lines of one turn that are logged: of text, it has no more. */
-#define TURN_LINES 256
+#define TURN_NS    (NSEC_PER_MSEC / 4)
+/* Between turns, and so many times as long as the last one took, up to a limit. */
+#define PACE_MS     5
+#define PACE_TURNS  10
+#define PACE_MS_MAX 200
+/* Lines of one part that are logged: of text, it has no more. */
+#define PART_LINES 256
 /* What is still taken when the process has ended: more than a socket holds. */
 #define LAST_BYTES (1 << 20)
 /* Of one Type. */
@@ -46,11 +51,11 @@ struct console {
 	struct source source;
 	struct timer pace;
 	uint64_t heard_ns; /* when it last said something */
-	unsigned int parts; /* in a row, without such a pause */
+	uint64_t turn_ns; /* of work, without such a pause */
 	struct watcher *watchers;
 	char line[LOG_LINE_BYTES]; /* the one that isn't ended yet */
 	size_t line_bytes;
-	unsigned int turn_lines; /* of the turn under way */
+	unsigned int part_lines; /* of the part under way */
 	uint64_t written; /* ever */
 	char ring[CONSOLE_KEPT_BYTES];
 };
@@ -86,24 +91,24 @@ static void end_line(struct vm *vm)
 
 	console->line[console->line_bytes] = '\0';
 	console->line_bytes = 0;
-	if (console->turn_lines++ >= TURN_LINES)
+	if (console->part_lines++ >= PART_LINES)
 		return;
 	log_clean(console->line);
 	add_line(vm, LOG_LEVEL_INFO, console->line);
 }
 
-/* What wasn't logged is counted, at the end of the turn. */
-static void end_turn(struct vm *vm)
+/* What wasn't logged is counted, at the end of the part. */
+static void end_lines(struct vm *vm)
 {
 	struct console *console = vm->console;
 	char text[48];
 
-	if (console->turn_lines > TURN_LINES) {
+	if (console->part_lines > PART_LINES) {
 		snprintf(text, sizeof(text), "%u lines dropped",
-			 console->turn_lines - TURN_LINES);
+			 console->part_lines - PART_LINES);
 		add_line(vm, LOG_LEVEL_WARN, text);
 	}
-	console->turn_lines = 0;
+	console->part_lines = 0;
 }
 
 static void add_to_lines(struct vm *vm, const char *bytes, size_t length)
@@ -149,7 +154,7 @@ static void take_output(struct vm *vm, const char *bytes, size_t length)
 			call_more(w->call, data_json(bytes, length));
 	}
 	add_to_lines(vm, bytes, length);
-	end_turn(vm);
+	end_lines(vm);
 }
 
 /* One part. False if there is no more now. */
@@ -166,23 +171,36 @@ static bool take_part(struct vm *vm)
 	return got == (ssize_t)sizeof(bytes);
 }
 
+/* It is heard again after a while. */
+static void end_turn(struct vm *vm)
+{
+	struct console *console = vm->console;
+	uint64_t pause_ms = PACE_TURNS * console->turn_ns / NSEC_PER_MSEC;
+
+	console->turn_ns = 0;
+	if (pause_ms < PACE_MS)
+		pause_ms = PACE_MS;
+	if (pause_ms > PACE_MS_MAX)
+		pause_ms = PACE_MS_MAX;
+	loop_modify(&vm->supervisor->loop, &console->source, 0);
+	loop_timer_in(&vm->supervisor->loop, &console->pace, pause_ms);
+}
+
 static void ready(struct source *source, uint32_t events)
 {
 	struct vm *vm = source->ctx;
 	struct console *console = vm->console;
-	uint64_t now_ns = loop_now_ns();
+	uint64_t start_ns = loop_now_ns();
+	bool full;
 
 	(void)events;
-	if (now_ns - console->heard_ns >= PACE_MS * NSEC_PER_MSEC)
-		console->parts = 0;
-	console->heard_ns = now_ns;
-	if ((!take_part(vm) && ++console->parts < TURN_PARTS) ||
-	    console->source.fd < 0)
-		return;
-	console->parts = 0;
-	/* more than its share: it is heard again after a while */
-	loop_modify(&vm->supervisor->loop, source, 0);
-	loop_timer_in(&vm->supervisor->loop, &console->pace, PACE_MS);
+	if (start_ns - console->heard_ns >= PACE_MS * NSEC_PER_MSEC)
+		console->turn_ns = 0;
+	full = take_part(vm);
+	console->heard_ns = loop_now_ns();
+	console->turn_ns += console->heard_ns - start_ns;
+	if ((full || console->turn_ns >= TURN_NS) && console->source.fd >= 0)
+		end_turn(vm);
 }
 
 static void listen_again(struct timer *timer)
