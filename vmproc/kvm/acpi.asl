@@ -21,6 +21,9 @@ DefinitionBlock ("", "DSDT", 2, "VMSUP ", "MACHINE ", 1)
 					MaxFixed, PosDecode,
 					0, 0, 0, 0, 1)
 				IO (Decode16, 0xcf8, 0xcf8, 1, 8)
+				WordIO (ResourceProducer, MinFixed, MaxFixed,
+					PosDecode, EntireRange, 0,
+					0x1000, 0xffff, 0, 0xf000)
 				DWordMemory (ResourceProducer, PosDecode,
 					MinFixed, MaxFixed, NonCacheable,
 					ReadWrite, 0, 0xc0000000, 0xdfffffff,

@@ -38,7 +38,7 @@ struct address {
 	uint8_t space, bits, offset, access;
 	uint64_t address;
 } PACKED;
-#define SPACE_PORT  1
+#define ADDRESS_PORT  1
 #define ACCESS_BYTE 1
 
 /* §5.2.5.3 */
@@ -176,7 +176,7 @@ static uint64_t put_dsdt(struct writer *writer)
 static struct address port(uint16_t number)
 {
 	return (struct address){
-		.space = SPACE_PORT,
+		.space = ADDRESS_PORT,
 		.bits = 8,
 		.access = ACCESS_BYTE,
 		.address = number,

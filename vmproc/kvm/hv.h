@@ -9,6 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What an address of the guest is one of. */
+enum space {
+	SPACE_MEMORY,
+	SPACE_PORTS
+};
+
 /* All return 0 or -errno. */
 struct hv_ops {
 	/* From now on (add) or no longer (!add), what is written to the eventfd
@@ -18,10 +24,10 @@ struct hv_ops {
 	/* Makes gsi the message (address, data); unroute: nothing any more. */
 	int (*route)(void *ctx, uint32_t gsi, uint64_t address, uint32_t data);
 	int (*unroute)(void *ctx, uint32_t gsi);
-	/* From now on, or no longer, a write of bytes (0: any width) at gpa
-	 * wakes the eventfd fd and nothing else. */
-	int (*ioeventfd)(void *ctx, uint64_t gpa, uint32_t bytes, int fd,
-			 bool add);
+	/* From now on, or no longer, a write of bytes (0: any width) at address
+	 * of space wakes the eventfd fd and nothing else. */
+	int (*ioeventfd)(void *ctx, enum space space, uint64_t address,
+			 uint32_t bytes, int fd, bool add);
 };
 
 struct hv {

@@ -100,15 +100,16 @@ static int irqfd(void *ctx, int fd, uint32_t gsi, bool add)
 	return ioctl(machine->vm_fd, KVM_IRQFD, &request) < 0 ? -errno : 0;
 }
 
-static int kvm_ioeventfd(void *ctx, uint64_t gpa, uint32_t bytes, int fd,
-			 bool add)
+static int kvm_ioeventfd(void *ctx, enum space space, uint64_t address,
+			 uint32_t bytes, int fd, bool add)
 {
 	const struct machine *machine = ctx;
 	struct kvm_ioeventfd request = {
-		.addr = gpa,
+		.addr = address,
 		.len = bytes,
 		.fd = fd,
-		.flags = add ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN,
+		.flags = (space == SPACE_PORTS ? KVM_IOEVENTFD_FLAG_PIO : 0) |
+			 (add ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN),
 	};
 
 	return ioctl(machine->vm_fd, KVM_IOEVENTFD, &request) < 0 ? -errno : 0;

@@ -44,6 +44,8 @@
 #define PORT_RESET          0x602
 #define PORT_CONFIG_ADDRESS 0xcf8
 #define PORT_CONFIG_DATA    0xcfc
+#define LAYOUT_PORTS        0x1000ULL /* PCI's */
+#define LAYOUT_PORTS_END    0x10000ULL
 
 /* Interrupts: global system interrupts of the IOAPIC's 24 pins, then one for
  * each MSI-X vector. */

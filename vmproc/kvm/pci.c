@@ -37,14 +37,20 @@ enum {
 	REG_INTERRUPT_LINE = 0x3c,
 	REG_HEADER_END = 0x40,
 };
+#define COMMAND_PORTS       0x0001U
 #define COMMAND_MEMORY      0x0002U
-#define COMMAND_WRITABLE    0x0546U /* memory, master, parity, SERR, INTx */
+#define COMMAND_WRITABLE    0x0547U /* both, master, parity, SERR, INTx */
 #define STATUS_CAPABILITIES 0x0010U
+#define BAR_PORTS           0x1U
+#define BAR_PORTS_LOW_BITS  0x3U
+#define BAR_PORTS_MASK      0xffffU /* the rest is zero (§6.2.5.1) */
 #define BAR_MEMORY_64       0x4U
-#define BAR_LOW_BITS        0xfU
+#define BAR_MEMORY_LOW_BITS 0xfU
 #define CONFIG_ENABLE       0x80000000U
 #define BAR_BYTES_MIN       (4 * KIB)
 #define BAR_BYTES_MAX       (16 * MIB)
+#define BAR_PORTS_MIN       4
+#define BAR_PORTS_MAX       256 /* §6.2.5.1 */
 
 static const struct pci_ops bridge_ops;
 
@@ -61,6 +67,7 @@ void pci_init(struct pci_bus *bus, const struct hv *hv)
 	pthread_mutex_init(&bus->lock, NULL);
 	bus->hv = *hv;
 	bus->next_bar = LAYOUT_BARS;
+	bus->next_port = LAYOUT_PORTS;
 	bus->next_gsi = GSI_MSI;
 	pci_add(bus, &bus->bridge, &identity, &bridge_ops);
 }
@@ -113,20 +120,55 @@ void pci_remove(struct pci_function *function)
 	function->bus = NULL;
 }
 
+/* Takes a place for bytes, aligned to them, from *next on. 0: there is none. */
+static uint64_t take_place(uint64_t *next, uint64_t end, uint64_t bytes)
+{
+	uint64_t place = (*next + bytes - 1) & ~(bytes - 1);
+
+	if (place + bytes > end)
+		return 0;
+	*next = place + bytes;
+	return place;
+}
+
+/* Whether the BAR may be one of bytes: a power of two from min to max. */
+static bool may_be(const struct pci_function *function, unsigned int bar,
+		   uint64_t bytes, uint64_t min, uint64_t max)
+{
+	return bar < PCI_BARS && bar % 2 == 0 &&
+	       function->bar[bar].bytes == 0 && bytes >= min && bytes <= max &&
+	       (bytes & (bytes - 1)) == 0;
+}
+
+int pci_add_ports(struct pci_function *function, unsigned int bar,
+		  uint64_t bytes)
+{
+	unsigned int reg = REG_BAR + 4 * bar;
+	uint64_t port;
+
+	if (!may_be(function, bar, bytes, BAR_PORTS_MIN, BAR_PORTS_MAX))
+		return -EINVAL;
+	port = take_place(&function->bus->next_port, LAYOUT_PORTS_END, bytes);
+	if (port == 0)
+		return -ENOSPC;
+	function->bar[bar].space = SPACE_PORTS;
+	function->bar[bar].bytes = bytes;
+	pci_put(function->config + reg, 4, port | BAR_PORTS);
+	pci_put(function->writable + reg, 4, ~(bytes - 1) & BAR_PORTS_MASK);
+	return 0;
+}
+
 int pci_add_bar(struct pci_function *function, unsigned int bar, uint64_t bytes)
 {
-	struct pci_bus *bus = function->bus;
 	unsigned int reg = REG_BAR + 4 * bar;
 	uint64_t gpa;
 
-	if (bar >= PCI_BARS || bar % 2 != 0 || function->bar[bar].bytes != 0 ||
-	    bytes < BAR_BYTES_MIN || bytes > BAR_BYTES_MAX ||
-	    (bytes & (bytes - 1)) != 0)
+	if (!may_be(function, bar, bytes, BAR_BYTES_MIN, BAR_BYTES_MAX))
 		return -EINVAL;
-	gpa = (bus->next_bar + bytes - 1) & ~(bytes - 1);
-	if (gpa + bytes > LAYOUT_BARS_END)
+	gpa = take_place(&function->bus->next_bar, LAYOUT_BARS_END, bytes);
+	if (gpa == 0)
 		return -ENOSPC;
-	bus->next_bar = gpa + bytes;
+	function->bar[bar].space = SPACE_MEMORY;
 	function->bar[bar].bytes = bytes;
 	pci_put(function->config + reg, 4, (uint32_t)gpa | BAR_MEMORY_64);
 	pci_put(function->config + reg + 4, 4, gpa >> 32);
@@ -177,14 +219,15 @@ int pci_add_notifier(struct pci_function *function, unsigned int bar,
 /* ---- BARs that come and go */
 
 static void switch_notifier(struct pci_function *function,
-			    struct pci_notifier *notifier, uint64_t gpa,
+			    struct pci_notifier *notifier, uint64_t address,
 			    bool add)
 {
 	const struct hv *hv = &function->bus->hv;
 	int error;
 
-	error = hv->ops->ioeventfd(hv->ctx, gpa + notifier->offset,
-				   notifier->bytes, notifier->fd, add);
+	error = hv->ops->ioeventfd(hv->ctx, function->bar[notifier->bar].space,
+				   address + notifier->offset, notifier->bytes,
+				   notifier->fd, add);
 	/* -EEXIST: the guest put two BARs in one place. What isn't woken by the
 	 * hypervisor is woken here, see ring(). */
 	if (error && error != -EEXIST)
@@ -194,23 +237,49 @@ static void switch_notifier(struct pci_function *function,
 }
 
 static void switch_bar(struct pci_function *function, unsigned int bar,
-		       uint64_t gpa, bool decoded)
+		       uint64_t address, bool decoded)
 {
 	struct pci_bar *current = &function->bar[bar];
 
-	if (current->decoded == decoded && (!decoded || current->gpa == gpa))
+	if (current->decoded == decoded &&
+	    (!decoded || current->address == address))
 		return;
 	for (unsigned int i = 0; i < function->notifiers; i++) {
 		struct pci_notifier *notifier = &function->notifier[i];
 
 		if (notifier->bar == bar && notifier->on)
-			switch_notifier(function, notifier, current->gpa,
+			switch_notifier(function, notifier, current->address,
 					false);
 		if (notifier->bar == bar && decoded)
-			switch_notifier(function, notifier, gpa, true);
+			switch_notifier(function, notifier, address, true);
 	}
-	current->gpa = gpa;
+	current->address = address;
 	current->decoded = decoded;
+}
+
+static void update_ports(struct pci_function *function, unsigned int bar,
+			 bool enabled)
+{
+	const uint8_t *reg = function->config + REG_BAR + 4 * bar;
+	uint64_t bytes = function->bar[bar].bytes;
+	uint64_t port = pci_get(reg, 4) & ~BAR_PORTS_LOW_BITS;
+
+	switch_bar(function, bar, port,
+		   enabled && port >= LAYOUT_PORTS &&
+			   port <= LAYOUT_PORTS_END - bytes);
+}
+
+static void update_memory(struct pci_function *function, unsigned int bar,
+			  bool enabled)
+{
+	const uint8_t *reg = function->config + REG_BAR + 4 * bar;
+	uint64_t bytes = function->bar[bar].bytes;
+	uint64_t gpa = (pci_get(reg, 4) & ~BAR_MEMORY_LOW_BITS) |
+		       (uint64_t)pci_get(reg + 4, 4) << 32;
+
+	switch_bar(function, bar, gpa,
+		   enabled && gpa >= LAYOUT_BARS &&
+			   gpa <= LAYOUT_BARS_END - bytes);
 }
 
 static void update_bars(struct pci_function *function)
@@ -218,17 +287,12 @@ static void update_bars(struct pci_function *function)
 	uint32_t command = pci_get(function->config + REG_COMMAND, 2);
 
 	for (unsigned int bar = 0; bar < PCI_BARS; bar++) {
-		const uint8_t *reg = function->config + REG_BAR + 4 * bar;
-		uint64_t bytes = function->bar[bar].bytes;
-		uint64_t gpa;
-
-		if (bytes == 0)
+		if (function->bar[bar].bytes == 0)
 			continue;
-		gpa = (pci_get(reg, 4) & ~BAR_LOW_BITS) |
-		      (uint64_t)pci_get(reg + 4, 4) << 32;
-		switch_bar(function, bar, gpa,
-			   command & COMMAND_MEMORY && gpa >= LAYOUT_BARS &&
-				   gpa <= LAYOUT_BARS_END - bytes);
+		if (function->bar[bar].space == SPACE_PORTS)
+			update_ports(function, bar, command & COMMAND_PORTS);
+		else
+			update_memory(function, bar, command & COMMAND_MEMORY);
 	}
 }
 
@@ -355,8 +419,9 @@ static void bar_access(struct pci_function *function, unsigned int bar,
 	function->ops->bar_write(function, bar, offset, bytes, value);
 }
 
-static bool window_access(struct pci_bus *bus, uint64_t gpa, uint8_t *data,
-			  unsigned int bytes, bool write)
+static bool window_access(struct pci_bus *bus, enum space space,
+			  uint64_t address, uint8_t *data, unsigned int bytes,
+			  bool write)
 {
 	for (unsigned int slot = 0; slot < PCI_SLOTS; slot++) {
 		struct pci_function *function = bus->function[slot];
@@ -364,11 +429,12 @@ static bool window_access(struct pci_bus *bus, uint64_t gpa, uint8_t *data,
 		for (unsigned int bar = 0; function && bar < PCI_BARS; bar++) {
 			const struct pci_bar *at = &function->bar[bar];
 
-			if (!at->decoded || gpa < at->gpa ||
-			    gpa - at->gpa > at->bytes - bytes)
+			if (!at->decoded || at->space != space ||
+			    address < at->address ||
+			    address - at->address > at->bytes - bytes)
 				continue;
-			bar_access(function, bar, gpa - at->gpa, data, bytes,
-				   write);
+			bar_access(function, bar, address - at->address, data,
+				   bytes, write);
 			return true;
 		}
 	}
@@ -389,7 +455,8 @@ bool pci_mmio(struct pci_bus *bus, uint64_t gpa, uint8_t *data,
 		answered =
 			ecam_access(bus, gpa - LAYOUT_ECAM, data, bytes, write);
 	else if (gpa >= LAYOUT_BARS && gpa <= LAYOUT_BARS_END - bytes)
-		answered = window_access(bus, gpa, data, bytes, write);
+		answered = window_access(bus, SPACE_MEMORY, gpa, data, bytes,
+					 write);
 	pci_unlock(bus);
 	return answered;
 }
@@ -406,6 +473,21 @@ static bool data_access(struct pci_bus *bus, unsigned int offset, uint8_t *data,
 			     (address & 0xfc) + offset, data, bytes, write);
 }
 
+static bool config_port(struct pci_bus *bus, uint16_t port, uint8_t *data,
+			unsigned int bytes, bool write)
+{
+	if (port >= PORT_CONFIG_DATA)
+		return data_access(bus, port - PORT_CONFIG_DATA, data, bytes,
+				   write);
+	if (port != PORT_CONFIG_ADDRESS || bytes != 4)
+		return false;
+	if (write)
+		bus->config_address = pci_get(data, 4);
+	else
+		pci_put(data, 4, bus->config_address);
+	return true;
+}
+
 bool pci_port(struct pci_bus *bus, uint16_t port, uint8_t *data,
 	      unsigned int bytes, bool write)
 {
@@ -413,20 +495,15 @@ bool pci_port(struct pci_bus *bus, uint16_t port, uint8_t *data,
 
 	if (!write)
 		memset(data, 0xff, bytes);
-	if (bytes > 4 || port < PORT_CONFIG_ADDRESS ||
-	    port + bytes > PORT_CONFIG_DATA + 4U)
+	if (bytes != 1 && bytes != 2 && bytes != 4)
 		return false;
 	pci_lock(bus);
-	if (port == PORT_CONFIG_ADDRESS && bytes == 4) {
-		answered = true;
-		if (write)
-			bus->config_address = pci_get(data, 4);
-		else
-			pci_put(data, 4, bus->config_address);
-	} else if (port >= PORT_CONFIG_DATA) {
-		answered = data_access(bus, port - PORT_CONFIG_DATA, data,
-				       bytes, write);
-	}
+	if (port >= LAYOUT_PORTS && port <= LAYOUT_PORTS_END - bytes)
+		answered = window_access(bus, SPACE_PORTS, port, data, bytes,
+					 write);
+	else if (port >= PORT_CONFIG_ADDRESS &&
+		 port + bytes <= PORT_CONFIG_DATA + 4U)
+		answered = config_port(bus, port, data, bytes, write);
 	pci_unlock(bus);
 	return answered;
 }

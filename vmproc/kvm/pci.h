@@ -56,7 +56,8 @@ struct pci_identity {
 
 struct pci_bar {
 	uint64_t bytes; /* a power of two; 0: none */
-	uint64_t gpa; /* where it is decoded */
+	enum space space;
+	uint64_t address; /* where in it it is decoded */
 	bool decoded;
 };
 
@@ -100,7 +101,7 @@ struct pci_bus {
 	struct pci_function *function[PCI_SLOTS]; /* not owned */
 	struct pci_function bridge; /* slot 0 */
 	uint32_t config_address; /* port 0xcf8 */
-	uint64_t next_bar; /* where the next BAR is placed */
+	uint64_t next_bar, next_port; /* where the next BAR is placed */
 	uint32_t next_gsi;
 };
 
@@ -117,6 +118,9 @@ void pci_remove(struct pci_function *function);
  * 4 KiB to 16 MiB, and an address for it. 0 or -errno. */
 int pci_add_bar(struct pci_function *function, unsigned int bar,
 		uint64_t bytes);
+/* The same of ports: a power of two of 4 to 256 bytes. */
+int pci_add_ports(struct pci_function *function, unsigned int bar,
+		  uint64_t bytes);
 
 /* Adds a capability: its body, without the identity and next bytes, is bytes
  * long; writable (may be NULL) has a bit for each that the guest may change.
@@ -150,7 +154,8 @@ void pci_unlock(struct pci_bus *bus);
 
 /*
  * An access of a guest, of any address and width up to 8 bytes: to the memory
- * of BARs and ECAM (pci_mmio) or ports 0xcf8 to 0xcff (pci_port). Reads fill
+ * of BARs and ECAM (pci_mmio), or to the ports of BARs and to those of
+ * configuration space, 0xcf8 to 0xcff (pci_port; up to 4 bytes). Reads fill
  * data with ones where nothing answers; true if something did.
  */
 bool pci_mmio(struct pci_bus *bus, uint64_t gpa, uint8_t *data,

@@ -29,6 +29,9 @@ static_assert(sizeof(struct virtio_pci_common_cfg) == 56, "§4.1.4.3");
 static_assert(DEVICE_QUEUES_MAX < PCI_VECTORS_MAX &&
 		      DEVICE_QUEUES_MAX <= PCI_NOTIFIERS_MAX,
 	      "a vector and a notifier for each queue");
+#define NOTIFY_BYTES 128
+static_assert(DEVICE_QUEUES_MAX * TRANSPORT_NOTIFY_STEP <= NOTIFY_BYTES,
+	      "a port for each queue");
 
 static struct device *device_of(struct pci_function *function)
 {
@@ -120,7 +123,8 @@ static uint64_t bar_read(struct pci_function *function, unsigned int bar,
 	uint64_t value = 0, at = offset & REGION_MASK;
 	size_t length;
 
-	(void)bar;
+	if (bar != TRANSPORT_BAR)
+		return 0;
 	/* reading it clears it (§4.1.4.5) */
 	if (offset == TRANSPORT_ISR)
 		return atomic_exchange(&device->isr, 0);
@@ -281,13 +285,23 @@ static void write_common(struct device *device, uint64_t at, unsigned int bytes,
 	registers[at].write(device, (uint32_t)value);
 }
 
+/* What no ioeventfd has caught. */
+static void write_notify(struct device *device, uint64_t queue)
+{
+	if (queue < device->queues)
+		device_again(&device->queue[queue]);
+}
+
 static void bar_write(struct pci_function *function, unsigned int bar,
 		      uint64_t offset, unsigned int bytes, uint64_t value)
 {
 	struct device *device = device_of(function);
 	uint64_t at = offset & REGION_MASK;
 
-	(void)bar;
+	if (bar == TRANSPORT_NOTIFY_BAR) {
+		write_notify(device, offset / TRANSPORT_NOTIFY_STEP);
+		return;
+	}
 	switch (offset & ~REGION_MASK) {
 	case TRANSPORT_COMMON:
 		/* a 64-bit address is two registers */
@@ -298,12 +312,6 @@ static void bar_write(struct pci_function *function, unsigned int bar,
 			write_common(device, at, bytes, value);
 		}
 		return;
-	case TRANSPORT_NOTIFY:
-		/* what no ioeventfd has caught */
-		if (at / TRANSPORT_NOTIFY_STEP < device->queues)
-			device_again(
-				&device->queue[at / TRANSPORT_NOTIFY_STEP]);
-		return;
 	default: /* no device here has a configuration to write (§5) */
 		return;
 	}
@@ -312,8 +320,8 @@ static void bar_write(struct pci_function *function, unsigned int bar,
 /* ---- the window of configuration space on the BAR (§4.1.4.9) */
 
 /* Where the window points, checked; false: nowhere. */
-static bool window(const struct device *device, uint64_t *offset,
-		   uint32_t *bytes)
+static bool window(const struct device *device, unsigned int *bar,
+		   uint64_t *offset, uint32_t *bytes)
 {
 	const uint8_t *config =
 		device->function.config + device->access_capability;
@@ -322,9 +330,10 @@ static bool window(const struct device *device, uint64_t *offset,
 	memcpy(&start, config + VIRTIO_PCI_CAP_OFFSET, sizeof(start));
 	memcpy(bytes, config + VIRTIO_PCI_CAP_LENGTH, sizeof(*bytes));
 	*offset = start;
-	return config[VIRTIO_PCI_CAP_BAR] == 0 &&
-	       (*bytes == 1 || *bytes == 2 || *bytes == 4) &&
-	       start % *bytes == 0 && *offset + *bytes <= TRANSPORT_BYTES;
+	*bar = config[VIRTIO_PCI_CAP_BAR];
+	return *bar < PCI_BARS && (*bytes == 1 || *bytes == 2 || *bytes == 4) &&
+	       start % *bytes == 0 &&
+	       *offset + *bytes <= device->function.bar[*bar].bytes;
 }
 
 static void config_access(struct pci_function *function, unsigned int offset,
@@ -333,17 +342,19 @@ static void config_access(struct pci_function *function, unsigned int offset,
 	struct device *device = device_of(function);
 	unsigned int data =
 		device->access_capability + sizeof(struct virtio_pci_cap);
+	unsigned int bar;
 	uint64_t at;
 	uint32_t width, value = 0;
 
 	if (device->access_capability == 0 || offset + bytes <= data ||
-	    offset >= data + sizeof(value) || !window(device, &at, &width))
+	    offset >= data + sizeof(value) ||
+	    !window(device, &bar, &at, &width))
 		return;
 	if (write) {
 		memcpy(&value, function->config + data, width);
-		bar_write(function, 0, at, width, value);
+		bar_write(function, bar, at, width, value);
 	} else {
-		value = (uint32_t)bar_read(function, 0, at, width);
+		value = (uint32_t)bar_read(function, bar, at, width);
 		memcpy(function->config + data, &value, width);
 	}
 }
@@ -365,18 +376,18 @@ union capability {
 };
 
 static const struct {
-	uint8_t type, bytes;
+	uint8_t type, bytes, bar;
 	uint32_t offset, length;
 } capabilities[] = {
 	{ VIRTIO_PCI_CAP_COMMON_CFG, sizeof(struct virtio_pci_cap),
-	  TRANSPORT_COMMON, COMMON_BYTES },
-	{ VIRTIO_PCI_CAP_ISR_CFG, sizeof(struct virtio_pci_cap), TRANSPORT_ISR,
-	  1 },
+	  TRANSPORT_BAR, TRANSPORT_COMMON, COMMON_BYTES },
+	{ VIRTIO_PCI_CAP_ISR_CFG, sizeof(struct virtio_pci_cap), TRANSPORT_BAR,
+	  TRANSPORT_ISR, 1 },
 	{ VIRTIO_PCI_CAP_DEVICE_CFG, sizeof(struct virtio_pci_cap),
-	  TRANSPORT_CONFIG, DEVICE_CONFIG_MAX },
+	  TRANSPORT_BAR, TRANSPORT_CONFIG, DEVICE_CONFIG_MAX },
 	{ VIRTIO_PCI_CAP_NOTIFY_CFG, sizeof(struct virtio_pci_notify_cap),
-	  TRANSPORT_NOTIFY, DEVICE_QUEUES_MAX *TRANSPORT_NOTIFY_STEP },
-	{ VIRTIO_PCI_CAP_PCI_CFG, sizeof(struct virtio_pci_cfg_cap), 0, 0 },
+	  TRANSPORT_NOTIFY_BAR, 0, DEVICE_QUEUES_MAX *TRANSPORT_NOTIFY_STEP },
+	{ VIRTIO_PCI_CAP_PCI_CFG, sizeof(struct virtio_pci_cfg_cap), 0, 0, 0 },
 };
 
 static int add_capability(struct device *device, size_t i)
@@ -387,6 +398,7 @@ static int add_capability(struct device *device, size_t i)
 
 	body.cap.cap_len = capabilities[i].bytes;
 	body.cap.cfg_type = capabilities[i].type;
+	body.cap.bar = capabilities[i].bar;
 	body.cap.offset = capabilities[i].offset;
 	body.cap.length = capabilities[i].length;
 	if (capabilities[i].type == VIRTIO_PCI_CAP_NOTIFY_CFG)
@@ -412,10 +424,9 @@ static int add_notifiers(struct device *device)
 	int error = 0;
 
 	for (unsigned int i = 0; i < device->queues && !error; i++)
-		error = pci_add_notifier(&device->function, 0,
-					 TRANSPORT_NOTIFY +
-						 i * TRANSPORT_NOTIFY_STEP,
-					 0, device->queue[i].kick_fd);
+		error = pci_add_notifier(
+			&device->function, TRANSPORT_NOTIFY_BAR,
+			i * TRANSPORT_NOTIFY_STEP, 0, device->queue[i].kick_fd);
 	return error;
 }
 
@@ -432,11 +443,16 @@ int transport_init(struct device *device, struct pci_bus *bus)
 	int error = pci_add(bus, &device->function, &identity, &ops);
 
 	if (!error)
-		error = pci_add_bar(&device->function, 0, TRANSPORT_BYTES);
+		error = pci_add_bar(&device->function, TRANSPORT_BAR,
+				    TRANSPORT_BYTES);
+	if (!error)
+		error = pci_add_ports(&device->function, TRANSPORT_NOTIFY_BAR,
+				      NOTIFY_BYTES);
 	for (size_t i = 0; i < ARRAY_SIZE(capabilities) && !error; i++)
 		error = add_capability(device, i);
 	if (!error)
-		error = pci_add_msix(&device->function, device->queues + 1, 0,
-				     TRANSPORT_VECTORS, TRANSPORT_PENDING);
+		error = pci_add_msix(&device->function, device->queues + 1,
+				     TRANSPORT_BAR, TRANSPORT_VECTORS,
+				     TRANSPORT_PENDING);
 	return error ? error : add_notifiers(device);
 }

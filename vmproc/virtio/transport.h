@@ -5,15 +5,20 @@
 
 #include "vmproc/virtio/device.h"
 
-/* Where in BAR 0 the structures lie, each in a page of its own. */
+/* Where in BAR 0, of memory, the structures lie, each in a page of its own. */
+#define TRANSPORT_BAR     0
 #define TRANSPORT_COMMON  0x0000
 #define TRANSPORT_ISR     0x1000
 #define TRANSPORT_CONFIG  0x2000
-#define TRANSPORT_NOTIFY  0x3000
-#define TRANSPORT_VECTORS 0x4000
-#define TRANSPORT_PENDING 0x5000
+#define TRANSPORT_VECTORS 0x3000
+#define TRANSPORT_PENDING 0x4000
 #define TRANSPORT_BYTES   0x8000
-/* Bytes from one queue's notification address to the next one's. */
+/*
+ * Queues are notified by ports, BAR 2: a write to memory would have to be decoded
+ * by the host, a write to a port says what it is. Bytes from one queue's port to
+ * the next one's.
+ */
+#define TRANSPORT_NOTIFY_BAR  2
 #define TRANSPORT_NOTIFY_STEP 4
 
 /* Puts a device that is otherwise complete on bus: identity, capabilities, BAR,

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "ipc/fd.h"
 #include "ipc/log.h"
 #include "tests/unit/vmproc/kvm_hv.h"
 #include "vmproc/kvm/board.h"
@@ -16,6 +17,7 @@
 #define CARDS     2
 #define BAR_BYTES 0x4000ULL
 #define VECTORS   4
+#define PORTS     16
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -26,8 +28,9 @@ static int notify_fd[CARDS], irq_fd, wake_fd;
 static uint64_t card_read(struct pci_function *function, unsigned int bar,
 			  uint64_t offset, unsigned int bytes)
 {
-	if (bar != 0 || bytes == 0 || bytes > 8 || offset + bytes > BAR_BYTES ||
-	    !function->bar[0].decoded)
+	if ((bar != 0 && bar != 2) || bytes == 0 || bytes > 8 ||
+	    offset + bytes > function->bar[bar].bytes ||
+	    !function->bar[bar].decoded)
 		abort();
 	return offset;
 }
@@ -77,6 +80,9 @@ static void begin(void)
 		if (pci_add(&board.bus, &card[i], &identity, &card_ops) ||
 		    pci_add_bar(&card[i], 0, BAR_BYTES) ||
 		    pci_add_msix(&card[i], VECTORS, 0, 0x1000, 0x1800) ||
+		    pci_add_ports(&card[i], 2, PORTS) ||
+		    pci_add_notifier(&card[i], 2, 0, 0, notify_fd[i]) ||
+		    pci_add_notifier(&card[i], 2, 4, 2, notify_fd[i]) ||
 		    pci_add_notifier(&card[i], 0, 0x2000, 0, notify_fd[i]) ||
 		    pci_add_notifier(&card[i], 0, 0x2004, 2, notify_fd[i]))
 			abort();
@@ -93,16 +99,21 @@ static void end(void)
 	close(wake_fd);
 }
 
+/* Decoded within the window, aligned to its size, or not at all. */
+static void check_bar(const struct pci_bar *bar, uint64_t first, uint64_t end)
+{
+	if (bar->decoded &&
+	    (bar->address % bar->bytes != 0 || bar->address < first ||
+	     bar->address > end - bar->bytes))
+		abort();
+}
+
 /* What must hold whatever the guest does. */
 static void check(void)
 {
 	for (int i = 0; i < CARDS; i++) {
-		const struct pci_bar *bar = &card[i].bar[0];
-
-		if (bar->decoded &&
-		    (bar->gpa % BAR_BYTES != 0 || bar->gpa < LAYOUT_BARS ||
-		     bar->gpa > LAYOUT_BARS_END - BAR_BYTES))
-			abort();
+		check_bar(&card[i].bar[0], LAYOUT_BARS, LAYOUT_BARS_END);
+		check_bar(&card[i].bar[2], LAYOUT_PORTS, LAYOUT_PORTS_END);
 		for (unsigned int v = 0; v < VECTORS; v++) {
 			const struct pci_vector *vector = &card[i].vector[v];
 			int fd = hv_memory.irqfd[vector->gsi];
@@ -113,10 +124,14 @@ static void check(void)
 		if (card[i].config[0] != 0xf4 || card[i].config[1] != 0x1a)
 			abort();
 	}
-	for (unsigned int i = 0; i < hv_memory.ioeventfds; i++)
-		if (hv_memory.ioeventfd[i].gpa < LAYOUT_BARS ||
-		    hv_memory.ioeventfd[i].gpa >= LAYOUT_BARS_END)
+	for (unsigned int i = 0; i < hv_memory.ioeventfds; i++) {
+		bool ports = hv_memory.ioeventfd[i].space == SPACE_PORTS;
+		uint64_t address = hv_memory.ioeventfd[i].address;
+
+		if (address < (ports ? LAYOUT_PORTS : LAYOUT_BARS) ||
+		    address >= (ports ? LAYOUT_PORTS_END : LAYOUT_BARS_END))
 			abort();
+	}
 }
 
 struct access {
@@ -135,9 +150,10 @@ static uint64_t address_of(const struct access *access)
 		return LAYOUT_ECAM + ((uint64_t)(access->slot % 4) << 15) +
 		       access->offset % 0x110;
 	case 1: /* a BAR, where it is */
-		return function->bar[0].gpa + access->offset % BAR_BYTES;
+		return function->bar[0].address + access->offset % BAR_BYTES;
 	case 2: /* its table */
-		return function->bar[0].gpa + 0x1000 + access->offset % 0x50;
+		return function->bar[0].address + 0x1000 +
+		       access->offset % 0x50;
 	case 3: /* a window's edge */
 		return LAYOUT_BARS_END - 16 + access->offset % 32;
 	default: /* anywhere */
@@ -159,7 +175,7 @@ static void serve_purpose(const struct access *access)
 {
 	const struct pci_function *function = &card[access->slot % CARDS];
 	uint64_t config = LAYOUT_ECAM + ((uint64_t)function->slot << 15);
-	uint64_t entry = function->bar[0].gpa + 0x1000 +
+	uint64_t entry = function->bar[0].address + 0x1000 +
 			 access->slot / CARDS % VECTORS * 16ULL;
 
 	switch (access->kind & 3) {
@@ -175,7 +191,8 @@ static void serve_purpose(const struct access *access)
 		write_to(config + 0x14, access->offset >> 15);
 		break;
 	case 2:
-		write_to(config + 4, access->offset & 6);
+		write_to(config + 4, access->offset & 7);
+		write_to(config + 0x18, (uint32_t)access->value);
 		write_to(config + function->msix_capability,
 			 (uint32_t)access->offset << 16);
 		break;
@@ -183,6 +200,22 @@ static void serve_purpose(const struct access *access)
 		write_to(entry, (uint32_t)access->value);
 		write_to(entry + 12, access->offset & 1);
 	}
+}
+
+static uint16_t port_of(const struct access *access)
+{
+	const uint16_t ports[] = {
+		0x3f8,
+		0x505,
+		0x600,
+		0xcf8,
+		0xcfc,
+		(uint16_t)card[0].bar[2].address,
+		(uint16_t)(card[CARDS - 1].bar[2].address + PORTS - 4),
+	};
+
+	return (uint16_t)(ports[access->slot % ARRAY_SIZE(ports)] +
+			  access->offset % 8);
 }
 
 static void serve(const struct access *access)
@@ -194,11 +227,8 @@ static void serve(const struct access *access)
 	memcpy(value, &access->value, sizeof(value));
 	switch (access->kind & 7) {
 	case 5: /* ports that are there */
-		board_port(&board,
-			   (uint16_t[]){ 0x3f8, 0x505, 0x600, 0xcf8,
-					 0xcfc }[access->slot % 5] +
-				   access->offset % 8,
-			   value, width > 4 ? 4 : width, write);
+		board_port(&board, port_of(access), value,
+			   width > 4 ? 4 : width, write);
 		break;
 	case 6: /* any port */
 		board_port(&board, access->offset, value, width > 4 ? 4 : width,

@@ -106,24 +106,33 @@ static inline struct vq *take_vq(struct input *input)
 static inline void do_register(struct input *input)
 {
 	static const uint32_t pages[] = { TRANSPORT_COMMON, TRANSPORT_ISR,
-					  TRANSPORT_CONFIG, TRANSPORT_NOTIFY,
-					  TRANSPORT_VECTORS };
+					  TRANSPORT_CONFIG, TRANSPORT_VECTORS };
 	uint8_t kind = take(input);
 	unsigned int bytes = 1U << (kind & 3);
-	uint64_t offset = pages[(kind >> 2 & 7) % 5] + take(input) % 64;
+	uint64_t offset = pages[(kind >> 2 & 7) % 4] + take(input) % 64;
 
 	if (kind & 0x80)
 		offset = take_bytes(input, 2) % TRANSPORT_BYTES;
-	mmio(driver.device->function.bar[0].gpa + offset, bytes, kind & 0x20,
-	     take_bytes(input, bytes));
+	mmio(driver.device->function.bar[0].address + offset, bytes,
+	     kind & 0x20, take_bytes(input, bytes));
 }
 
-/* Puts the BAR where it was, and has it answer. */
+/* Puts the BARs where they were, and has them answer. */
 static inline void decode(void)
 {
-	config_write(4, 2, 6);
+	config_write(4, 2, 7);
 	config_write(0x10, 4, LAYOUT_BARS);
 	config_write(0x14, 4, 0);
+	config_write(0x18, 4, LAYOUT_PORTS);
+}
+
+/* A write to a port of the device, of any width. */
+static inline void do_port(struct input *input)
+{
+	uint8_t kind = take(input);
+
+	port_write((uint16_t)(LAYOUT_PORTS + (kind & 0x7f)), 1U << (kind >> 7),
+		   take(input));
 }
 
 static inline void do_config(struct input *input)
@@ -302,7 +311,7 @@ static inline void act(struct input *input, action_fn *special)
 	action_fn *const actions[] = {
 		do_register, do_config, do_descriptor, do_avail,
 		do_chain,    do_chain,  do_indirect,   do_memory,
-		do_start,    do_kick,   do_kick,       do_rest,
+		do_start,    do_kick,   do_port,       do_rest,
 		do_rest,     special,   special,       special,
 	};
 

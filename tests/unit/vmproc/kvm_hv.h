@@ -20,7 +20,8 @@ static struct hv_memory {
 	} route[GSI_MSI + GSI_MSI_COUNT];
 	unsigned int routes; /* calls */
 	struct {
-		uint64_t gpa;
+		enum space space;
+		uint64_t address;
 		int fd;
 	} ioeventfd[HV_IOEVENTFDS];
 	unsigned int ioeventfds;
@@ -58,14 +59,15 @@ static int hv_unroute(void *ctx, uint32_t gsi)
 }
 
 /* As KVM: one place, one eventfd. */
-static int hv_ioeventfd(void *ctx, uint64_t gpa, uint32_t bytes, int fd,
-			bool add)
+static int hv_ioeventfd(void *ctx, enum space space, uint64_t address,
+			uint32_t bytes, int fd, bool add)
 {
 	struct hv_memory *memory = ctx;
 
 	(void)bytes;
 	for (unsigned int i = 0; i < memory->ioeventfds; i++) {
-		if (memory->ioeventfd[i].gpa != gpa)
+		if (memory->ioeventfd[i].space != space ||
+		    memory->ioeventfd[i].address != address)
 			continue;
 		if (add)
 			return -EEXIST;
@@ -78,7 +80,8 @@ static int hv_ioeventfd(void *ctx, uint64_t gpa, uint32_t bytes, int fd,
 		return -ENOENT;
 	if (memory->ioeventfds == HV_IOEVENTFDS)
 		return -ENOSPC;
-	memory->ioeventfd[memory->ioeventfds].gpa = gpa;
+	memory->ioeventfd[memory->ioeventfds].space = space;
+	memory->ioeventfd[memory->ioeventfds].address = address;
 	memory->ioeventfd[memory->ioeventfds++].fd = fd;
 	return 0;
 }

@@ -16,6 +16,8 @@
 #define PENDING   0x1800
 #define NOTIFY    0x2000
 #define VECTORS   3
+#define PORTS     64
+#define RING      8
 
 static struct pci_bus bus;
 static struct pci_function card;
@@ -30,8 +32,7 @@ static uint64_t card_read(struct pci_function *function, unsigned int bar,
 			  uint64_t offset, unsigned int bytes)
 {
 	(void)function;
-	assert_int_equal(bar, 0);
-	assert_true(offset + bytes <= BAR_BYTES);
+	assert_true(offset + bytes <= (bar == 0 ? BAR_BYTES : PORTS));
 	seen.reads++;
 	return 0x1122334455667788;
 }
@@ -40,8 +41,7 @@ static void card_write(struct pci_function *function, unsigned int bar,
 		       uint64_t offset, unsigned int bytes, uint64_t value)
 {
 	(void)function;
-	assert_int_equal(bar, 0);
-	assert_true(offset + bytes <= BAR_BYTES);
+	assert_true(offset + bytes <= (bar == 0 ? BAR_BYTES : PORTS));
 	seen.writes++;
 	seen.offset = offset;
 	seen.bytes = bytes;
@@ -70,6 +70,8 @@ static int setup(void **state)
 	assert_int_equal(pci_add_bar(&card, 0, BAR_BYTES), 0);
 	assert_int_equal(pci_add_msix(&card, VECTORS, 0, TABLE, PENDING), 0);
 	assert_int_equal(pci_add_notifier(&card, 0, NOTIFY, 0, notify_fd), 0);
+	assert_int_equal(pci_add_ports(&card, 2, PORTS), 0);
+	assert_int_equal(pci_add_notifier(&card, 2, RING, 0, notify_fd), 0);
 	return 0;
 }
 
@@ -147,7 +149,9 @@ static void bar_tells_its_size(void **state)
 			 (uint32_t)(~(BAR_BYTES - 1) | 4));
 	assert_int_equal(get(ecam(1, 0x14), 4), 0xffffffff);
 	put(ecam(1, 0x18), 4, 0xffffffff);
-	assert_int_equal(get(ecam(1, 0x18), 4), 0);
+	assert_int_equal(get(ecam(1, 0x18), 4), (0xffff & ~(PORTS - 1)) | 1);
+	put(ecam(1, 0x1c), 4, 0xffffffff);
+	assert_int_equal(get(ecam(1, 0x1c), 4), 0);
 }
 
 static void bar_is_there_when_decoded(void **state)
@@ -205,16 +209,94 @@ static void notifier_follows_its_bar(void **state)
 	(void)state;
 	decode(true);
 	assert_int_equal(hv_memory.ioeventfds, 1);
-	assert_int_equal(hv_memory.ioeventfd[0].gpa, bar() + NOTIFY);
+	assert_int_equal(hv_memory.ioeventfd[0].address, bar() + NOTIFY);
 	put(ecam(1, 0x10), 4, LAYOUT_BARS + 0x100000);
 	assert_int_equal(hv_memory.ioeventfds, 1);
-	assert_int_equal(hv_memory.ioeventfd[0].gpa,
+	assert_int_equal(hv_memory.ioeventfd[0].address,
 			 LAYOUT_BARS + 0x100000 + NOTIFY);
 	/* what comes through all the same rings, and reaches nobody else */
 	put(bar() + NOTIFY, 2, 1);
 	assert_int_equal(rung(notify_fd), 1);
 	assert_int_equal(seen.writes, 0);
 	decode(false);
+	assert_int_equal(hv_memory.ioeventfds, 0);
+}
+
+static uint16_t port(void)
+{
+	return (uint16_t)(get(ecam(1, 0x18), 4) & ~3ULL);
+}
+
+static void decode_ports(bool on)
+{
+	put(ecam(1, 4), 2, on ? 1 : 0);
+}
+
+static void ports_are_there_when_decoded(void **state)
+{
+	uint8_t data[4] = { 0x5a, 0, 0, 0 };
+	uint16_t at = port();
+
+	(void)state;
+	assert_true(at >= LAYOUT_PORTS);
+	assert_false(pci_port(&bus, at, data, 2, true));
+	decode(true); /* that is memory */
+	assert_false(pci_port(&bus, at, data, 2, true));
+	decode_ports(true);
+	assert_false(card.bar[0].decoded);
+	assert_true(pci_port(&bus, (uint16_t)(at + PORTS - 1), data, 1, true));
+	assert_int_equal(seen.offset, PORTS - 1);
+	assert_int_equal(seen.value, 0x5a);
+	assert_true(pci_port(&bus, at, data, 4, false));
+	assert_memory_equal(data, "\x88\x77\x66\x55", 4);
+	/* half out of it, before it, memory of that address: nobody's */
+	assert_false(pci_port(&bus, (uint16_t)(at + PORTS - 1), data, 2, true));
+	assert_false(pci_port(&bus, (uint16_t)(at - 1), data, 2, true));
+	assert_int_equal(get(at, 4), 0xffffffff);
+	assert_int_equal(seen.writes, 1);
+	assert_int_equal(seen.reads, 1);
+}
+
+static void ports_outside_the_window_are_nowhere(void **state)
+{
+	static const uint32_t places[] = { 0, 0x3c0, 0x500, 0xcc0, 0xfc0 };
+	uint8_t data[1] = { 0 };
+
+	(void)state;
+	decode_ports(true);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		put(ecam(1, 0x18), 4, places[i]);
+		assert_int_equal(port(), places[i]);
+		assert_false(card.bar[2].decoded);
+		assert_int_equal(hv_memory.ioeventfds, 0);
+	}
+	put(ecam(1, 0x18), 4, 0xffffffff); /* the last ones */
+	assert_true(card.bar[2].decoded);
+	assert_true(pci_port(&bus, 0xffff, data, 1, true));
+	assert_int_equal(seen.offset, PORTS - 1);
+	/* ports are 16 bits */
+	put(ecam(1, 0x18), 4, 0x12340);
+	assert_int_equal(port(), 0x2340);
+}
+
+static void notifier_follows_its_ports(void **state)
+{
+	uint8_t data[2] = { 0 };
+
+	(void)state;
+	decode_ports(true);
+	assert_int_equal(hv_memory.ioeventfds, 1);
+	assert_int_equal(hv_memory.ioeventfd[0].space, SPACE_PORTS);
+	assert_int_equal(hv_memory.ioeventfd[0].address, port() + RING);
+	put(ecam(1, 0x18), 4, 0x8000);
+	assert_int_equal(hv_memory.ioeventfds, 1);
+	assert_int_equal(hv_memory.ioeventfd[0].address, 0x8000 + RING);
+	assert_true(pci_port(&bus, 0x8000 + RING, data, 2, true));
+	assert_int_equal(rung(notify_fd), 1);
+	assert_int_equal(seen.writes, 0);
+	put(ecam(1, 4), 2, 3); /* the one in memory as well */
+	assert_int_equal(hv_memory.ioeventfds, 2);
+	decode_ports(false);
 	assert_int_equal(hv_memory.ioeventfds, 0);
 }
 
@@ -334,6 +416,11 @@ static void limits(void **state)
 	assert_int_equal(pci_add_bar(&more[0], 1, 4096), -EINVAL);
 	assert_int_equal(pci_add_bar(&more[0], 0, 4095), -EINVAL);
 	assert_int_equal(pci_add_bar(&more[0], 0, 1ULL << 40), -EINVAL);
+	assert_int_equal(pci_add_ports(&more[0], 1, 4), -EINVAL);
+	assert_int_equal(pci_add_ports(&more[0], 0, 2), -EINVAL);
+	assert_int_equal(pci_add_ports(&more[0], 0, 24), -EINVAL);
+	assert_int_equal(pci_add_ports(&more[0], 0, 512), -EINVAL);
+	assert_int_equal(pci_add_ports(&card, 2, 4), -EINVAL);
 	assert_int_equal(pci_add_msix(&more[0], 1, 0, 0, 64), -EINVAL);
 	while (error >= 0)
 		error = pci_add_capability(&more[0], 9, "abcdefgh", NULL, 8);
@@ -358,6 +445,9 @@ int main(void)
 		TEST(bar_is_there_when_decoded),
 		TEST(bar_outside_the_window_is_nowhere),
 		TEST(notifier_follows_its_bar),
+		TEST(ports_are_there_when_decoded),
+		TEST(ports_outside_the_window_are_nowhere),
+		TEST(notifier_follows_its_ports),
 		TEST(config_ports),
 		TEST(vector_is_an_irqfd_when_on),
 		TEST(masked_vector_is_pending),

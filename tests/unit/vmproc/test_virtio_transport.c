@@ -53,13 +53,13 @@ static unsigned int find_capability(unsigned int type)
 static void has_the_capabilities(void **state)
 {
 	static const struct {
-		unsigned int type, offset, length, bytes;
+		unsigned int type, bar, offset, length, bytes;
 	} cases[] = {
-		{ VIRTIO_PCI_CAP_COMMON_CFG, TRANSPORT_COMMON, 56, 16 },
-		{ VIRTIO_PCI_CAP_ISR_CFG, TRANSPORT_ISR, 1, 16 },
-		{ VIRTIO_PCI_CAP_DEVICE_CFG, TRANSPORT_CONFIG, 256, 16 },
-		{ VIRTIO_PCI_CAP_NOTIFY_CFG, TRANSPORT_NOTIFY, 68, 20 },
-		{ VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 20 },
+		{ VIRTIO_PCI_CAP_COMMON_CFG, 0, TRANSPORT_COMMON, 56, 16 },
+		{ VIRTIO_PCI_CAP_ISR_CFG, 0, TRANSPORT_ISR, 1, 16 },
+		{ VIRTIO_PCI_CAP_DEVICE_CFG, 0, TRANSPORT_CONFIG, 256, 16 },
+		{ VIRTIO_PCI_CAP_NOTIFY_CFG, 2, 0, 68, 20 },
+		{ VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 0, 20 },
 	};
 
 	(void)state;
@@ -72,7 +72,7 @@ static void has_the_capabilities(void **state)
 
 		assert_int_not_equal(at, 0);
 		assert_int_equal(config_read(at + 2, 1), cases[i].bytes);
-		assert_int_equal(config_read(at + 4, 1), 0);
+		assert_int_equal(config_read(at + 4, 1), cases[i].bar);
 		assert_int_equal(config_read(at + 8, 4), cases[i].offset);
 		assert_int_equal(config_read(at + 12, 4), cases[i].length);
 	}
@@ -389,11 +389,15 @@ static void configuration_space_reaches_the_bar(void **state)
 				 0xff,
 			 OK_BITS);
 	vq_add(vq, &part, 1);
-	window(0, TRANSPORT_NOTIFY, 2, true, 0);
+	window(2, 0, 2, true, 0);
 	run();
 	assert_int_equal(vq_done(vq), 1);
 	/* nowhere, in every way */
 	window(1, 0, 4, true, 1);
+	window(6, 0, 4, true, 1);
+	window(255, 0, 4, true, 1);
+	window(2, 128, 2, true, 0);
+	window(2, 0, 4, false, 1);
 	window(0, TRANSPORT_BYTES, 4, true, 1);
 	window(0, TRANSPORT_BYTES - 2, 4, true, 1);
 	window(0, UINT32_MAX, 1, true, 1);

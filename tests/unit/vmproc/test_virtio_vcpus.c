@@ -117,18 +117,21 @@ static void *drive(void *unused)
 static void *meddle(void *unused)
 {
 	static const uint32_t pages[] = { TRANSPORT_COMMON, TRANSPORT_VECTORS,
-					  TRANSPORT_NOTIFY, TRANSPORT_ISR,
-					  TRANSPORT_CONFIG, TRANSPORT_PENDING };
+					  TRANSPORT_ISR, TRANSPORT_CONFIG,
+					  TRANSPORT_PENDING };
 	uint64_t bar = bar_gpa();
+	uint16_t port = notify_port(0);
 	uint32_t state = 2;
 
 	(void)unused;
 	while (!atomic_load(&finished)) {
 		uint32_t kind = next_random(&state);
-		uint64_t at = bar + pages[kind % 6] + next_random(&state) % 64;
+		uint64_t at = bar + pages[kind % 5] + next_random(&state) % 64;
 
 		mmio(at, 1U << kind / 8 % 4, kind & 0x100,
 		     next_random(&state) % 8);
+		port_write((uint16_t)(port + next_random(&state) % 128),
+			   1U << kind / 8 % 3, kind);
 		if (kind % 64 == 0) /* all vectors on, or off */
 			config_write(net.device.function.msix_capability + 2, 2,
 				     kind & 0x200 ? 0x8000 : 0);

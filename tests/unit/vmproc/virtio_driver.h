@@ -90,11 +90,12 @@ DRIVER_FN int hv_unroute(void *ctx, uint32_t gsi)
 	return 0;
 }
 
-DRIVER_FN int hv_ioeventfd(void *ctx, uint64_t gpa, uint32_t bytes, int fd,
-			   bool add)
+DRIVER_FN int hv_ioeventfd(void *ctx, enum space space, uint64_t address,
+			   uint32_t bytes, int fd, bool add)
 {
 	(void)ctx;
-	(void)gpa;
+	(void)space;
+	(void)address;
 	(void)bytes;
 	(void)fd;
 	driver.ioeventfds += add ? 1U : -1U;
@@ -222,11 +223,27 @@ DRIVER_FN void add_status(uint8_t bits)
 	set_reg(VIRTIO_PCI_COMMON_STATUS, 1, get_status() | bits);
 }
 
-/* Takes a device for the driver's, with memory decoding on. */
+/* The port that queue index is notified by. */
+DRIVER_FN uint16_t notify_port(unsigned int index)
+{
+	uint32_t bar = config_read(0x10 + 4 * TRANSPORT_NOTIFY_BAR, 4);
+
+	return (uint16_t)((bar & ~3U) + TRANSPORT_NOTIFY_STEP * index);
+}
+
+DRIVER_FN void port_write(uint16_t port, unsigned int bytes, uint32_t value)
+{
+	uint8_t data[4];
+
+	memcpy(data, &value, sizeof(data));
+	pci_port(&driver.bus, port, data, bytes, true);
+}
+
+/* Takes a device for the driver's, with decoding of ports and memory on. */
 DRIVER_FN void attach(struct device *device)
 {
 	driver.device = device;
-	config_write(4, 2, 6);
+	config_write(4, 2, 7);
 }
 
 /* Resets it and waits. */
@@ -361,8 +378,7 @@ DRIVER_FN uint16_t vq_add(struct vq *vq, const struct part *parts,
 
 DRIVER_FN void vq_kick(const struct vq *vq)
 {
-	set_reg(TRANSPORT_NOTIFY + TRANSPORT_NOTIFY_STEP * vq->index, 2,
-		vq->index);
+	port_write(notify_port(vq->index), 2, vq->index);
 }
 
 DRIVER_FN void vq_kick_and_run(const struct vq *vq)
