@@ -267,6 +267,7 @@ static const struct rule supervisor_rules[] = {
 		    CLONE_CHILD_CLEARTID), /* threads, as libc makes them */
 	ANY(eventfd2), /* interrupts, wake-ups */
 	ANY(futex), /* threads */
+	PIN(sched_setscheduler, 1, SCHED_BATCH), /* the network's thread */
 	/* its work, which this list bounds as well as its own does */
 	ANY(readv), /* frames */
 	ANY(preadv), /* disks */

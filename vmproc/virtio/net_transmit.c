@@ -2,13 +2,15 @@
 /*
  * Frames from the guest to the TAP, straight from its buffers, but for the
  * offload header and the Ethernet header: these are copied, so that what was
- * checked is what is sent.
+ * checked is what is sent. Of a small frame the rest is copied as well: this
+ * costs less than telling the kernel where it lies.
  */
 #include <assert.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmproc/virtio/iov.h"
 #include "vmproc/virtio/net.h"
@@ -25,6 +27,13 @@ struct front {
 };
 static_assert(sizeof(struct front) == NET_HEADER_BYTES + ETH_HLEN,
 	      "as they lie in a frame");
+
+/* The part of a frame that is copied: the front, or all of a small one. */
+struct copy {
+	struct front front;
+	uint8_t rest[256 - sizeof(struct front)];
+};
+static_assert(sizeof(struct copy) == 256, "as they lie in a frame");
 
 /* What a segmentation type was negotiated by (§5.1.6.2.1); 0: nothing. */
 static unsigned int gso_feature(uint8_t type)
@@ -65,18 +74,20 @@ static bool offload_valid(const struct net *net,
 	       header->hdr_len <= bytes;
 }
 
-/* Why a frame isn't sent; NET_TX_FRAMES: it is. */
+/* Copies the beginning of a frame. Why it isn't sent; NET_TX_FRAMES: it is. */
 static enum net_counter check(const struct net *net, const struct chain *chain,
-			      struct front *front)
+			      struct copy *copy)
 {
+	const struct front *front = &copy->front;
 	size_t bytes = chain->readable_bytes;
 
 	if (bytes < sizeof(*front))
 		return NET_TX_DROP_SHORT;
 	if (bytes > NET_FRAME_MAX)
 		return NET_TX_DROP_LONG;
-	iov_read(chain->iov, chain->readable, 0, front, sizeof(*front));
-	if (!offload_valid(net, &front->offload, bytes - NET_HEADER_BYTES))
+	iov_read(chain->iov, chain->readable, 0, copy,
+		 bytes <= sizeof(*copy) ? bytes : sizeof(*front));
+	if (!offload_valid(net, &copy->front.offload, bytes - NET_HEADER_BYTES))
 		return NET_TX_DROP_MALFORMED;
 	if (memcmp(front->ethernet.h_source, net->mac, ETH_ALEN) != 0)
 		return NET_TX_DROP_FOREIGN;
@@ -101,20 +112,30 @@ static enum net_counter refusal(void)
 	}
 }
 
-/* Sends the frame in chain, whose list has one entry of room before it. */
-static enum net_counter send_frame(struct net_pair *pair, struct chain *chain)
+/* Writes the frame in chain, whose list has one entry of room before it, with
+ * its front as it was copied; as writev(). */
+static ssize_t write_frame(int tap_fd, struct chain *chain, struct copy *copy)
 {
-	struct front front;
-	enum net_counter verdict = check(pair->net, chain, &front);
 	unsigned int skipped;
 	struct iovec *iov;
 
+	if (chain->readable_bytes <= sizeof(*copy))
+		return write(tap_fd, copy, chain->readable_bytes);
+	skipped = iov_skip(chain->iov, chain->readable, sizeof(copy->front));
+	iov = chain->iov + skipped - 1;
+	iov[0] = (struct iovec){ &copy->front, sizeof(copy->front) };
+	return writev(tap_fd, iov, (int)(chain->readable - skipped + 1));
+}
+
+/* Sends the frame in chain. */
+static enum net_counter send_frame(struct net_pair *pair, struct chain *chain)
+{
+	struct copy copy;
+	enum net_counter verdict = check(pair->net, chain, &copy);
+
 	if (verdict != NET_TX_FRAMES)
 		return verdict;
-	skipped = iov_skip(chain->iov, chain->readable, sizeof(front));
-	iov = chain->iov + skipped - 1;
-	iov[0] = (struct iovec){ &front, sizeof(front) };
-	if (writev(pair->tap_fd, iov, (int)(chain->readable - skipped + 1)) < 0)
+	if (write_frame(pair->tap_fd, chain, &copy) < 0)
 		return refusal();
 	net_count(pair, NET_TX_BYTES, chain->readable_bytes - NET_HEADER_BYTES);
 	return NET_TX_FRAMES;
