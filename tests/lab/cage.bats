@@ -126,6 +126,20 @@ holds() {
 	grep -lx 'Name:.vm-blk' "/proc/$pid/task/"*/status
 }
 
+@test "the network's thread is a batch for the scheduler, no other is" {
+	local pid task want fields
+	for vm in plain full; do
+		pid=$(vm_get $vm .pid)
+		for task in "/proc/$pid/task/"*; do
+			want=0
+			[[ ${task##*/} != "$pid" ]] || want=3
+			# what comes after the name, the state first
+			read -ra fields < <(sed 's/.*) //' "$task/stat")
+			[[ ${fields[38]} == "$want" ]]
+		done
+	done
+}
+
 @test "no memory is written and executed; no program but one is mapped" {
 	local pid
 	pid=$(vm_get full .pid)
