@@ -39,8 +39,8 @@ qemu() {
 start_solo() {
 	local vhost_too=
 	[[ $vhost != on ]] || vhost_too=-v
-	solo -k "$LAB_KERNEL" -i "$LAB_INITRD" -a "$cmdline" -m "$memory" \
-		-c "$cpus" -t "$tap" $vhost_too \
+	solo -k "$LAB_KERNEL" ${LAB_INITRD:+-i "$LAB_INITRD"} -a "$cmdline" \
+		-m "$memory" -c "$cpus" -t "$tap" $vhost_too \
 		${disk:+-d "$disk${direct:+:direct}"} "$BUILD/vmproc"
 }
 
