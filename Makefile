@@ -100,10 +100,15 @@ $(UNIT_IPC): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(ipc_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcmocka
 
-# Programs that stand in the VM process's place: tests/cage/*.c
-STANDINS := $(filter-out %/filters,$(patsubst %.c,$(BUILD)/%,\
+# Programs that stand in the VM process's place: tests/cage/*.c, or rooms there
+STANDIN_FILES := $(filter-out %/filters,$(patsubst %.c,$(BUILD)/%,\
 	$(wildcard tests/cage/*.c)))
-$(STANDINS): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(sandbox_vmproc_SRC) $(ipc_SRC))
+STANDIN_ROOMS := $(addprefix $(BUILD)/tests/cage/,hostile probe)
+STANDINS := $(STANDIN_FILES) $(STANDIN_ROOMS)
+$(STANDIN_FILES): $(BUILD)/%: $(OBJ)/%.o
+$(BUILD)/tests/cage/hostile: $(call objects,$(wildcard tests/cage/hostile/*.c))
+$(BUILD)/tests/cage/probe: $(call objects,$(wildcard tests/cage/probe/*.c))
+$(STANDINS): $(call objects,$(sandbox_vmproc_SRC) $(ipc_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -static-pie $(ALL_LDFLAGS) -o $@ $^
 
