@@ -27,7 +27,7 @@
 #include "vmproc/kvm/devices.h"
 #include "vmproc/kvm/machine.h"
 
-/* A disk request that takes longer counts as no progress. */
+/* What the disks' thread does itself at one request: longer is no progress. */
 #define STUCK_MS 3000
 
 #define STACK_BYTES (128 * KIB)

@@ -29,6 +29,7 @@
 	X(ZEROES, "zeroes")                                             \
 	X(OTHERS, "others") /* get-id */                                \
 	X(BOUNCED, "bounced") /* copied: ill-aligned for O_DIRECT */    \
+	X(SLOW, "slow") /* the host took more than a second */          \
 	X(ERRORS, "errors") /* the host refused */                      \
 	X(INVALID, "invalid") /* out of range, ill-formed, read-only */ \
 	X(UNSUPPORTED, "unsupported")
@@ -43,7 +44,8 @@ enum blk_counter {
 /* The thread that does the requests, and what it works with. */
 struct blk_io {
 	struct loop loop;
-	/* CLOCK_MONOTONIC since when it has been at one request; 0: at none */
+	/* CLOCK_MONOTONIC since when it has been at work of its own; 0: at
+	 * none, or in a call of the host, which may take as long as it likes */
 	_Atomic uint64_t busy_since_ns;
 	struct iovec iov[QUEUE_CHAIN_MAX];
 	_Alignas(BLK_ALIGNMENT) uint8_t bounce[BLK_BOUNCE_BYTES];

@@ -54,22 +54,67 @@ static bool in_range(const struct blk *blk, uint64_t sector, uint64_t count)
 	       sector % block == 0 && count % block == 0;
 }
 
-static int flush(const struct blk *blk)
+/* ---- calls of the host, which take as long as its disk does */
+
+static uint64_t enter_host(const struct blk *blk)
 {
-	return fdatasync(blk->fd) < 0 ? -errno : 0;
+	atomic_store(&blk->io->busy_since_ns, 0);
+	return loop_now_ns();
+}
+
+static void leave_host(struct blk *blk, uint64_t since_ns)
+{
+	uint64_t now_ns = loop_now_ns();
+
+	if (now_ns - since_ns > NSEC_PER_SEC)
+		device_count(&blk->counters[BLK_SLOW], 1);
+	atomic_store(&blk->io->busy_since_ns, now_ns);
+}
+
+static int flush(struct blk *blk)
+{
+	uint64_t since_ns = enter_host(blk);
+	int error = fdatasync(blk->fd) < 0 ? -errno : 0;
+
+	leave_host(blk, since_ns);
+	return error;
+}
+
+/* As preadv() and pwritev(). */
+static ssize_t move_some(struct blk *blk, const struct iovec *iov,
+			 unsigned int parts, uint64_t offset, bool write)
+{
+	uint64_t since_ns = enter_host(blk);
+	ssize_t done = write ? pwritev(blk->fd, iov, (int)parts, (off_t)offset)
+			     : preadv(blk->fd, iov, (int)parts, (off_t)offset);
+
+	leave_host(blk, since_ns);
+	return done;
+}
+
+static int change_space(struct blk *blk, int mode, uint64_t offset,
+			uint64_t bytes)
+{
+	uint64_t since_ns = enter_host(blk);
+	int done;
+
+	do
+		done = fallocate(blk->fd, mode | FALLOC_FL_KEEP_SIZE,
+				 (off_t)offset, (off_t)bytes);
+	while (done < 0 && errno == EINTR);
+	leave_host(blk, since_ns);
+	return done < 0 ? -errno : 0;
 }
 
 /* ---- reading and writing */
 
 /* Moves all of a list from or to the image; the list is used up. 0 or -errno;
  * -EIO where the image ends. */
-static int transfer(const struct blk *blk, struct iovec *iov,
-		    unsigned int parts, uint64_t offset, bool write)
+static int transfer(struct blk *blk, struct iovec *iov, unsigned int parts,
+		    uint64_t offset, bool write)
 {
 	while (parts > 0) {
-		ssize_t done =
-			write ? pwritev(blk->fd, iov, (int)parts, (off_t)offset)
-			      : preadv(blk->fd, iov, (int)parts, (off_t)offset);
+		ssize_t done = move_some(blk, iov, parts, offset, write);
 		unsigned int used;
 
 		if (done < 0 && errno == EINTR)
@@ -96,7 +141,7 @@ static bool aligned(const struct blk *blk, const struct iovec *iov,
 }
 
 /* The same as transfer(), by way of a buffer that O_DIRECT takes. */
-static int bounce(const struct blk *blk, const struct request *request,
+static int bounce(struct blk *blk, const struct request *request,
 		  uint64_t offset, bool write)
 {
 	uint8_t *buffer = blk->io->bounce;
@@ -183,7 +228,7 @@ static uint8_t do_get_id(struct blk *blk, struct request *request)
 
 /* ---- discard and write-zeroes */
 
-static int write_zeroes(const struct blk *blk, uint64_t offset, uint64_t bytes)
+static int write_zeroes(struct blk *blk, uint64_t offset, uint64_t bytes)
 {
 	while (bytes > 0) {
 		struct iovec iov[ZERO_PARTS];
@@ -207,19 +252,7 @@ static int write_zeroes(const struct blk *blk, uint64_t offset, uint64_t bytes)
 	return 0;
 }
 
-static int change_space(const struct blk *blk, int mode, uint64_t offset,
-			uint64_t bytes)
-{
-	int done;
-
-	do
-		done = fallocate(blk->fd, mode | FALLOC_FL_KEEP_SIZE,
-				 (off_t)offset, (off_t)bytes);
-	while (done < 0 && errno == EINTR);
-	return done < 0 ? -errno : 0;
-}
-
-static int do_segment(const struct blk *blk, bool zero,
+static int do_segment(struct blk *blk, bool zero,
 		      const struct virtio_blk_discard_write_zeroes *segment)
 {
 	bool unmap = segment->flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
