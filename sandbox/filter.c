@@ -138,7 +138,8 @@ static const struct rule kvm_rules[] = {
 	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* answers */
 	PIN(tgkill, 2, SIGUSR1), /* gets a vCPU thread out of KVM_RUN */
 	ANY(close), /* its own copy of the filter's listener; the console */
-	PIN(epoll_ctl, 1, EPOLL_CTL_DEL), /* the console's other side went */
+	PIN(epoll_ctl, 1, EPOLL_CTL_DEL), /* the console's other side went;
+					   * vhost-net takes over */
 	ANY(clock_gettime), /* where the vDSO can't tell the time */
 	ANY(exit_group), /* the end */
 	/* network */
@@ -146,6 +147,7 @@ static const struct rule kvm_rules[] = {
 	ANY(writev), /* frames from guest memory */
 	IOCTL(TUNSETOFFLOAD), /* what the driver negotiated */
 	IOCTL(TUNSETQUEUE), /* how many queue pairs the driver uses */
+	PIN(epoll_ctl, 1, EPOLL_CTL_ADD), /* what vhost-net gives back */
 	IOCTL(VHOST_SET_FEATURES), /* vhost-net: what the driver negotiated */
 	IOCTL(VHOST_SET_VRING_NUM), /* the driver's queues: how long */
 	IOCTL(VHOST_SET_VRING_BASE), /* the same: where it goes on */

@@ -98,6 +98,7 @@ all_tried() {
 	passes kvm cases <<-EOF
 		sendmsg-channel passed
 		recvmsg-channel passed
+		epoll-add passed
 		epoll-mod passed
 		epoll-del passed
 		futex-wait passed
@@ -125,6 +126,7 @@ all_tried() {
 		futex-wake passed
 		futex-wake-private passed
 		recvmsg-channel ENOSYS
+		epoll-add ENOSYS
 		epoll-mod ENOSYS
 		epoll-del ENOSYS
 		kick ENOSYS

@@ -10,7 +10,7 @@ load machine
 
 STAGES=(rights processes files networks descriptors kernel landlock)
 CALLS=(openat execve clone clone3 fork mmap mmap-exec mprotect-exec socket
-	ioctl ioctl-tiocsti ioctl-listener-send epoll-add ptrace prctl setns
+	ioctl ioctl-tiocsti ioctl-listener-send ptrace prctl setns
 	tgkill memfd-create io-uring-setup bpf unknown x32 int80)
 
 setup_file() {

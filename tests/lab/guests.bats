@@ -250,3 +250,16 @@ sends_as_another() {
 	guest_tcp send 3 2
 	guest_tcp get 3 2
 }
+
+@test "a TAP that is deleted ends its VM, which begins again on a new one" {
+	need_vmsup
+	local name
+	for name in web db; do # vhost-net or not
+		inside ip link delete "$(vm_get $name .tap)"
+		wait_until 60 vm_is $name '.generation == 2 and
+			.last_exit.detail == "exit 69: TAP deleted"'
+	done
+	guest_ready web db
+	guest_tcp get 1 1
+	guest_tcp get 2 1
+}

@@ -24,13 +24,16 @@ struct device_room {
 	void (*pause)(struct vmproc *vm);
 	void (*resume)(struct vmproc *vm); /* before the vCPUs go on */
 	void (*link)(struct vmproc *vm, uint32_t mtu);
+	/* At each heartbeat: looks after what no event tells. Ends the process
+	 * if it can't go on. */
+	void (*check)(struct vmproc *vm);
 	/* Tells each counter by name ([a-z0-9._]{1,31}, as net0.rx0.frames). */
 	void (*counters)(struct vmproc *vm,
 			 void (*tell)(void *ctx, const char *name,
 				      uint64_t value),
 			 void *ctx);
 	/* Since when (CLOCK_MONOTONIC in milliseconds) the room's own threads
-	 * have been at the work that they are at; 0: at none. Optional. */
+	 * have been at the work that they are at; 0: at none. */
 	uint64_t (*busy_since_ms)(struct vmproc *vm);
 };
 

@@ -403,8 +403,10 @@ static bool healthy(struct vmproc *vm)
 {
 	uint64_t since_ms = 0;
 
-	if (&virtio_room && virtio_room.busy_since_ms)
+	if (&virtio_room) {
+		virtio_room.check(vm);
 		since_ms = virtio_room.busy_since_ms(vm);
+	}
 	if (since_ms && loop_now_ns() / NSEC_PER_MSEC - since_ms > STUCK_MS)
 		return false;
 	return vcpu_healthy(&machine);

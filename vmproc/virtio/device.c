@@ -60,12 +60,6 @@ void device_again(const struct device_queue *queue)
 	wake(queue->kick_fd);
 }
 
-void device_watch(struct device_queue *queue, bool watch)
-{
-	loop_modify(queue->device->loop, &queue->source,
-		    watch ? WAKE_EVENTS : 0);
-}
-
 void device_broken(struct device_queue *queue)
 {
 	struct device *device = queue->device;
@@ -91,6 +85,18 @@ static void on_kick(struct source *source, uint32_t events)
 	device_count(&queue->kicks, 1);
 	if (device_serves(queue))
 		queue->device->ops->kick(queue->device, queue);
+}
+
+int device_watch(struct device_queue *queue, bool watch)
+{
+	struct loop *loop = queue->device->loop;
+
+	if (!watch)
+		loop_remove(loop, &queue->source);
+	else if (queue->source.fd < 0)
+		return loop_add(loop, &queue->source, queue->kick_fd,
+				WAKE_EVENTS, on_kick, queue);
+	return 0;
 }
 
 static void start(struct device *device)

@@ -131,8 +131,9 @@ void device_uninit(struct device *device);
 void device_signal(struct device_queue *queue);
 /* Has the queue's kick called again, after all else that is ready. */
 void device_again(const struct device_queue *queue);
-/* Whether the worker is woken by the queue's kicks: not, if the kernel is. */
-void device_watch(struct device_queue *queue, bool watch);
+/* Whether the worker waits for the queue's kicks: not, if the kernel does, whom
+ * another who waits would cost time at each. 0 or -errno. */
+int device_watch(struct device_queue *queue, bool watch);
 /* A queue broke (ring.fault says how): tells the driver that the device needs a
  * reset, and counts it, once for each queue. */
 void device_broken(struct device_queue *queue);

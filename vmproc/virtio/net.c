@@ -113,12 +113,32 @@ static bool by_kernel(const struct net_pair *pair)
 	return pair->net->vhost.pair[pair->index].running;
 }
 
-/* Frames and kicks wake the main loop, or the kernel alone. */
+static void on_tap(struct source *source, uint32_t events);
+
+static int watch_tap(struct net_pair *pair, bool watch)
+{
+	struct loop *loop = pair->net->device.loop;
+
+	if (!watch)
+		loop_remove(loop, &pair->tap);
+	else if (pair->tap.fd < 0)
+		return loop_add(loop, &pair->tap, pair->tap_fd, TAP_EVENTS,
+				on_tap, pair);
+	return 0;
+}
+
+/* Frames and kicks are waited for by the main loop, or by the kernel alone. */
 static void watch_pair(struct net_pair *pair, bool watch)
 {
-	device_watch(pair->rx, watch);
-	device_watch(pair->tx, watch);
-	loop_modify(pair->net->device.loop, &pair->tap, watch ? TAP_EVENTS : 0);
+	int error = watch_tap(pair, watch);
+
+	if (!error)
+		error = device_watch(pair->rx, watch);
+	if (!error)
+		error = device_watch(pair->tx, watch);
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "queue pair %u: epoll: %s",
+			   pair->index, strerrorname_np(-error));
 }
 
 static void stop_vhost(struct net_pair *pair)
@@ -274,7 +294,7 @@ static void on_tap(struct source *source, uint32_t events)
 	if (net->vhost.pairs > 0 && pair->index >= net->active)
 		return;
 	if (events & EPOLLERR)
-		vmproc_end(VMPROC_EXIT_TAP_GONE, "the TAP was deleted");
+		net_tap_gone();
 	if (events & EPOLLIN)
 		pair->tap_readable = true;
 	if (events & EPOLLOUT && pair->tx_waits) {
@@ -296,6 +316,20 @@ void net_pause(struct net *net, bool paused)
 				paused) < 0)
 			log_warn("vhost-net: queue pair %u doesn't %s", i,
 				 paused ? "pause" : "resume");
+}
+
+/* A write that is too short for a frame is refused, by a TAP that is there with
+ * EINVAL, and not counted. */
+void net_check(const struct net *net)
+{
+	if (net->vhost.pairs > 0 && by_kernel(&net->pair[0]) &&
+	    write(net->pair[0].tap_fd, "", 1) < 0 && errno == EBADFD)
+		net_tap_gone();
+}
+
+_Noreturn void net_tap_gone(void)
+{
+	vmproc_end(VMPROC_EXIT_TAP_GONE, "the TAP was deleted");
 }
 
 void net_set_link(struct net *net, bool up)
@@ -371,14 +405,14 @@ static int init_pair(struct net *net, unsigned int index, int fd)
 	pair->net = net;
 	pair->index = index;
 	pair->tap_fd = fd;
+	pair->tap.fd = -1;
 	net_receive_stop(pair);
 	if (net->tune)
 		error = set_up_tap(net, index);
 	if (!error && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		error = -errno;
 	if (!error)
-		error = loop_add(net->device.loop, &pair->tap, fd, TAP_EVENTS,
-				 on_tap, pair);
+		error = watch_tap(pair, true);
 	if (error)
 		log_error("cannot use the TAP of queue pair %u: %s%s", index,
 			  strerrorname_np(-error),

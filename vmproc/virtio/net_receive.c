@@ -211,7 +211,7 @@ static void read_failed(struct net_pair *pair, struct net_pair *tap)
 	case EAGAIN:
 		break;
 	case EBADFD:
-		vmproc_end(VMPROC_EXIT_TAP_GONE, "the TAP was deleted");
+		net_tap_gone();
 	default:
 		net_count(pair, NET_RX_DROP_ERROR, 1);
 	}

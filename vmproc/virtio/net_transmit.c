@@ -106,7 +106,7 @@ static enum net_counter refusal(void)
 	case ENOMEM:
 		return NET_TX_DROP_FULL;
 	case EBADFD:
-		vmproc_end(VMPROC_EXIT_TAP_GONE, "the TAP was deleted");
+		net_tap_gone();
 	default:
 		return NET_TX_DROP_ERROR;
 	}

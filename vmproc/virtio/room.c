@@ -178,6 +178,13 @@ static void link_changed(struct vmproc *vm, uint32_t mtu)
 	(void)mtu;
 }
 
+static void check(struct vmproc *vm)
+{
+	(void)vm;
+	if (room.has_net)
+		net_check(&room.net);
+}
+
 static uint64_t busy_since_ms(struct vmproc *vm)
 {
 	(void)vm;
@@ -266,6 +273,7 @@ const struct device_room virtio_room = {
 	.pause = pause_room,
 	.resume = resume,
 	.link = link_changed,
+	.check = check,
 	.counters = counters,
 	.busy_since_ms = busy_since_ms,
 };
