@@ -4,10 +4,11 @@
  *
  * Theory of operation: the guest may print as fast as it likes, in parts as
  * large or small as it likes. So much is taken at a time, and more of it only
- * after a while; what is over that waits in the socket, and the VM process's
- * UART waits with it. So a guest that prints without end costs the supervisor a
- * fixed share of its time, and itself the rest. The guest's bytes go to who
- * attaches as they are (it is their terminal), and to the log cleaned.
+ * after a while; what is over that waits in the socket, and what the VM process's
+ * UART then has no room for is lost there, and counted. So a guest that prints
+ * without end costs the supervisor a share of its time, and no more. The guest's
+ * bytes go to who attaches as they are (it is their terminal), and to the log
+ * cleaned.
  *
  * The process holds our end as well, for the next supervisor: adopt.c.
  */
@@ -24,12 +25,12 @@
 #include "supervisor/core.h"
 
 /*
- * A turn ends when so much was taken, or so much time: the bytes may come one by
- * one, each a buffer to free, and more while they are read.
+ * A turn ends after the part with which it has taken so much, or so long: the
+ * bytes may come one by one, each a buffer to free, and more while they are read.
  */
 #define TURN_BYTES 4096
 #define TURN_NS    (NSEC_PER_MSEC / 4)
-/* Between turns, and so many times as long as the last one took, up to a limit. */
+/* Between turns: so many times as long as the last one took, within limits. */
 #define PACE_MS     5
 #define PACE_TURNS  10
 #define PACE_MS_MAX 200

@@ -38,8 +38,8 @@ struct address {
 	uint8_t space, bits, offset, access;
 	uint64_t address;
 } PACKED;
-#define ADDRESS_PORT  1
-#define ACCESS_BYTE 1
+#define ADDRESS_PORT 1
+#define ACCESS_BYTE  1
 
 /* §5.2.5.3 */
 struct root {

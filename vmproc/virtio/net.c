@@ -289,18 +289,20 @@ static void on_tap(struct source *source, uint32_t events)
 {
 	struct net_pair *pair = source->ctx;
 	struct net *net = pair->net;
+	bool goes_on = events & EPOLLOUT && pair->tx_waits;
 
-	/* a detached queue has nothing but errors */
+	/* remembered for a pair that isn't used now, too: an edge comes once */
+	if (events & EPOLLIN)
+		pair->tap_readable = true;
+	if (goes_on)
+		pair->tx_waits = false;
+	/* whose queue of the TAP is detached, and may tell an error */
 	if (net->vhost.pairs > 0 && pair->index >= net->active)
 		return;
 	if (events & EPOLLERR)
 		net_tap_gone();
-	if (events & EPOLLIN)
-		pair->tap_readable = true;
-	if (events & EPOLLOUT && pair->tx_waits) {
-		pair->tx_waits = false;
+	if (goes_on)
 		net_transmit(pair);
-	}
 	if (events & EPOLLIN && !by_kernel(pair))
 		net_receive(&net->pair[pair->index % net->active]);
 }
@@ -318,12 +320,13 @@ void net_pause(struct net *net, bool paused)
 				 paused ? "pause" : "resume");
 }
 
-/* A write that is too short for a frame is refused, by a TAP that is there with
- * EINVAL, and not counted. */
+/* Also if the kernel has stopped at an error: the TAP comes back to epoll with
+ * the driver's reset. A write that is too short for a frame is refused, by a TAP
+ * that is there with EINVAL, and not counted. */
 void net_check(const struct net *net)
 {
-	if (net->vhost.pairs > 0 && by_kernel(&net->pair[0]) &&
-	    write(net->pair[0].tap_fd, "", 1) < 0 && errno == EBADFD)
+	if (net->pair[0].tap.fd < 0 && write(net->pair[0].tap_fd, "", 1) < 0 &&
+	    errno == EBADFD)
 		net_tap_gone();
 }
 

@@ -141,8 +141,8 @@ void net_uninit(struct net *net);
 void net_pause(struct net *net, bool paused);
 /* Tells the guest of the link (§5.1.4). */
 void net_set_link(struct net *net, bool up);
-/* Ends the process if the TAP is gone: while the kernel serves it, no event says
- * so. */
+/* Ends the process if the TAP is gone: of one that the kernel was given, no event
+ * says so. */
 void net_check(const struct net *net);
 _Noreturn void net_tap_gone(void);
 

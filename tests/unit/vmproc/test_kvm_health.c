@@ -48,16 +48,16 @@ static void hold(enum held what)
 	atomic_store(&is_held, false);
 }
 
-ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset)
+ssize_t preadv(int fd, const struct iovec *iovec, int count, off_t offset)
 {
 	hold(HELD_READ);
-	return syscall(SYS_preadv, fd, iov, count, offset, 0);
+	return syscall(SYS_preadv, fd, iovec, count, offset, 0);
 }
 
-ssize_t write(int fd, const void *data, size_t bytes)
+ssize_t write(int fd, const void *buf, size_t n)
 {
 	hold(HELD_SIGNAL);
-	return syscall(SYS_write, fd, data, bytes);
+	return syscall(SYS_write, fd, buf, n);
 }
 
 /* ---- a machine */
