@@ -52,7 +52,6 @@ void counters_tell(struct vmproc *vm, struct machine *machine)
 	}
 	tell(&teller, "console.bytes", machine->board.uart.output_in);
 	tell(&teller, "console.lost", machine->board.uart.output_lost);
-	if (&virtio_room)
-		virtio_room.counters(vm, tell, &teller);
+	virtio_room.counters(vm, tell, &teller);
 	flush(&teller, true);
 }

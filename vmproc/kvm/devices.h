@@ -17,13 +17,10 @@ struct device_room {
 	 */
 	enum vmproc_exit (*setup)(struct vmproc *vm, struct pci_bus *bus,
 				  const struct memory *memory);
-	/* The cage has closed; the vCPUs start after this returns. */
-	void (*start)(struct vmproc *vm);
 	/* All vCPUs stand still; no more guest memory may be touched once it
 	 * returns, but by requests that are under way. */
 	void (*pause)(struct vmproc *vm);
 	void (*resume)(struct vmproc *vm); /* before the vCPUs go on */
-	void (*link)(struct vmproc *vm, uint32_t mtu);
 	/* At each heartbeat: looks after what no event tells. Ends the process
 	 * if it can't go on. */
 	void (*check)(struct vmproc *vm);
@@ -37,8 +34,7 @@ struct device_room {
 	uint64_t (*busy_since_ms)(struct vmproc *vm);
 };
 
-/* Weak while the room is being built: a machine without it has no devices. */
-extern const struct device_room virtio_room __attribute__((weak));
+extern const struct device_room virtio_room;
 
 /* First thing in every thread that setup makes: its share of stage 2 that the
  * filter's loading can't do for it (Landlock is a thread's own). 0 or -errno. */

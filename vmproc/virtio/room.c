@@ -148,12 +148,6 @@ static enum vmproc_exit setup(struct vmproc *vm, struct pci_bus *bus,
 
 /* ---- running */
 
-/* Nothing is moved before a driver is there. */
-static void start(struct vmproc *vm)
-{
-	(void)vm;
-}
-
 /* Disks go on with what was asked of them: nothing more will be. */
 static void pause_room(struct vmproc *vm)
 {
@@ -169,13 +163,6 @@ static void resume(struct vmproc *vm)
 	device_pause(&room.rng.device, false);
 	if (room.has_net)
 		net_pause(&room.net, false);
-}
-
-/* The MTU that a guest was told is for good (virtio 1.2 §5.1.4.1). */
-static void link_changed(struct vmproc *vm, uint32_t mtu)
-{
-	(void)vm;
-	(void)mtu;
 }
 
 static void check(struct vmproc *vm)
@@ -269,10 +256,8 @@ static void counters(struct vmproc *vm,
 
 const struct device_room virtio_room = {
 	.setup = setup,
-	.start = start,
 	.pause = pause_room,
 	.resume = resume,
-	.link = link_changed,
 	.check = check,
 	.counters = counters,
 	.busy_since_ms = busy_since_ms,

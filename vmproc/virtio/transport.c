@@ -317,7 +317,7 @@ static void bar_write(struct pci_function *function, unsigned int bar,
 	}
 }
 
-/* ---- the window of configuration space on the BAR (§4.1.4.9) */
+/* ---- the window of configuration space on the BARs (§4.1.4.9) */
 
 /* Where the window points, checked; false: nowhere. */
 static bool window(const struct device *device, unsigned int *bar,
