@@ -438,7 +438,7 @@ static void record_end(struct vm *vm)
 	death.uptime_ns = loop_now_ns() - vm->spawned_ns;
 	clock_gettime(CLOCK_REALTIME, &death.time);
 	deaths_add(&vm->deaths, &death);
-	for (int i = 0; i < STATS; i++)
+	for (int i = 0; i < VM_STATS; i++)
 		vm->settled[i] += vm->stats[i];
 	memset(vm->stats, 0, sizeof(vm->stats));
 	memset(&vm->doom, 0, sizeof(vm->doom));

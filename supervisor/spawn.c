@@ -54,10 +54,13 @@ static void settle_stats(struct vm *vm)
 	    net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, &now) ==
 		    0) {
 		vm_count_by_tap(vm, &now);
+		vm_count_foreign(vm);
 		/* what the queue drops until the next one reads is its loss */
 		vm->tap_base = now;
+		vm->foreign_base +=
+			(uint32_t)vm->stats[VM_STAT_TX_DROP_FOREIGN];
 	}
-	for (int i = 0; i < STATS; i++)
+	for (int i = 0; i < VM_STATS; i++)
 		vm->settled[i] += vm->stats[i];
 	memset(vm->stats, 0, sizeof(vm->stats));
 }

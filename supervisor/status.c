@@ -7,6 +7,7 @@
 
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
+#include "supervisor/state/names.h"
 
 static const char *const guest_names[] = {
 	[GUEST_BUILTIN] = "builtin",
@@ -20,16 +21,17 @@ static json_t *number(uint64_t value)
 }
 
 /* An io.vmsup Traffic of the sum of two sets of counters. */
-static json_t *traffic_json(const uint64_t a[STATS], const uint64_t b[STATS])
+static json_t *traffic_json(const uint64_t a[VM_STATS],
+			    const uint64_t b[VM_STATS])
 {
 	json_t *traffic = json_object(), *drops = json_object();
 	uint64_t rx_dropped = 0, tx_dropped = 0;
 
-	for (int i = 0; i < STATS; i++) {
+	for (unsigned int i = 0; i < VM_STATS; i++) {
 		uint64_t value = a[i] + (b ? b[i] : 0);
 
 		if (i < STAT_RX_DROP_FIRST) {
-			json_object_set_new(traffic, stat_name(i),
+			json_object_set_new(traffic, names_stat(i),
 					    number(value));
 			continue;
 		}
@@ -38,7 +40,8 @@ static json_t *traffic_json(const uint64_t a[STATS], const uint64_t b[STATS])
 		else
 			tx_dropped += value;
 		if (value)
-			json_object_set_new(drops, stat_name(i), number(value));
+			json_object_set_new(drops, names_stat(i),
+					    number(value));
 	}
 	json_object_set_new(traffic, "rx_dropped", number(rx_dropped));
 	json_object_set_new(traffic, "tx_dropped", number(tx_dropped));

@@ -45,6 +45,24 @@ void vm_close_tap(struct vm *vm)
 		fd_close(&vm->queue_fds[i]);
 }
 
+/* Under vhost-net frames pass the process by, which would count those that it
+ * drops. They are dropped in any case. */
+static void watch_sources(struct vm *vm)
+{
+	const struct machine_config *machine = vm->config.machine;
+	int error;
+
+	if (!machine || machine->vhost == VHOST_OFF)
+		return;
+	error = net_sources_watch(&vm->supervisor->net, vm->tap_ifindex,
+				  vm->config.mac);
+	if (error)
+		vm_log(vm, LOG_LEVEL_INFO,
+		       "frames of a foreign source won't be counted under "
+		       "vhost-net: the kernel's cls_u32 and sch_ingress: %s",
+		       strerror(-error));
+}
+
 int vm_make_tap(struct vm *vm, struct problem *problem)
 {
 	const struct machine_config *machine = vm->config.machine;
@@ -71,6 +89,7 @@ int vm_make_tap(struct vm *vm, struct problem *problem)
 	vm->tap_fd = fds[0];
 	for (uint32_t i = 1; i < tap.queues; i++)
 		vm->queue_fds[i - 1] = fds[i];
+	watch_sources(vm);
 	return 0;
 }
 
@@ -139,6 +158,17 @@ void vm_count_by_tap(struct vm *vm, const struct net_counters *now)
 	vm->stats[STAT_RX_DROP_QUEUE] = now->rx_dropped - base->rx_dropped;
 }
 
+void vm_count_foreign(struct vm *vm)
+{
+	uint32_t frames;
+
+	if (vm->vhost_used &&
+	    net_sources_foreign(&vm->supervisor->net, vm->tap_ifindex,
+				&frames) == 0)
+		vm->stats[VM_STAT_TX_DROP_FOREIGN] =
+			(uint32_t)(frames - vm->foreign_base);
+}
+
 int vm_renew_tap(struct vm *vm, struct problem *problem)
 {
 	int error;
@@ -150,6 +180,7 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 	if (error)
 		return error;
 	memset(&vm->tap_base, 0, sizeof(vm->tap_base));
+	vm->foreign_base = 0;
 	vm_log(vm, LOG_LEVEL_WARN, "%s was deleted from outside: made anew",
 	       vm->config.tap);
 	events_add(&vm->supervisor->events, vm, "tap-recreated",

@@ -49,6 +49,13 @@ struct vm_ping {
 	struct call *call; /* NULL: its client went away */
 };
 
+/* What is counted of a VM: what its process tells, and after that what only the
+ * supervisor can know. */
+enum vm_stat {
+	VM_STAT_TX_DROP_FOREIGN = STATS, /* by its TAP, under vhost-net */
+	VM_STATS
+};
+
 struct vm {
 	struct supervisor *supervisor;
 	struct vm_config config;
@@ -72,6 +79,7 @@ struct vm {
 	uint32_t tap_mtu;
 	uint32_t told_mtu; /* what the process knows of it */
 	struct net_counters tap_base; /* when the last generation ended */
+	uint32_t foreign_base; /* net_sources_foreign() then */
 
 	/* the process, if there is one: pid_fd >= 0 */
 	pid_t pid; /* to be shown; signals go through pid_fd */
@@ -103,8 +111,8 @@ struct vm {
 	enum death_reason deed; /* what it told then */
 	bool deed_told; /* of the guest: that it powers off, reboots, ... */
 
-	uint64_t stats[STATS]; /* of this generation, as last heard */
-	uint64_t settled[STATS]; /* of all earlier ones */
+	uint64_t stats[VM_STATS]; /* of this generation, as last heard */
+	uint64_t settled[VM_STATS]; /* of all earlier ones */
 
 	/* guest kvm: opened for the generation that is being made */
 	int kvm_fd, vhost_fds[MACHINE_QUEUES]; /* owned; -1: none */
@@ -161,6 +169,8 @@ int vm_make_tap(struct vm *vm, struct problem *problem);
 void vm_close_tap(struct vm *vm);
 /* Traffic of this generation by the TAP's own counters, which are these now. */
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now);
+/* Frames that its TAP dropped for their source, under vhost-net. */
+void vm_count_foreign(struct vm *vm);
 bool vm_has_network(const struct vm *vm);
 /* Makes the TAP anew if it was deleted. 0 or -errno with problem set. */
 int vm_renew_tap(struct vm *vm, struct problem *problem);

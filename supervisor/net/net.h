@@ -122,6 +122,16 @@ uint64_t net_namespace_inode(void);
 int net_tap_counters(struct net *net, int ifindex,
 		     struct net_counters *counters);
 
+/*
+ * From here on, frames from a TAP whose source isn't mac are counted, and
+ * dropped, as the bridge's port would do uncounted. 0 or -errno, and nothing is
+ * changed (-ENOENT: the kernel has no filters of that kind).
+ */
+int net_sources_watch(struct net *net, int ifindex, const uint8_t mac[6]);
+/* How many there were: begins anew after 2^32. 0, or -errno where that isn't
+ * counted. */
+int net_sources_foreign(struct net *net, int ifindex, uint32_t *frames);
+
 /* Deletes every TAP of ours and the bridge in one request. Call it while the
  * TAPs' descriptors are still open: closing them one by one costs 20 ms each.
  * 0 or -errno of the first failure; goes on after it. */

@@ -74,5 +74,7 @@ const char *names_death(unsigned int reason)
 
 const char *names_stat(unsigned int counter)
 {
+	if (counter == VM_STAT_TX_DROP_FOREIGN)
+		return "tx_drop_foreign";
 	return stat_name((enum counter)counter);
 }

@@ -10,7 +10,7 @@ const char *names_level(unsigned int level); /* below LOG_LEVELS */
 const char *names_state(unsigned int state); /* below VM_STATES */
 const char *names_stop_step(unsigned int step); /* below NAMES_STOP_STEPS */
 const char *names_death(unsigned int reason); /* below DEATH_REASONS */
-const char *names_stat(unsigned int counter); /* below STATS */
+const char *names_stat(unsigned int counter); /* below VM_STATS */
 
 #define NAMES_STOP_STEPS 3
 

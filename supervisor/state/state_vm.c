@@ -55,14 +55,15 @@ static const struct field lasting_fields[] = {
 	FIELD_NUMBER(struct vm, tap_ifindex, 0, INT_MAX),
 	FIELD_NUMBER(struct vm, tap_mtu, 0, UINT16_MAX),
 	FIELD_GROUP(struct vm, tap_base, &tap_group),
+	FIELD_NUMBER(struct vm, foreign_base, 0, UINT32_MAX),
 	{ .name = "process",
 	  .kind = FIELD_KIND_GROUP,
 	  .group = &process_group,
 	  .when = has_process },
 	FIELD_COUNT(struct vm, spawned_ns),
 	FIELD_COUNT(struct vm, running_ns),
-	FIELD_COUNTERS(struct vm, settled, names_stat, STATS),
-	FIELD_COUNTERS(struct vm, stats, names_stat, STATS),
+	FIELD_COUNTERS(struct vm, settled, names_stat, VM_STATS),
+	FIELD_COUNTERS(struct vm, stats, names_stat, VM_STATS),
 };
 static const struct field_group lasting_group = FIELD_GROUP_OF(lasting_fields);
 

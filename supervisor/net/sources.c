@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Frames from a TAP that aren't from its guest's MAC: dropped, and counted.
+ *
+ * Theory of operation: a locked port drops them as well, but tells nobody. So
+ * where the VM process doesn't see the frames, two traffic control filters on
+ * the TAP's ingress judge them first: what is from the guest's MAC goes on, all
+ * else is dropped, and the queueing discipline that holds the filters counts
+ * it. They go away with the TAP. The second filter is only made when the first
+ * one is there: alone it would drop everything.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/gen_stats.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_gact.h>
+#include <netlink/attr.h>
+#include <string.h>
+
+#include "supervisor/net/internal.h"
+#include "supervisor/net/netlink.h"
+
+#define CLSACT      TC_H_MAKE(TC_H_CLSACT, 0)
+#define INGRESS     TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
+#define SOURCE      (-8) /* from the network header: Ethernet's source */
+#define SOURCE_REST (-4) /* its last two bytes, and the type */
+
+enum {
+	PRIORITY_OWN = 1,
+	PRIORITY_OTHERS
+};
+
+/* A selector of u32 with as many keys as it takes to compare a MAC. */
+struct selector {
+	struct tc_u32_sel head;
+	struct tc_u32_key key[2];
+};
+
+static void put_qdisc(struct netlink_batch *batch, int type, int flags,
+		      int ifindex)
+{
+	struct tcmsg which = {
+		.tcm_ifindex = ifindex,
+		.tcm_parent = TC_H_CLSACT,
+		.tcm_handle = CLSACT,
+	};
+
+	netlink_add(batch, type, flags, "counting foreign frames", &which,
+		    sizeof(which));
+	netlink_put_text(batch, TCA_KIND, "clsact");
+}
+
+/* Starts a filter, to be ended as a nest. What it matches goes on, unless it
+ * has an action. */
+static struct nlattr *begin_filter(struct netlink_batch *batch, int ifindex,
+				   uint32_t priority,
+				   const struct selector *selector)
+{
+	struct tcmsg which = {
+		.tcm_ifindex = ifindex,
+		.tcm_parent = INGRESS,
+		.tcm_info = TC_H_MAKE(priority << 16, htons(ETH_P_ALL)),
+	};
+	struct nlattr *options;
+
+	netlink_add(batch, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL,
+		    "counting foreign frames", &which, sizeof(which));
+	netlink_put_text(batch, TCA_KIND, "u32");
+	options = netlink_nest(batch, TCA_OPTIONS);
+	netlink_put(batch, TCA_U32_SEL, selector,
+		    offsetof(struct selector, key) +
+			    selector->head.nkeys * sizeof(selector->key[0]));
+	return options;
+}
+
+static void put_own(struct netlink_batch *batch, int ifindex,
+		    const uint8_t mac[6])
+{
+	struct selector selector = {
+		.head = { .flags = TC_U32_TERMINAL, .nkeys = 2 },
+		.key = {
+			{ .mask = htonl(0xffffffff), .off = SOURCE },
+			{ .mask = htonl(0xffff0000), .off = SOURCE_REST },
+		},
+	};
+
+	memcpy(&selector.key[0].val, mac, 4);
+	memcpy(&selector.key[1].val, mac + 4, 2);
+	netlink_nest_end(batch,
+			 begin_filter(batch, ifindex, PRIORITY_OWN, &selector));
+}
+
+static void put_others(struct netlink_batch *batch, int ifindex)
+{
+	/* a mask of 0: any */
+	static const struct selector any = {
+		.head = { .flags = TC_U32_TERMINAL, .nkeys = 1 },
+	};
+	static const struct tc_gact drop = { .action = TC_ACT_SHOT };
+	struct nlattr *filter, *actions, *first, *options;
+
+	filter = begin_filter(batch, ifindex, PRIORITY_OTHERS, &any);
+	actions = netlink_nest(batch, TCA_U32_ACT);
+	first = netlink_nest(batch, 1);
+	netlink_put_text(batch, TCA_ACT_KIND, "gact");
+	options = netlink_nest(batch, TCA_ACT_OPTIONS);
+	netlink_put(batch, TCA_GACT_PARMS, &drop, sizeof(drop));
+	netlink_nest_end(batch, options);
+	netlink_nest_end(batch, first);
+	netlink_nest_end(batch, actions);
+	netlink_nest_end(batch, filter);
+}
+
+int net_sources_watch(struct net *net, int ifindex, const uint8_t mac[6])
+{
+	struct netlink_batch batch = { 0 };
+	int error;
+
+	put_qdisc(&batch, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, ifindex);
+	error = netlink_send(net->sock, &batch);
+	if (error)
+		return error;
+	put_own(&batch, ifindex, mac);
+	error = netlink_send(net->sock, &batch);
+	if (!error) {
+		put_others(&batch, ifindex);
+		error = netlink_send(net->sock, &batch);
+	}
+	if (error) { /* what is there goes, without touching the reason */
+		put_qdisc(&batch, RTM_DELQDISC, 0, ifindex);
+		(void)netlink_send(net->sock, &batch);
+	}
+	return error;
+}
+
+struct reading {
+	uint32_t *frames;
+	bool found;
+};
+
+static int take_drops(void *ctx, struct nlmsghdr *row)
+{
+	struct reading *reading = ctx;
+	const struct nlattr *stats, *queue;
+	struct gnet_stats_queue counters;
+
+	if (row->nlmsg_type != RTM_NEWQDISC)
+		return 0;
+	stats = nlmsg_find_attr(row, sizeof(struct tcmsg), TCA_STATS2);
+	if (!stats)
+		return 0;
+	queue = nla_find(nla_data(stats), nla_len(stats), TCA_STATS_QUEUE);
+	if (!queue)
+		return 0;
+	memset(&counters, 0, sizeof(counters));
+	nla_memcpy(&counters, queue, sizeof(counters));
+	*reading->frames = counters.drops;
+	reading->found = true;
+	return 0;
+}
+
+int net_sources_foreign(struct net *net, int ifindex, uint32_t *frames)
+{
+	struct reading reading = { .frames = frames };
+	struct netlink_batch batch = { .row = take_drops, .ctx = &reading };
+	int error;
+
+	/* who doesn't ask for the echo gets no answer: it is news for all */
+	put_qdisc(&batch, RTM_GETQDISC, NLM_F_ECHO, ifindex);
+	error = netlink_send(net->sock, &batch);
+	if (!error && !reading.found)
+		error = -ENOENT;
+	return error;
+}
