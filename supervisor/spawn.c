@@ -50,15 +50,10 @@ static void settle_stats(struct vm *vm)
 {
 	struct net_counters now;
 
-	if (net_tap_alive(vm->tap_fd) &&
-	    net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, &now) ==
-		    0) {
+	if (net_tap_alive(vm->tap_fd) && vm_read_tap(vm, &now) == 0) {
 		vm_count_by_tap(vm, &now);
-		vm_count_foreign(vm);
 		/* what the queue drops until the next one reads is its loss */
 		vm->tap_base = now;
-		vm->foreign_base +=
-			(uint32_t)vm->stats[VM_STAT_TX_DROP_FOREIGN];
 	}
 	for (int i = 0; i < VM_STATS; i++)
 		vm->settled[i] += vm->stats[i];

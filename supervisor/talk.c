@@ -142,12 +142,11 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 	memcpy(vm->stats, message->stats.counters,
 	       sizeof(message->stats.counters));
 	vm->stats[STAT_RX_DROP_QUEUE] = 0;
-	if (net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, &tap) < 0) {
+	if (vm_read_tap(vm, &tap) < 0) {
 		/* the TAP is gone, which its own news tells */
 	} else if (vm->vhost_used) {
 		/* the kernel moves the frames, past the process */
 		vm_count_by_tap(vm, &tap);
-		vm_count_foreign(vm);
 	} else {
 		/* what it never got to read it can't know of */
 		vm->stats[STAT_RX_DROP_QUEUE] =

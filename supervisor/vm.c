@@ -147,6 +147,21 @@ void vm_free(struct vm *vm)
 	free(vm);
 }
 
+int vm_read_tap(const struct vm *vm, struct net_counters *now)
+{
+	struct net *net = &vm->supervisor->net;
+	int error = net_tap_counters(net, vm->tap_ifindex, now);
+
+	if (error)
+		return error;
+	/* where nobody counts them there are none */
+	now->tx_foreign = vm->tap_base.tx_foreign;
+	if (vm->vhost_used)
+		(void)net_sources_foreign(net, vm->tap_ifindex,
+					  &now->tx_foreign);
+	return 0;
+}
+
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now)
 {
 	const struct net_counters *base = &vm->tap_base;
@@ -156,17 +171,8 @@ void vm_count_by_tap(struct vm *vm, const struct net_counters *now)
 	vm->stats[STAT_TX_FRAMES] = now->tx_frames - base->tx_frames;
 	vm->stats[STAT_TX_BYTES] = now->tx_bytes - base->tx_bytes;
 	vm->stats[STAT_RX_DROP_QUEUE] = now->rx_dropped - base->rx_dropped;
-}
-
-void vm_count_foreign(struct vm *vm)
-{
-	uint32_t frames;
-
-	if (vm->vhost_used &&
-	    net_sources_foreign(&vm->supervisor->net, vm->tap_ifindex,
-				&frames) == 0)
-		vm->stats[VM_STAT_TX_DROP_FOREIGN] =
-			(uint32_t)(frames - vm->foreign_base);
+	vm->stats[VM_STAT_TX_DROP_FOREIGN] =
+		(uint32_t)(now->tx_foreign - base->tx_foreign);
 }
 
 int vm_renew_tap(struct vm *vm, struct problem *problem)
@@ -180,7 +186,6 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 	if (error)
 		return error;
 	memset(&vm->tap_base, 0, sizeof(vm->tap_base));
-	vm->foreign_base = 0;
 	vm_log(vm, LOG_LEVEL_WARN, "%s was deleted from outside: made anew",
 	       vm->config.tap);
 	events_add(&vm->supervisor->events, vm, "tap-recreated",

@@ -79,7 +79,6 @@ struct vm {
 	uint32_t tap_mtu;
 	uint32_t told_mtu; /* what the process knows of it */
 	struct net_counters tap_base; /* when the last generation ended */
-	uint32_t foreign_base; /* net_sources_foreign() then */
 
 	/* the process, if there is one: pid_fd >= 0 */
 	pid_t pid; /* to be shown; signals go through pid_fd */
@@ -167,10 +166,11 @@ void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
  * set. */
 int vm_make_tap(struct vm *vm, struct problem *problem);
 void vm_close_tap(struct vm *vm);
+/* The TAP's own counters; foreign frames are read under vhost-net only. 0 or
+ * -errno. */
+int vm_read_tap(const struct vm *vm, struct net_counters *now);
 /* Traffic of this generation by the TAP's own counters, which are these now. */
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now);
-/* Frames that its TAP dropped for their source, under vhost-net. */
-void vm_count_foreign(struct vm *vm);
 bool vm_has_network(const struct vm *vm);
 /* Makes the TAP anew if it was deleted. 0 or -errno with problem set. */
 int vm_renew_tap(struct vm *vm, struct problem *problem);

@@ -45,6 +45,7 @@ struct net_counters {
 	uint64_t tx_frames, tx_bytes; /* written by it */
 	uint64_t rx_dropped; /* came while its queue was full */
 	uint64_t tx_dropped; /* refused: malformed, or too long */
+	uint32_t tx_foreign; /* of another source: net_sources_foreign() */
 };
 
 struct net {
@@ -118,7 +119,7 @@ bool net_tap_is(int fd, const char *name, uint64_t network_inode);
 /* The inode of the network namespace of this process; 0 if it can't be told. */
 uint64_t net_namespace_inode(void);
 
-/* 0 or -errno (-ENODEV: no such link). */
+/* All but tx_foreign, which is 0. 0 or -errno (-ENODEV: no such link). */
 int net_tap_counters(struct net *net, int ifindex,
 		     struct net_counters *counters);
 

@@ -22,6 +22,7 @@ static const struct field tap_fields[] = {
 	FIELD_COUNT(struct net_counters, tx_bytes),
 	FIELD_COUNT(struct net_counters, rx_dropped),
 	FIELD_COUNT(struct net_counters, tx_dropped),
+	FIELD_NUMBER(struct net_counters, tx_foreign, 0, UINT32_MAX),
 };
 static const struct field_group tap_group = FIELD_GROUP_OF(tap_fields);
 
@@ -55,7 +56,6 @@ static const struct field lasting_fields[] = {
 	FIELD_NUMBER(struct vm, tap_ifindex, 0, INT_MAX),
 	FIELD_NUMBER(struct vm, tap_mtu, 0, UINT16_MAX),
 	FIELD_GROUP(struct vm, tap_base, &tap_group),
-	FIELD_NUMBER(struct vm, foreign_base, 0, UINT32_MAX),
 	{ .name = "process",
 	  .kind = FIELD_KIND_GROUP,
 	  .group = &process_group,
