@@ -141,9 +141,9 @@ static inline void fixture_vm(struct vm *vm)
 	vm->restarts = 5;
 	vm->tap_ifindex = 42;
 	vm->tap_mtu = 1500;
-	vm->tap_base = (struct net_counters){ 1, 2, 3, 4, 5, 6 };
+	vm->tap_base = (struct net_counters){ 1, 2, 3, 4, 5, 6, 7 };
 	fixture_process(vm);
-	for (unsigned int i = 0; i < STATS; i++) {
+	for (unsigned int i = 0; i < VM_STATS; i++) {
 		vm->stats[i] = 100 + i;
 		vm->settled[i] = 200 + i;
 	}
