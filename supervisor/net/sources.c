@@ -20,6 +20,7 @@
 #include <netlink/attr.h>
 #include <string.h>
 
+#include "ipc/fd.h"
 #include "supervisor/net/internal.h"
 #include "supervisor/net/netlink.h"
 
@@ -27,16 +28,11 @@
 #define INGRESS     TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
 #define SOURCE      (-8) /* from the network header: Ethernet's source */
 #define SOURCE_REST (-4) /* its last two bytes, and the type */
+#define KEYS_MAX    2 /* as many as it takes to compare a MAC */
 
 enum {
 	PRIORITY_OWN = 1,
 	PRIORITY_OTHERS
-};
-
-/* A selector of u32 with as many keys as it takes to compare a MAC. */
-struct selector {
-	struct tc_u32_sel head;
-	struct tc_u32_key key[2];
 };
 
 static void put_qdisc(struct netlink_batch *batch, int type, int flags,
@@ -53,11 +49,26 @@ static void put_qdisc(struct netlink_batch *batch, int type, int flags,
 	netlink_put_text(batch, TCA_KIND, "clsact");
 }
 
-/* Starts a filter, to be ended as a nest. What it matches goes on, unless it
- * has an action. */
+static void put_selector(struct netlink_batch *batch,
+			 const struct tc_u32_key *keys, uint8_t count)
+{
+	const struct tc_u32_sel head = {
+		.flags = TC_U32_TERMINAL,
+		.nkeys = count,
+	};
+	uint8_t selector[sizeof(head) + KEYS_MAX * sizeof(keys[0])];
+
+	memcpy(selector, &head, sizeof(head));
+	memcpy(selector + sizeof(head), keys, count * sizeof(keys[0]));
+	netlink_put(batch, TCA_U32_SEL, selector,
+		    sizeof(head) + count * sizeof(keys[0]));
+}
+
+/* Starts a filter, to be ended as a nest. What matches all of count keys,
+ * KEYS_MAX at most, goes on, unless the filter has an action. */
 static struct nlattr *begin_filter(struct netlink_batch *batch, int ifindex,
 				   uint32_t priority,
-				   const struct selector *selector)
+				   const struct tc_u32_key *keys, uint8_t count)
 {
 	struct tcmsg which = {
 		.tcm_ifindex = ifindex,
@@ -70,39 +81,31 @@ static struct nlattr *begin_filter(struct netlink_batch *batch, int ifindex,
 		    "counting foreign frames", &which, sizeof(which));
 	netlink_put_text(batch, TCA_KIND, "u32");
 	options = netlink_nest(batch, TCA_OPTIONS);
-	netlink_put(batch, TCA_U32_SEL, selector,
-		    offsetof(struct selector, key) +
-			    selector->head.nkeys * sizeof(selector->key[0]));
+	put_selector(batch, keys, count);
 	return options;
 }
 
 static void put_own(struct netlink_batch *batch, int ifindex,
 		    const uint8_t mac[6])
 {
-	struct selector selector = {
-		.head = { .flags = TC_U32_TERMINAL, .nkeys = 2 },
-		.key = {
-			{ .mask = htonl(0xffffffff), .off = SOURCE },
-			{ .mask = htonl(0xffff0000), .off = SOURCE_REST },
-		},
+	struct tc_u32_key keys[] = {
+		{ .mask = htonl(0xffffffff), .off = SOURCE },
+		{ .mask = htonl(0xffff0000), .off = SOURCE_REST },
 	};
 
-	memcpy(&selector.key[0].val, mac, 4);
-	memcpy(&selector.key[1].val, mac + 4, 2);
-	netlink_nest_end(batch,
-			 begin_filter(batch, ifindex, PRIORITY_OWN, &selector));
+	memcpy(&keys[0].val, mac, 4);
+	memcpy(&keys[1].val, mac + 4, 2);
+	netlink_nest_end(batch, begin_filter(batch, ifindex, PRIORITY_OWN, keys,
+					     ARRAY_SIZE(keys)));
 }
 
 static void put_others(struct netlink_batch *batch, int ifindex)
 {
-	/* a mask of 0: any */
-	static const struct selector any = {
-		.head = { .flags = TC_U32_TERMINAL, .nkeys = 1 },
-	};
+	static const struct tc_u32_key any = { .mask = 0 };
 	static const struct tc_gact drop = { .action = TC_ACT_SHOT };
 	struct nlattr *filter, *actions, *first, *options;
 
-	filter = begin_filter(batch, ifindex, PRIORITY_OTHERS, &any);
+	filter = begin_filter(batch, ifindex, PRIORITY_OTHERS, &any, 1);
 	actions = netlink_nest(batch, TCA_U32_ACT);
 	first = netlink_nest(batch, 1);
 	netlink_put_text(batch, TCA_ACT_KIND, "gact");
