@@ -24,8 +24,9 @@
 #include "supervisor/net/internal.h"
 #include "supervisor/net/netlink.h"
 
-#define CLSACT      TC_H_MAKE(TC_H_CLSACT, 0)
-#define INGRESS     TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
+/* Not "clsact", which has every frame that the host sends looked at as well. */
+#define KIND        "ingress"
+#define HANDLE      TC_H_MAKE(TC_H_INGRESS, 0)
 #define SOURCE      (-8) /* from the network header: Ethernet's source */
 #define SOURCE_REST (-4) /* its last two bytes, and the type */
 #define KEYS_MAX    2 /* as many as it takes to compare a MAC */
@@ -40,13 +41,13 @@ static void put_qdisc(struct netlink_batch *batch, int type, int flags,
 {
 	struct tcmsg which = {
 		.tcm_ifindex = ifindex,
-		.tcm_parent = TC_H_CLSACT,
-		.tcm_handle = CLSACT,
+		.tcm_parent = TC_H_INGRESS,
+		.tcm_handle = HANDLE,
 	};
 
 	netlink_add(batch, type, flags, "counting foreign frames", &which,
 		    sizeof(which));
-	netlink_put_text(batch, TCA_KIND, "clsact");
+	netlink_put_text(batch, TCA_KIND, KIND);
 }
 
 static void put_selector(struct netlink_batch *batch,
@@ -72,7 +73,7 @@ static struct nlattr *begin_filter(struct netlink_batch *batch, int ifindex,
 {
 	struct tcmsg which = {
 		.tcm_ifindex = ifindex,
-		.tcm_parent = INGRESS,
+		.tcm_parent = HANDLE,
 		.tcm_info = TC_H_MAKE(priority << 16, htons(ETH_P_ALL)),
 	};
 	struct nlattr *options;
