@@ -46,7 +46,7 @@ void vm_close_tap(struct vm *vm)
 }
 
 /* Under vhost-net frames pass the process by, which would count those that it
- * drops. They are dropped in any case. */
+ * drops. Without filters the port drops them, where it can (Linux 5.18). */
 static void watch_sources(struct vm *vm)
 {
 	const struct machine_config *machine = vm->config.machine;
@@ -59,8 +59,9 @@ static void watch_sources(struct vm *vm)
 	if (error)
 		vm_log(vm, LOG_LEVEL_INFO,
 		       "frames of a foreign source won't be counted under "
-		       "vhost-net: the kernel's cls_u32 and sch_ingress: %s",
-		       strerror(-error));
+		       "vhost-net: filters on %s: %s (modprobe sch_ingress "
+		       "cls_u32 act_gact)",
+		       vm->config.tap, strerror(-error));
 }
 
 int vm_make_tap(struct vm *vm, struct problem *problem)
