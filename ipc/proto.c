@@ -91,7 +91,12 @@ bool vm_name_valid(const char *name)
 	       name[0] != '-';
 }
 
-int proto_fd_number(enum fd_role role, unsigned int index)
+bool proto_is_known(uint32_t version)
+{
+	return version >= PROTO_OLDEST && version <= PROTO_VERSION;
+}
+
+int proto_fd_number(uint32_t protocol, enum fd_role role, unsigned int index)
 {
 	static const struct {
 		int first;
@@ -108,7 +113,8 @@ int proto_fd_number(enum fd_role role, unsigned int index)
 		[FD_ROLE_CONSOLE_ADOPT] = { 39, 1 },
 	};
 
-	if (role >= FD_ROLES || index >= places[role].most)
+	if (!proto_is_known(protocol) || role >= FD_ROLES ||
+	    index >= places[role].most)
 		return 0;
 	return places[role].first + (int)index;
 }

@@ -17,7 +17,10 @@
 
 /* What is only added (at the end of an enum) leaves it as it is: a supervisor
  * that was upgraded speaks to VM processes of before. */
-#define PROTO_VERSION 2
+#define PROTO_VERSION 3
+/* The oldest version whose VM processes are still taken over; what it lacks is
+ * told by struct vm's protocol. */
+#define PROTO_OLDEST 2
 /*
  * Where a VM process finds its end of the channel, and where it puts what a
  * supervisor that comes after a crash takes over from it (pidfd_getfd(2)).
@@ -300,9 +303,12 @@ enum vmproc_exit {
 /* "TAP deleted" and so on; NULL for a status that isn't of that list. */
 const char *vmproc_exit_name(int status);
 
-/* Where a VM process puts the descriptor of that role and index; 0: anywhere,
- * for nobody takes it over. */
-int proto_fd_number(enum fd_role role, unsigned int index);
+/* True for a version of VM processes that a supervisor of this one serves. */
+bool proto_is_known(uint32_t version);
+
+/* Where a VM process of that version of the protocol has the descriptor of that
+ * role and index; 0: anywhere, for nobody takes it over. */
+int proto_fd_number(uint32_t protocol, enum fd_role role, unsigned int index);
 
 /* The name of a counter, as in STATS_TABLE. */
 const char *stat_name(enum counter counter);

@@ -55,6 +55,12 @@ static int take_fd(const struct vm *vm, int number)
 	return (int)syscall(SYS_pidfd_getfd, vm->pid_fd, number, 0);
 }
 
+/* The first of a role, where a process of its protocol has it. */
+static int take_role(const struct vm *vm, enum fd_role role)
+{
+	return take_fd(vm, proto_fd_number(vm->protocol, role, 0));
+}
+
 static bool is_channel(int fd, uint64_t inode)
 {
 	struct stat st;
@@ -96,7 +102,7 @@ static const char *take_descriptors(struct vm *vm)
 {
 	const char *why = NULL;
 
-	vm->channel.fd = take_fd(vm, PROTO_ADOPT_FD);
+	vm->channel.fd = take_role(vm, FD_ROLE_ADOPT);
 	if (vm->channel.fd < 0 && errno == EPERM)
 		return refused;
 	if (!is_channel(vm->channel.fd, vm->channel_inode))
@@ -105,7 +111,7 @@ static const char *take_descriptors(struct vm *vm)
 		why = machine_adopt(vm, take_fd);
 	if (why || !vm_has_network(vm))
 		return why;
-	vm->tap_fd = take_fd(vm, PROTO_TAP_FD);
+	vm->tap_fd = take_role(vm, FD_ROLE_TAP);
 	if (!net_tap_is(vm->tap_fd, vm->config.tap,
 			vm->supervisor->network_inode))
 		return "it doesn't hold the TAP that it was given";
@@ -171,7 +177,7 @@ static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 	vm->pid_fd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
 	if (vm->pid_fd >= 0)
 		why = verify(vm, room, &problem);
-	if (!why && vm->protocol != PROTO_VERSION)
+	if (!why && !proto_is_known(vm->protocol))
 		why = "it speaks another version of the protocol";
 	if (!why)
 		why = take_descriptors(vm);
@@ -250,7 +256,7 @@ static int adopt_uids(struct supervisor *supervisor)
 
 	for (size_t i = 0; i < supervisor->vm_count; i++) {
 		const struct vm *vm = supervisor->vms[i];
-		int fd = vm->adopting ? take_fd(vm, PROTO_UIDS_FD) : -1;
+		int fd = vm->adopting ? take_role(vm, FD_ROLE_UIDS) : -1;
 
 		/* they all hold the same open file: one is enough */
 		if (fd >= 0 && uids_adopt(&supervisor->uids, fd) == 0)

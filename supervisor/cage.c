@@ -50,23 +50,24 @@ static void add_machine(json_t *manifest, const struct vm *vm)
 	const struct machine_config *machine = vm->config.machine;
 
 	add_file(manifest, "kernel", machine->kernel_fd,
-		 proto_fd_number(FD_ROLE_KERNEL, 0));
+		 proto_fd_number(vm->protocol, FD_ROLE_KERNEL, 0));
 	add_file(manifest, "initrd", machine->initrd_fd,
-		 proto_fd_number(FD_ROLE_INITRD, 0));
+		 proto_fd_number(vm->protocol, FD_ROLE_INITRD, 0));
 	for (uint32_t i = 0; i < machine->disk_count; i++)
 		add_file(manifest, "disk", machine->disks[i].fd,
-			 proto_fd_number(FD_ROLE_DISK, i));
+			 proto_fd_number(vm->protocol, FD_ROLE_DISK, i));
 	for (uint32_t i = 1; i < machine->queues; i++)
 		add(manifest, "tap", "tun", vm->config.tap,
-		    proto_fd_number(FD_ROLE_TAP, i), 1);
+		    proto_fd_number(vm->protocol, FD_ROLE_TAP, i), 1);
 	for (uint32_t i = 0; i < machine->queues; i++)
 		if (vm->vhost_used)
 			add(manifest, "vhost-net", "vhost-net", NULL,
-			    proto_fd_number(FD_ROLE_VHOST_NET, i), 1);
+			    proto_fd_number(vm->protocol, FD_ROLE_VHOST_NET, i),
+			    1);
 	add(manifest, "console", "socket", NULL,
-	    proto_fd_number(FD_ROLE_CONSOLE, 0), 1);
+	    proto_fd_number(vm->protocol, FD_ROLE_CONSOLE, 0), 1);
 	add(manifest, "console-adopt", "socket", NULL,
-	    proto_fd_number(FD_ROLE_CONSOLE_ADOPT, 0), 1);
+	    proto_fd_number(vm->protocol, FD_ROLE_CONSOLE_ADOPT, 0), 1);
 	add(manifest, "vm", "kvm-vm", NULL, 0, 1);
 	/* interrupts, wake-ups and loops: as many as devices and queues */
 	add(manifest, "event", "eventfd", NULL, 0,
@@ -88,10 +89,13 @@ static json_t *manifest_json(const struct vm *vm)
 	snprintf(end, sizeof(end), "socket:[%llu]",
 		 (unsigned long long)vm->channel_inode);
 	add(manifest, "channel", "socket", NULL, PROTO_CHANNEL_FD, 1);
-	add(manifest, "adopt", "socket", end, PROTO_ADOPT_FD, 1);
-	add(manifest, "uids", "vmsup.uids", NULL, PROTO_UIDS_FD, 1);
+	add(manifest, "adopt", "socket", end,
+	    proto_fd_number(vm->protocol, FD_ROLE_ADOPT, 0), 1);
+	add(manifest, "uids", "vmsup.uids", NULL,
+	    proto_fd_number(vm->protocol, FD_ROLE_UIDS, 0), 1);
 	if (vm_has_network(vm))
-		add(manifest, "tap", "tun", vm->config.tap, PROTO_TAP_FD, 1);
+		add(manifest, "tap", "tun", vm->config.tap,
+		    proto_fd_number(vm->protocol, FD_ROLE_TAP, 0), 1);
 	if (vm->config.machine)
 		add_machine(manifest, vm);
 	else

@@ -245,7 +245,7 @@ static int load_vm(struct supervisor *supervisor, const json_t *object,
 	if (!vm)
 		return -ENOMEM;
 	error = state_vm_load(vm, object, problem);
-	if (!error && vm->pid_fd >= 0 && vm->protocol != PROTO_VERSION)
+	if (!error && vm->pid_fd >= 0 && !proto_is_known(vm->protocol))
 		error = problem_set(problem, -EPROTO,
 				    "%s speaks protocol %u, this vmsup %u (end "
 				    "the supervisor with 'vmsup stop', then "

@@ -273,7 +273,7 @@ static bool take_file(struct vm *vm, int *fd, enum fd_role role,
 		      int (*take)(const struct vm *vm, int number))
 {
 	struct stat st;
-	int taken = take(vm, proto_fd_number(role, index));
+	int taken = take(vm, proto_fd_number(vm->protocol, role, index));
 
 	if (taken < 0)
 		return false;
@@ -304,7 +304,7 @@ const char *machine_adopt(struct vm *vm,
 			return "it doesn't hold a disk that it was given";
 	for (uint32_t i = 1; i < machine->queues; i++) {
 		vm->queue_fds[i - 1] =
-			take(vm, proto_fd_number(FD_ROLE_TAP, i));
+			take(vm, proto_fd_number(vm->protocol, FD_ROLE_TAP, i));
 		if (!net_tap_is(vm->queue_fds[i - 1], vm->config.tap,
 				vm->supervisor->network_inode))
 			return "it doesn't hold the TAP that it was given";

@@ -76,7 +76,7 @@ static void on_fd(struct vmproc *vm, const union msg *message, int *fd)
 		vmproc_end(VMPROC_EXIT_PROTOCOL,
 			   "descriptor of role %u, index %u: not wanted",
 			   msg->role, msg->index);
-	number = proto_fd_number(msg->role, msg->index);
+	number = proto_fd_number(PROTO_VERSION, msg->role, msg->index);
 	moved = number ? dup3(*fd, number, O_CLOEXEC)
 		       : fcntl(*fd, F_DUPFD_CLOEXEC, LOWEST_FD);
 	if (moved < 0)

@@ -621,6 +621,7 @@ taps() {
 		.vm.process.channel_inode = "0x1"	it doesn't hold the channel .*
 		.vm.uid += 1	cage not closed: Uid .*
 		.vm.process.protocol = 1	it speaks another version .*
+		.vm.process.protocol = 4	it speaks another version .*
 		.vm.process.filters += 1	cage not closed: no filter .*
 	EOF
 }

@@ -45,7 +45,7 @@ static void tell_file(const struct standin *s, const char *what, int fd,
 		[O_RDWR] = "to read and write",
 	};
 	int flags = fcntl(fd, F_GETFL);
-	bool fixed = proto_fd_number(role, index) != 0;
+	bool fixed = proto_fd_number(PROTO_VERSION, role, index) != 0;
 
 	if (fd < 0)
 		return;
