@@ -54,15 +54,30 @@ static int no_kernel(const struct look *look)
 			   look->machine->kernel, look->vm);
 }
 
-static int too_little(const struct look *look, uint64_t bytes)
+/* No memory would be enough. */
+static int nowhere(const struct look *look)
 {
+	return problem_set(look->problem, -EINVAL,
+			   "kernel %s of %s doesn't fit in between %llu and "
+			   "%llu MiB, where kernels may lie (is it damaged? "
+			   "copy it again, or take another one)",
+			   look->machine->kernel, look->vm,
+			   (unsigned long long)(RAM_FIRST / MIB),
+			   (unsigned long long)(RAM_END / MIB));
+}
+
+/* end: of the memory that it takes. */
+static int too_little(const struct look *look, uint64_t end)
+{
+	if (end > RAM_END)
+		return nowhere(look);
 	return problem_set(
 		look->problem, -EINVAL,
 		"%llu MiB of memory are too little for kernel %s "
 		"of %s: it alone needs %llu (give the VM more)",
 		(unsigned long long)(look->machine->memory_bytes / MIB),
 		look->machine->kernel, look->vm,
-		(unsigned long long)((bytes + MIB - 1) / MIB));
+		(unsigned long long)((end + MIB - 1) / MIB));
 }
 
 static bool read_at(const struct look *look, void *to, size_t bytes,
@@ -70,11 +85,6 @@ static bool read_at(const struct look *look, void *to, size_t bytes,
 {
 	return at <= INT64_MAX && pread(look->machine->kernel_fd, to, bytes,
 					(off_t)at) == (ssize_t)bytes;
-}
-
-static bool has_room(const struct look *look, uint64_t at, uint64_t bytes)
-{
-	return at >= RAM_FIRST && at <= look->end && bytes <= look->end - at;
 }
 
 /* ---- ELF */
@@ -127,8 +137,6 @@ static int look_at_segment(struct look *look, const Elf64_Phdr *segment)
 	if (segment->p_paddr < RAM_FIRST ||
 	    __builtin_add_overflow(segment->p_paddr, segment->p_memsz, &end))
 		return no_kernel(look);
-	if (!has_room(look, segment->p_paddr, segment->p_memsz))
-		return too_little(look, end);
 	if (end > look->kernel_end)
 		look->kernel_end = end;
 	return 0;
@@ -152,6 +160,8 @@ static int look_at_segments(struct look *look, const Elf64_Phdr *segments,
 		return no_kernel(look);
 	for (unsigned int i = 0; i < count && !error; i++)
 		error = look_at_segment(look, &segments[i]);
+	if (!error && look->kernel_end > look->end)
+		error = too_little(look, look->kernel_end);
 	return error;
 }
 
@@ -179,26 +189,33 @@ static int look_at_elf(struct look *look, const Elf64_Ehdr *elf)
 
 /* ---- bzImage */
 
-/* Where it goes: where it wants to be, or lower if it can and must; 0 if there
- * is no room. */
+/* The place that it wants is one where kernels may lie. */
+static bool may_lie(uint64_t at, uint64_t bytes)
+{
+	return at >= RAM_FIRST && at <= RAM_END && bytes <= RAM_END - at;
+}
+
+/* The end of the memory that it takes: where it wants to be, or lower if it can
+ * and must; UINT64_MAX if it can't be anywhere. */
 static uint64_t place(const struct look *look,
 		      const struct setup_header *header, uint64_t bytes)
 {
-	uint64_t alignment = header->kernel_alignment, at;
+	uint64_t alignment = header->kernel_alignment, end = UINT64_MAX;
 
-	if (has_room(look, header->pref_address, bytes))
-		return header->pref_address;
-	if (!header->relocatable_kernel || alignment < PAGE_BYTES ||
-	    (alignment & (alignment - 1)) != 0)
-		return 0;
-	at = (RAM_FIRST + alignment - 1) & ~(alignment - 1);
-	return has_room(look, at, bytes) ? at : 0;
+	if (may_lie(header->pref_address, bytes))
+		end = header->pref_address + bytes;
+	if (end <= look->end || !header->relocatable_kernel ||
+	    alignment < PAGE_BYTES || (alignment & (alignment - 1)) != 0)
+		return end;
+	/* no overflow: of 33 and of 36 bits at most */
+	alignment = (RAM_FIRST + alignment - 1) & ~(alignment - 1);
+	return alignment + bytes < end ? alignment + bytes : end;
 }
 
 static int look_at_bzimage(struct look *look, const struct setup_header *header)
 {
 	unsigned int sectors = header->setup_sects ? header->setup_sects : 4;
-	uint64_t bytes = header->syssize * 16ULL, at;
+	uint64_t bytes = header->syssize * 16ULL;
 
 	if (header->version < SETUP_64 || !(header->xloadflags & XLF_KERNEL_64))
 		return problem_set(look->problem, -EINVAL,
@@ -210,10 +227,9 @@ static int look_at_bzimage(struct look *look, const struct setup_header *header)
 	/* what it takes to unpack itself */
 	if (bytes < header->init_size)
 		bytes = header->init_size;
-	at = place(look, header, bytes);
-	if (!at)
-		return too_little(look, RAM_FIRST + bytes);
-	look->kernel_end = at + bytes;
+	look->kernel_end = place(look, header, bytes);
+	if (look->kernel_end > look->end)
+		return too_little(look, look->kernel_end);
 	look->initrd_end = header->initrd_addr_max + 1ULL;
 	return 0;
 }

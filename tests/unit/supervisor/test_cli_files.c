@@ -263,8 +263,10 @@ static void a_kernel_fits_or_does_not(void **state)
 	fd_close(&machine->kernel_fd);
 	machine->memory_bytes = 19 * MIB;
 	refused("19 MiB of memory are too little");
+	refused("it alone needs 20");
 	write_file("kernel", &elf, sizeof(elf));
 	refused("19 MiB of memory are too little");
+	refused("it alone needs 20");
 	machine->memory_bytes = 20 * MIB;
 	opens();
 	fd_close(&machine->kernel_fd);
@@ -276,11 +278,11 @@ static void a_kernel_fits_or_does_not(void **state)
 	elf.segments[0].p_memsz = UINT64_MAX;
 	write_file("kernel", &elf, sizeof(elf));
 	refused("no kernel");
-	/* nor in the hole below 4 GiB */
+	/* nor in the hole below 4 GiB: no memory is enough for that */
 	machine->memory_bytes = 8192ULL * MIB;
 	elf.segments[0].p_memsz = 3057ULL * MIB;
 	write_file("kernel", &elf, sizeof(elf));
-	refused("too little");
+	refused("doesn't fit in between 1 and 3072 MiB");
 	elf.segments[0].p_memsz--;
 	elf.segments[0].p_memsz -= MIB;
 	write_file("kernel", &elf, sizeof(elf));
@@ -317,11 +319,14 @@ static void a_relocatable_kernel_goes_lower(void **state)
 	fd_close(&machine->kernel_fd);
 	header->init_size = 15 * MIB;
 	write_file("kernel", image, sizeof(image));
-	refused("too little");
+	refused("it alone needs 17");
 	header->init_size = 4 * MIB;
 	header->kernel_alignment = 3 * MIB; /* no power of two */
 	write_file("kernel", image, sizeof(image));
-	refused("too little");
+	refused("it alone needs 20");
+	header->pref_address = 4096ULL * MIB;
+	write_file("kernel", image, sizeof(image));
+	refused("doesn't fit in between 1 and 3072 MiB");
 }
 
 static void an_initrd_fits_or_does_not(void **state)
