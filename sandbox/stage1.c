@@ -27,6 +27,7 @@
 #include <sys/syscall.h>
 
 #include "ipc/channel.h"
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 
@@ -44,8 +45,7 @@ static _Noreturn void fail(const struct stage1 *stage, int channel_fd,
 	int length;
 
 	length = snprintf(message.log.text, MSG_LOG_TEXT,
-			  "cage, stage 1: %s: %s", step,
-			  strerrorname_np(error));
+			  "cage, stage 1: %s: %s", step, error_name(error));
 	message.log.level = LOG_LEVEL_ERROR;
 	message.log.length = length < MSG_LOG_TEXT ? (uint32_t)length
 						   : MSG_LOG_TEXT - 1;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ipc/error.h"
 #include "ipc/log.h"
 #include "vmproc/vmproc.h"
 
@@ -45,5 +46,5 @@ int main(void)
 				 EPOLLIN, messages_ready, &vm);
 	if (!error)
 		error = loop_run(&vm.loop);
-	vmproc_end(VMPROC_EXIT_OS, "event loop: %s", strerrorname_np(-error));
+	vmproc_end(VMPROC_EXIT_OS, "event loop: %s", error_name(-error));
 }

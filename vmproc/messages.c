@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/stage2.h"
@@ -81,7 +82,7 @@ static void on_fd(struct vmproc *vm, const union msg *message, int *fd)
 		       : fcntl(*fd, F_DUPFD_CLOEXEC, LOWEST_FD);
 	if (moved < 0)
 		vmproc_end(VMPROC_EXIT_OS, "descriptor of role %u: %s",
-			   msg->role, strerrorname_np(errno));
+			   msg->role, error_name(errno));
 	if (msg->index == 0)
 		vm->fds[msg->role] = moved;
 	else
@@ -100,12 +101,12 @@ static void close_cage(struct vmproc *vm)
 				   vm->config.flags & CONFIG_STAY, &step);
 	if (listener_fd < 0)
 		vmproc_end(VMPROC_EXIT_CAGE, "cage, stage 2: %s: %s", step,
-			   strerrorname_np(-listener_fd));
+			   error_name(-listener_fd));
 	fd_close(&vm->fds[FD_ROLE_FILTER]);
 	error = channel_send(&vm->channel, MSG_READY, &message, listener_fd);
 	if (error)
 		vmproc_end(VMPROC_EXIT_OS, "cannot report READY: %s",
-			   strerrorname_np(-error));
+			   error_name(-error));
 	/* with it, this process could approve its own calls: closed here, on
 	 * return, before anything else runs */
 }
@@ -272,9 +273,8 @@ void messages_ready(struct source *source, uint32_t events)
 			vmproc_end(VMPROC_EXIT_ORPHAN, "supervisor gone");
 		if (result < 0)
 			vmproc_end(VMPROC_EXIT_PROTOCOL, "channel: %s",
-				   result == -EPROTO
-					   ? fault.text
-					   : strerrorname_np(-result));
+				   result == -EPROTO ? fault.text
+						     : error_name(-result));
 		handle(vm, &message, &fd);
 		fd_close(&fd);
 	}

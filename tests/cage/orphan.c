@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "ipc/error.h"
 #include "tests/cage/standin.h"
 
 /* Without a heartbeat for this long, it is alone. */
@@ -113,7 +114,7 @@ static void blocked_call(struct standin *s)
 	long result = syscall(SYS_getpid);
 
 	standin_say(s, "a blocked call: %s",
-		    result < 0 ? strerrorname_np(errno) : "EXECUTED");
+		    result < 0 ? error_name(errno) : "EXECUTED");
 }
 
 /* ---- asked by the successor */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "ipc/channel.h"
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "ipc/proto.h"
@@ -41,7 +42,7 @@ static inline _Noreturn void standin_bug(const struct standin *s,
 	message.log.level = LOG_LEVEL_ERROR;
 	message.log.length = (uint32_t)snprintf(
 		message.log.text, MSG_LOG_TEXT, "stand-in broken: %s: %s", what,
-		strerrorname_np(error < 0 ? -error : error));
+		error_name(error < 0 ? -error : error));
 	channel_send(&s->channel, MSG_LOG, &message, -1);
 	_exit(VMPROC_EXIT_OS);
 }

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "vmproc/builtin/builtin.h"
 #include "vmproc/vmproc.h"
 
@@ -93,7 +94,7 @@ static void on_tap(struct source *source, uint32_t events)
 			vmproc_end(VMPROC_EXIT_TAP_GONE, "the TAP was deleted");
 		if (bytes < 0 && errno != EINTR && errno != EIO)
 			vmproc_end(VMPROC_EXIT_OS, "read from the TAP: %s",
-				   strerrorname_np(errno));
+				   error_name(errno));
 		if (bytes < 0)
 			continue;
 		vm->counters[STAT_RX_FRAMES]++;
@@ -123,7 +124,7 @@ static enum vmproc_exit set_up_tap(int tap_fd)
 	if (ioctl(tap_fd, TUNGETIFF, &request) < 0)
 		vmproc_end(errno == EBADFD ? VMPROC_EXIT_TAP_GONE
 					   : VMPROC_EXIT_OS,
-			   "the TAP: %s", strerrorname_np(errno));
+			   "the TAP: %s", error_name(errno));
 	if ((request.ifr_flags & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)) !=
 	    (IFF_TAP | IFF_NO_PI))
 		vmproc_end(VMPROC_EXIT_CONFIG,
@@ -132,7 +133,7 @@ static enum vmproc_exit set_up_tap(int tap_fd)
 	if (ioctl(tap_fd, TUNSETOFFLOAD, 0UL) < 0 ||
 	    fcntl(tap_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		vmproc_end(VMPROC_EXIT_OS, "set up the TAP: %s",
-			   strerrorname_np(errno));
+			   error_name(errno));
 	return VMPROC_EXIT_OK;
 }
 
@@ -156,8 +157,7 @@ static enum vmproc_exit setup(struct vmproc *vm)
 	port.tick.fire = on_tick;
 	memcpy(host.mac, config->mac, sizeof(host.mac));
 	if (getrandom(&host.seed, sizeof(host.seed), 0) < 0)
-		vmproc_end(VMPROC_EXIT_OS, "getrandom: %s",
-			   strerrorname_np(errno));
+		vmproc_end(VMPROC_EXIT_OS, "getrandom: %s", error_name(errno));
 	if (builtin_init(builtin_instance(), &host, &ops, vm->counters,
 			 loop_now_ns()) < 0)
 		vmproc_end(VMPROC_EXIT_CONFIG,
@@ -166,7 +166,7 @@ static enum vmproc_exit setup(struct vmproc *vm)
 	/* watched from start() on: no frame is touched before the cage closes */
 	if (loop_add(&vm->loop, &port.tap, vm->fds[FD_ROLE_TAP], 0, on_tap, vm))
 		vmproc_end(VMPROC_EXIT_OS, "watch the TAP: %s",
-			   strerrorname_np(errno));
+			   error_name(errno));
 	return VMPROC_EXIT_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "vmproc/kvm/boot_internal.h"
 #include "vmproc/kvm/layout.h"
@@ -41,7 +42,7 @@ static int read_all(struct boot_state *state, int fd, const char *what,
 			int error = -errno;
 
 			boot_refuse(state, "cannot read the %s: %s", what,
-				    strerrorname_np(-error));
+				    error_name(-error));
 			return error;
 		}
 		if (got == 0)
@@ -66,7 +67,7 @@ static uint64_t file_bytes(struct boot_state *state, int fd, const char *what)
 	struct stat status;
 
 	if (fstat(fd, &status) < 0) {
-		boot_refuse(state, "the %s: %s", what, strerrorname_np(errno));
+		boot_refuse(state, "the %s: %s", what, error_name(errno));
 		return 0;
 	}
 	if (!S_ISREG(status.st_mode)) {

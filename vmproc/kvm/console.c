@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 
@@ -120,8 +121,7 @@ static void on_wake(struct source *source, uint32_t events)
 
 	(void)events;
 	if (read(source->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		vmproc_end(VMPROC_EXIT_OS, "wake-up: %s",
-			   strerrorname_np(errno));
+		vmproc_end(VMPROC_EXIT_OS, "wake-up: %s", error_name(errno));
 	fate = (enum fate)atomic_load(&machine->fate);
 	if (fate != FATE_NONE)
 		end(machine, fate);
@@ -161,18 +161,16 @@ void console_init(struct machine *machine)
 			 on_wake, machine);
 	if (error)
 		vmproc_end(VMPROC_EXIT_OS, "event loop: %s",
-			   strerrorname_np(-error));
+			   error_name(-error));
 	machine->console.fd = -1;
 	if (fd < 0)
 		return;
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		vmproc_end(VMPROC_EXIT_OS, "console: %s",
-			   strerrorname_np(errno));
+		vmproc_end(VMPROC_EXIT_OS, "console: %s", error_name(errno));
 	error = loop_add(loop, &machine->console, fd, 0, on_console, machine);
 	if (error)
-		vmproc_end(VMPROC_EXIT_OS, "console: %s",
-			   strerrorname_np(-error));
+		vmproc_end(VMPROC_EXIT_OS, "console: %s", error_name(-error));
 	machine->console_open = true;
 }
 

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/kvm/acpi.h"
@@ -94,7 +95,7 @@ static void check_kvm(int kvm_fd)
 	if (version < 0)
 		vmproc_end(VMPROC_EXIT_CONFIG,
 			   "/dev/kvm: %s (is it KVM's device?)",
-			   strerrorname_np(errno));
+			   error_name(errno));
 	if (version != KVM_API_VERSION)
 		vmproc_end(VMPROC_EXIT_CONFIG, "KVM's interface %d isn't %d",
 			   version, KVM_API_VERSION);
@@ -113,8 +114,7 @@ static void check_kvm(int kvm_fd)
 
 static _Noreturn void refused(const char *what, int error)
 {
-	vmproc_end(VMPROC_EXIT_OS, "KVM: %s: %s", what,
-		   strerrorname_np(-error));
+	vmproc_end(VMPROC_EXIT_OS, "KVM: %s: %s", what, error_name(-error));
 }
 
 static void create_vm(int kvm_fd)
@@ -170,11 +170,11 @@ static void map_memory(void)
 		vmproc_end(VMPROC_EXIT_CONFIG,
 			   "the host has no %llu MiB of huge pages left (%s; "
 			   "raise vm.nr_hugepages)",
-			   mib, strerrorname_np(-error));
+			   mib, error_name(-error));
 	if (error)
 		vmproc_end(VMPROC_EXIT_CONFIG,
 			   "the host can't map %llu MiB of memory: %s", mib,
-			   strerrorname_np(-error));
+			   error_name(-error));
 }
 
 static void give_memory(void)
@@ -203,8 +203,7 @@ static int make_eventfd(void)
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	if (fd < 0)
-		vmproc_end(VMPROC_EXIT_OS, "eventfd: %s",
-			   strerrorname_np(errno));
+		vmproc_end(VMPROC_EXIT_OS, "eventfd: %s", error_name(errno));
 	return fd;
 }
 
@@ -249,7 +248,7 @@ void machine_load(struct machine *loaded)
 		error = power_reset_vector(memory);
 	if (error)
 		vmproc_end(VMPROC_EXIT_OS, "tables in memory: %s",
-			   strerrorname_np(-error));
+			   error_name(-error));
 }
 
 /* Once they have what the first of them loads. */
@@ -259,7 +258,7 @@ static void set_up_vcpus(void)
 
 	if (error)
 		vmproc_end(VMPROC_EXIT_OS, "vCPU threads: %s",
-			   strerrorname_np(-error));
+			   error_name(-error));
 	for (unsigned int i = 0; i < machine.vcpus && !error; i++)
 		error = cpu_setup(&machine.vcpu[i]);
 	if (error)
@@ -278,8 +277,7 @@ static void choose_stacks(void)
 	if (!error)
 		error = pthread_setattr_default_np(&attributes);
 	if (error)
-		vmproc_end(VMPROC_EXIT_OS, "stacks: %s",
-			   strerrorname_np(error));
+		vmproc_end(VMPROC_EXIT_OS, "stacks: %s", error_name(error));
 	pthread_attr_destroy(&attributes);
 }
 
@@ -290,7 +288,7 @@ static void read_filter(struct vmproc *vm)
 
 	if (bytes <= 0 || (size_t)bytes % sizeof(machine.filter[0]) != 0)
 		vmproc_end(VMPROC_EXIT_CAGE, "the vCPUs' filter: %s",
-			   bytes < 0 ? strerrorname_np(errno) : "malformed");
+			   bytes < 0 ? error_name(errno) : "malformed");
 	machine.filter_length =
 		(unsigned short)((size_t)bytes / sizeof(machine.filter[0]));
 	vmproc_close(vm, FD_ROLE_FILTER_VCPU, 0);
@@ -329,7 +327,7 @@ static enum vmproc_exit setup(struct vmproc *vm)
 	error = vcpu_threads(&machine);
 	if (error)
 		vmproc_end(VMPROC_EXIT_OS, "vCPU threads: %s",
-			   strerrorname_np(-error));
+			   error_name(-error));
 	create_vm(kvm_fd);
 	create_vcpus(kvm_fd);
 	vmproc_close(vm, FD_ROLE_KVM, 0);

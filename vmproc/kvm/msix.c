@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/kvm/layout.h"
@@ -93,7 +94,7 @@ void pci_signal(const struct pci_function *function, unsigned int vector)
 	/* EAGAIN: it is pending already, 2^64 - 2 times */
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		log_warn("PCI device %u: interrupt: %s", function->slot,
-			 strerrorname_np(errno));
+			 error_name(errno));
 }
 
 static uint32_t control(const struct pci_function *function)
@@ -130,7 +131,7 @@ static void update_vector(struct pci_function *function,
 	}
 	if (error)
 		log_warn("PCI device %u: interrupt route: %s", function->slot,
-			 strerrorname_np(-error));
+			 error_name(-error));
 }
 
 void pci_msix_update(struct pci_function *function)

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/kvm/layout.h"
@@ -232,7 +233,7 @@ static void switch_notifier(struct pci_function *function,
 	 * hypervisor is woken here, see ring(). */
 	if (error && error != -EEXIST)
 		log_warn("PCI device %u: ioeventfd: %s", function->slot,
-			 strerrorname_np(-error));
+			 error_name(-error));
 	notifier->on = add && !error;
 }
 
@@ -393,7 +394,7 @@ static bool ring(const struct pci_function *function, unsigned int bar,
 		if (write(notifier->fd, &one, sizeof(one)) < 0 &&
 		    errno != EAGAIN)
 			log_warn("PCI device %u: eventfd: %s", function->slot,
-				 strerrorname_np(errno));
+				 error_name(errno));
 		return true;
 	}
 	return false;

@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/kvm/devices.h"
@@ -211,7 +212,7 @@ static void run(struct vcpu *vcpu)
 		vcpu->exits[EXIT_INTERRUPTED]++;
 	} else {
 		machine_end(machine, FATE_FAILED, "vCPU %u: KVM_RUN: %s",
-			    vcpu->index, strerrorname_np(error));
+			    vcpu->index, error_name(error));
 	}
 }
 
@@ -246,7 +247,7 @@ static void *vcpu_main(void *argument)
 	error = stage2_stack(machine->filter, machine->filter_length);
 	if (error)
 		vmproc_end(VMPROC_EXIT_CAGE, "cage, vCPU %u: filter: %s",
-			   vcpu->index, strerrorname_np(-error));
+			   vcpu->index, error_name(-error));
 	atomic_store(&vcpu->sequence, 1);
 	while (atomic_load(&machine->fate) == FATE_NONE)
 		run(vcpu);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/virtio/iov.h"
@@ -176,12 +177,12 @@ static const char *examine(struct blk *blk)
 	off_t bytes;
 
 	if (flags < 0 || fstat(blk->fd, &status) < 0)
-		return strerrorname_np(errno);
+		return error_name(errno);
 	if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
 		return "it is neither a file nor a block device";
 	bytes = lseek(blk->fd, 0, SEEK_END);
 	if (bytes < 0)
-		return strerrorname_np(errno);
+		return error_name(errno);
 	if (bytes == 0)
 		return "it is empty";
 	if ((flags & O_ACCMODE) == O_RDONLY)
@@ -246,7 +247,7 @@ int blk_init(struct blk *blk, struct pci_bus *bus, struct blk_io *io,
 		device.queue_sizes[i] = BLK_QUEUE;
 	error = device_init(&blk->device, bus, &device);
 	if (error)
-		log_error("cannot make a disk: %s", strerrorname_np(-error));
+		log_error("cannot make a disk: %s", error_name(-error));
 	return error;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/vmproc.h"
@@ -86,7 +87,7 @@ static void set_offloads(struct net *net, bool running)
 	/* those of the interface, whichever the descriptor */
 	if (ioctl(net->pair[0].tap_fd, TUNSETOFFLOAD, flags) < 0)
 		log_warn("offloads %#lx of the TAP: %s", flags,
-			 strerrorname_np(errno));
+			 error_name(errno));
 }
 
 /* With vhost, frames on a TAP whose pair isn't used would reach nobody: the
@@ -103,7 +104,7 @@ static void attach(struct net *net, unsigned int pair, bool attached)
 	if (net->tune && net->pairs > 1 &&
 	    ioctl(net->pair[pair].tap_fd, TUNSETQUEUE, &request) < 0 &&
 	    errno != EINVAL)
-		log_warn("TAP queue %u: %s", pair, strerrorname_np(errno));
+		log_warn("TAP queue %u: %s", pair, error_name(errno));
 }
 
 /* ---- vhost */
@@ -138,7 +139,7 @@ static void watch_pair(struct net_pair *pair, bool watch)
 		error = device_watch(pair->tx, watch);
 	if (error)
 		vmproc_end(VMPROC_EXIT_OS, "queue pair %u: epoll: %s",
-			   pair->index, strerrorname_np(-error));
+			   pair->index, error_name(-error));
 }
 
 static void stop_vhost(struct net_pair *pair)
@@ -164,7 +165,7 @@ static void start_vhost(struct net_pair *pair)
 			    pair->rx, pair->tx, pair->tap_fd);
 	if (error) {
 		log_warn("vhost-net, queue pair %u: %s: served in user space",
-			 pair->index, strerrorname_np(-error));
+			 pair->index, error_name(-error));
 		return;
 	}
 	watch_pair(pair, false);
@@ -418,7 +419,7 @@ static int init_pair(struct net *net, unsigned int index, int fd)
 		error = watch_tap(pair, true);
 	if (error)
 		log_error("cannot use the TAP of queue pair %u: %s%s", index,
-			  strerrorname_np(-error),
+			  error_name(-error),
 			  error == -EINVAL ? " (made without IFF_VNET_HDR?)"
 					   : "");
 	return error;
@@ -450,7 +451,7 @@ static int init_device(struct net *net, struct pci_bus *bus, struct loop *loop,
 	error = device_init(&net->device, bus, &device);
 	if (error)
 		log_error("cannot make a network device: %s",
-			  strerrorname_np(-error));
+			  error_name(-error));
 	return error;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "ipc/error.h"
 #include "ipc/log.h"
 #include "vmproc/virtio/iov.h"
 
@@ -109,7 +110,7 @@ int rng_init(struct rng *rng, struct pci_bus *bus, struct loop *loop,
 
 	if (error)
 		log_error("cannot make an entropy device: %s",
-			  strerrorname_np(-error));
+			  error_name(-error));
 	return error;
 }
 

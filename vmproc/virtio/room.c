@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/kvm/devices.h"
@@ -97,7 +98,7 @@ static void *io_main(void *unused)
 	if (room.io_error)
 		return NULL;
 	vmproc_end(VMPROC_EXIT_OS, "disk thread: epoll: %s",
-		   strerrorname_np(-blk_io_run(&room.io)));
+		   error_name(-blk_io_run(&room.io)));
 }
 
 static int make_thread(void)
@@ -119,7 +120,7 @@ static int make_thread(void)
 		error = room.io_error;
 	if (error)
 		log_error("cannot make the disk thread: %s",
-			  strerrorname_np(-error));
+			  error_name(-error));
 	return error;
 }
 

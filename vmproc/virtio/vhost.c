@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 
@@ -97,7 +98,7 @@ int vhost_init(struct vhost *vhost, struct loop *loop,
 		if (error) {
 			log_error("cannot use vhost-net for queue pair %u: %s "
 				  "(vhost = off does without)",
-				  i, strerrorname_np(-error));
+				  i, error_name(-error));
 			return error;
 		}
 		vhost->features &= features;

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "ipc/error.h"
 #include "tests/cage/probe/probe.h"
 
 #define X32_BIT 0x40000000L
@@ -269,7 +270,7 @@ void calls_make(const struct standin *s, const struct attack *attack)
 		result = int80();
 	error = errno;
 	standin_say(s, "EXECUTED %s: %ld (%s)", attack->name, result,
-		    strerrorname_np(error));
+		    error_name(error));
 }
 
 _Noreturn void calls_attack(struct standin *s, const struct attack *attack,

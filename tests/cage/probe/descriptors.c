@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 
+#include "ipc/error.h"
 #include "tests/cage/probe/probe.h"
 
 /* What it was born with: looked at before anything is opened or taken. */
@@ -101,7 +102,7 @@ void descriptors_probe(struct standin *s)
 	if (s->config.guest == GUEST_KVM)
 		tell_machine(s);
 	if (ioctl(s->fds[FD_ROLE_TAP], TUNGETIFF, &request) < 0)
-		standin_say(s, "tap %s", strerrorname_np(errno));
+		standin_say(s, "tap %s", error_name(errno));
 	else
 		standin_say(s, "tap %.15s", request.ifr_name);
 	snprintf(request.ifr_name, IFNAMSIZ, "vmsup0");

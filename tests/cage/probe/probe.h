@@ -5,13 +5,13 @@
 
 #include <sys/socket.h>
 
+#include "ipc/error.h"
 #include "tests/cage/standin.h"
 
 /* The name of the error, "OK" for none. */
 static inline void tell(const struct standin *s, const char *what, long result)
 {
-	standin_say(s, "%s %s", what,
-		    result < 0 ? strerrorname_np(errno) : "OK");
+	standin_say(s, "%s %s", what, result < 0 ? error_name(errno) : "OK");
 }
 
 #define TRY(s, what, call) tell(s, what, (long)(call))

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
+#include "ipc/error.h"
 #include "tests/cage/probe/probe.h"
 
 #ifndef PR_GET_MDWE
@@ -314,7 +315,7 @@ static void probe_landlock(struct standin *s)
 	tell_number(s, "landlock-version",
 		    syscall(SYS_landlock_create_ruleset, NULL, 0, 1));
 	error = stage2_close(-1, true, &step);
-	standin_say(s, "stage2 %s: %s", step, strerrorname_np(-error));
+	standin_say(s, "stage2 %s: %s", step, error_name(-error));
 	tell_number(s, "dumpable", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
 	tell_number(s, "mdwe", prctl(PR_GET_MDWE, 0, 0, 0, 0));
 	TRY(s, "mdwe-off", prctl(65, 0, 0, 0, 0));
