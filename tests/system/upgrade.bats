@@ -2,84 +2,9 @@
 # SPDX-License-Identifier: ISC
 # vmsup upgrade: another program for the supervisor, and nobody notices: no VM,
 # no ping, no client. And if that program is no good, the old one goes on.
-#
-# What the supervisor was started from is $LAB/bin, as if it were installed;
-# each test puts there what it is to be upgraded to. Commands are run from
-# $LAB/cli, which stays.
 
 load ../lib
-
-setup() {
-	lab_up
-	lab_check
-	lab_vmproc vmproc
-	mkdir "$LAB/cli"
-	cp "$LAB/bin/"* "$LAB/cli"
-	PIDS=()
-	LAB_CGROUPS=()
-}
-
-teardown() {
-	[[ -z $LAB_OBSTACLE ]] || return 0
-	((${#PIDS[@]} == 0)) || kill "${PIDS[@]}" 2>/dev/null || true
-	provide "$BUILD/vmsup"
-	lab_down
-}
-
-# The commands, and a start: as lib.bash has them, but for the program.
-vmsup() {
-	inside "$LAB/cli/vmsup" "$@" 3>&- 4>&-
-}
-
-launch() {
-	inside "$LAB/bin/vmsup" start "$@" 3>&- 4>&-
-}
-
-# background FILE COMMAND...: its output goes to the file; its pid to $PID.
-background() {
-	nsenter --net="/run/netns/$LAB_NETNS" -- "${@:2}" >"$1" 2>&1 \
-		3>&- 4>&- &
-	PID=$!
-	PIDS+=("$PID")
-}
-
-# configured LINE...: starts with a configuration of these lines.
-configured() {
-	printf '%s\n' "$@" >"$LAB/conf"
-	launch -c "$LAB/conf"
-}
-
-# provide PROGRAM [DIRECTORY]: puts it where the supervisor was started from, as
-# an installation does.
-provide() {
-	local dir=${2:-$LAB/bin}
-	[[ ! -d $dir/vmsup ]] || rmdir "$dir/vmsup"
-	cp "$1" "$dir/new"
-	chmod 755 "$dir/new"
-	mv "$dir/new" "$dir/vmsup"
-}
-
-# provide_successor CONDUCT [DIRECTORY]: see successor.c.
-provide_successor() {
-	echo "$1" >"${2:-$LAB/bin}/conduct"
-	provide "$BUILD/tests/system/successor" "${2:-$LAB/bin}"
-}
-
-# Pids of supervisor and VMs.
-pids() {
-	vmsup status --json | jq -c '[.supervisor.pid, .vms[].pid]'
-}
-
-vm_pids() {
-	vmsup status --json | jq -c '[.vms[].pid]'
-}
-
-# upgrades [COUNT]
-upgrades() {
-	for ((i = 0; i < ${1:-1}; i++)); do
-		vmsup upgrade >/dev/null
-	done
-}
+load upgrade
 
 # refused TEXT: an upgrade is, with that in the reason, and the old one goes on.
 refused() {
@@ -110,43 +35,6 @@ children_of() {
 	xargs -n 1 <"/proc/$1/task/$1/children" | sort
 }
 
-answers() {
-	for address; do
-		inside ping -q -c 1 -W 5 "10.77.$address" >/dev/null
-	done
-}
-
-# pinged COMMAND...: runs it with four VMs pinged all the time, a thousand times
-# a second; fails if one reply is lost.
-pinged() {
-	local i loops=()
-	rm -f "$LAB/enough"
-	for i in 2 3 4 5; do
-		ping_on "10.77.0.$i" >"$LAB/ping$i" 3>&- 4>&- &
-		loops+=($!)
-		wait_until 20 test -s "$LAB/ping$i"
-	done
-	"$@"
-	touch "$LAB/enough"
-	wait "${loops[@]}"
-	for i in 2 3 4 5; do
-		lossless "$LAB/ping$i"
-	done
-}
-
-ping_on() {
-	until [[ -e $LAB/enough ]]; do
-		inside ping -q -c 300 -i 0.001 -W 2 "$1"
-	done
-}
-
-# Every ping of the file had all its replies.
-lossless() {
-	grep -q transmitted "$1"
-	refute grep -v -e ' 0% packet loss' -e '^PING' -e '^rtt' -e '^---' -e '^$' \
-		"$1"
-}
-
 # ended_with STATUS PID: what runs in the background ends so.
 ended_with() {
 	local status=0
@@ -154,32 +42,9 @@ ended_with() {
 	[ "$status" = "$1" ]
 }
 
-# So that nothing_left looks for the cgroups as well.
-note_cgroups() {
-	local group
-	for group in $(lab_cgroups); do
-		LAB_CGROUPS+=("$group")
-	done
-}
-
-# stops [COMMAND...]: that ends the instance (vmsup stop), and leaves nothing.
-stops() {
-	note_cgroups
-	if (($#)); then "$@"; else vmsup stop; fi
-	nothing_left
-}
-
 # lab_has COUNT: so many processes.
 lab_has() {
 	[ "$(lab_pids | wc -l)" = "$1" ]
-}
-
-running() {
-	vm_has "$1" .state running
-}
-
-gone() {
-	[ ! -d "/proc/$1" ]
 }
 
 patient() {
@@ -874,21 +739,8 @@ take over (process $new goes on as it was)" ]]
 
 # ---- the commit before this one
 
-# previous COMMIT: its programs are in $BUILD/previous/COMMIT. Kept there, and
-# not optimised: what they are made of takes the time.
-previous() {
-	local place=$BUILD/previous/$1
-	[[ ! -x $place/vmproc ]] || return 0
-	mkdir "$LAB/source"
-	git -C "$ROOT" archive "$1" | tar x -C "$LAB/source"
-	make -C "$LAB/source" -s -j2 HARDENING=-O0 BUILD="$LAB/source/build" \
-		all >&2 3>&-
-	mkdir -p "$place"
-	cp "$LAB/source/build/vmsup" "$LAB/source/build/vmproc" "$place"
-}
-
 @test "from the commit before this one to this one" {
-	need git make cc
+	need git
 	git -C "$ROOT" rev-parse -q --verify HEAD^ >/dev/null ||
 		cannot "no history here (git fetch --unshallow)"
 	for commit in $(git -C "$ROOT" rev-list HEAD^); do
@@ -898,14 +750,11 @@ previous() {
 	done
 	[ -n "$commit" ] ||
 		cannot "no commit here has upgrades (git fetch --unshallow)"
-	previous "$commit"
-	cp "$BUILD/previous/$commit/"* "$LAB/bin"
+	install_previous "$commit"
 	launch --vms 4
 	inside "$LAB/bin/vmsup" stop vm3 3>&- 4>&-
 	before=$(pids)
-	cp "$BUILD/vmproc" "$LAB/bin/new"
-	mv "$LAB/bin/new" "$LAB/bin/vmproc"
-	provide "$BUILD/vmsup"
+	install_present
 	vmsup start vm3
 	pinged vmsup upgrade
 	[ "$(jq '.[:4]' <<<"$(pids)")" = "$(jq '.[:4]' <<<"$before")" ]
