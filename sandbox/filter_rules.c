@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: ISC */
+/* The lists that filters are made of: each call of a role, with its reason. */
+#include "sandbox/filter_rules.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/futex.h>
+#include <linux/if_tun.h>
+#include <linux/kvm.h>
+#include <linux/seccomp.h>
+#include <linux/vhost.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "ipc/fd.h"
+#include "ipc/proto.h"
+
+/* clang-format off */
+#define ANY(call) { .syscall = SCMP_SYS(call) }
+#define PIN(call, arg, value)                                                  \
+	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
+	  .pin = { { arg, SCMP_CMP_EQ, value, 0 } } }
+#define PIN_TWO(call, arg, value, other, its)                                  \
+	{ .syscall = SCMP_SYS(call), .pins = 2,                                \
+	  .pin = { { arg, SCMP_CMP_EQ, value, 0 },                             \
+		   { other, SCMP_CMP_EQ, its, 0 } } }
+#define PIN_MASK(call, arg, mask, value)                                       \
+	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
+	  .pin = { { arg, SCMP_CMP_MASKED_EQ, mask, value } } }
+/* clang-format on */
+
+/* clang-format off: one call, one reason, one line */
+static const struct filter_rule builtin_rules[] = {
+	ANY(read), /* frames from the TAP */
+	ANY(write), /* frames to the TAP */
+	ANY(epoll_wait), /* the work loop */
+	PIN(epoll_ctl, 1, EPOLL_CTL_MOD), /* pause and resume the TAP */
+	PIN(recvmsg, 0, PROTO_CHANNEL_FD), /* messages */
+	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* answers */
+	ANY(close), /* its own copy of the filter's listener */
+	ANY(clock_gettime), /* where the vDSO can't tell the time */
+	ANY(exit_group), /* the end */
+};
+
+/* The kernel takes 32 bits of a request, a filter sees 64. Compared are all of
+ * them: what has anything in the upper half is refused, whatever the kernel
+ * would make of it. libc passes none. */
+#define IOCTL(request) PIN(ioctl, 1, request)
+/* Shared between threads alone, or not; by either clock. */
+#define FUTEX(operation)                                                 \
+	PIN_MASK(futex, 1,                                               \
+		 ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), \
+		 operation)
+
+/* What a guest's processor may do through its thread: everything that such a
+ * thread runs comes from the guest. */
+static const struct filter_rule vcpu_rules[] = {
+	IOCTL(KVM_RUN), /* the guest */
+	IOCTL(KVM_IRQFD), /* a vector is masked or unmasked */
+	IOCTL(KVM_SET_GSI_ROUTING), /* a vector gets another address */
+	IOCTL(KVM_IOEVENTFD), /* a BAR moves */
+	IOCTL(KVM_KVMCLOCK_CTRL), /* a pause: the guest's watchdogs be told */
+	IOCTL(KVM_GET_REGS), /* where an internal error happened */
+	ANY(read), /* pending interrupts: what is in their eventfd */
+	ANY(write), /* eventfds: the main loop, interrupts */
+	FUTEX(FUTEX_WAIT), /* locks */
+	FUTEX(FUTEX_WAIT_BITSET), /* the gate */
+	FUTEX(FUTEX_WAKE), /* locks; the gate */
+	ANY(rt_sigreturn), /* the signal that gets it out of KVM_RUN */
+	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* log lines */
+	ANY(exit_group), /* the end */
+};
+
+static const struct filter_rule kvm_rules[] = {
+	/* vCPU threads, as above */
+	IOCTL(KVM_RUN), /* the guest */
+	IOCTL(KVM_IRQFD), /* a vector is masked or unmasked */
+	IOCTL(KVM_SET_GSI_ROUTING), /* a vector gets another address */
+	IOCTL(KVM_IOEVENTFD), /* a BAR moves */
+	IOCTL(KVM_KVMCLOCK_CTRL), /* a pause: the guest's watchdogs be told */
+	IOCTL(KVM_GET_REGS), /* where an internal error happened */
+	ANY(rt_sigreturn), /* the signal that gets them out of KVM_RUN */
+	PIN_TWO(seccomp, 0, SECCOMP_SET_MODE_FILTER, 1, 0), /* stack theirs */
+	/* all of them */
+	ANY(read), /* eventfds, console, frames */
+	ANY(write), /* eventfds, console, frames */
+	FUTEX(FUTEX_WAIT), /* locks */
+	FUTEX(FUTEX_WAIT_BITSET), /* the gate */
+	FUTEX(FUTEX_WAKE), /* locks; the gate */
+	ANY(epoll_wait), /* the work loops */
+	PIN(epoll_ctl, 1,
+	    EPOLL_CTL_MOD), /* console, queues: what to wait for */
+	PIN(recvmsg, 0, PROTO_CHANNEL_FD), /* messages */
+	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* answers */
+	PIN(tgkill, 2, SIGUSR1), /* gets a vCPU thread out of KVM_RUN */
+	ANY(close), /* its own copy of the filter's listener; the console */
+	PIN(epoll_ctl, 1, EPOLL_CTL_DEL), /* the console's other side went;
+					   * vhost-net takes over */
+	ANY(clock_gettime), /* where the vDSO can't tell the time */
+	ANY(exit_group), /* the end */
+	/* network */
+	ANY(readv), /* frames into guest memory */
+	ANY(writev), /* frames from guest memory */
+	IOCTL(TUNSETOFFLOAD), /* what the driver negotiated */
+	IOCTL(TUNSETQUEUE), /* how many queue pairs the driver uses */
+	PIN(epoll_ctl, 1, EPOLL_CTL_ADD), /* what vhost-net gives back */
+	IOCTL(VHOST_SET_FEATURES), /* vhost-net: what the driver negotiated */
+	IOCTL(VHOST_SET_VRING_NUM), /* the driver's queues: how long */
+	IOCTL(VHOST_SET_VRING_BASE), /* the same: where it goes on */
+	IOCTL(VHOST_GET_VRING_BASE), /* the same: where it stopped */
+	IOCTL(VHOST_SET_VRING_ADDR), /* the same: where they lie */
+	IOCTL(VHOST_SET_VRING_KICK), /* the same: how they wake it */
+	IOCTL(VHOST_SET_VRING_CALL), /* the same: how it wakes the driver */
+	IOCTL(VHOST_SET_VRING_ERR), /* the same: how a fault is told */
+	IOCTL(VHOST_NET_SET_BACKEND), /* TAP on, TAP off */
+	/* disks and randomness */
+	ANY(preadv), /* blocks into guest memory */
+	ANY(pwritev), /* blocks from guest memory */
+	ANY(fdatasync), /* flush */
+	PIN(fallocate, 1,
+	    FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE), /* discard */
+	PIN(fallocate, 1,
+	    FALLOC_FL_KEEP_SIZE | FALLOC_FL_ZERO_RANGE), /* zeroes */
+	ANY(getrandom), /* the random device */
+};
+
+/* The loader of a program that is taken over to maps code, it never makes what
+ * it has written to executable. */
+#define NO_EXEC(call) PIN_MASK(call, 2, PROT_EXEC, 0)
+
+static const struct filter_rule supervisor_rules[] = {
+	/* the loop and what it watches */
+	ANY(epoll_wait), /* the loop */
+	ANY(epoll_ctl), /* sources come and go */
+	ANY(epoll_create1), /* vmproc: a loop of its own */
+	ANY(read), /* signalfd, memory statistics, /proc */
+	ANY(pread64), /* vmproc: the filter of stage 2 */
+	ANY(write), /* the log, cgroup limits */
+	ANY(writev), /* libc's last words */
+	ANY(close), /* descriptors */
+	ANY(lseek), /* stdio on /proc files */
+	ANY(clock_gettime), /* where the vDSO can't tell the time */
+	ANY(restart_syscall), /* after a stop and continue */
+	ANY(poll), /* whether the terminal takes a line */
+	/* memory */
+	ANY(brk), /* heap */
+	ANY(mmap), /* heap; after an upgrade, the new program's libraries */
+	NO_EXEC(mprotect), /* guard pages, RELRO of vmproc, never code */
+	ANY(munmap), /* heap */
+	ANY(mremap), /* heap */
+	ANY(madvise), /* gives heap back */
+	/* sockets: none is made but channels */
+	PIN(socketpair, 0, AF_UNIX), /* a channel for each VM process */
+	ANY(setsockopt), /* netlink: buffer sizes */
+	ANY(getsockopt), /* SO_PEERCRED */
+	ANY(getsockname), /* after an upgrade: what sockets there are */
+	ANY(accept4), /* control clients */
+	ANY(listen), /* the guard of an upgrade, in its own name */
+	ANY(sendmsg), /* channels, netlink, control replies */
+	ANY(recvmsg), /* channels, netlink, control calls */
+	ANY(sendto), /* control replies */
+	ANY(recvfrom), /* control calls */
+	/* descriptors and files */
+	ANY(ioctl), /* TAPs; seccomp notifications */
+	ANY(fcntl), /* close-on-exec, OFD locks on uids */
+	ANY(dup2), /* stage 1 */
+	ANY(dup3), /* stage 1 */
+	ANY(close_range), /* stage 1 */
+	ANY(memfd_create), /* the state for an upgrade; filters, after it */
+	ANY(access), /* after an upgrade: libc's start */
+	ANY(signalfd4), /* after an upgrade: signals, anew */
+	ANY(openat), /* /dev/net/tun, /proc/PID/status, cgroups, the log */
+	ANY(newfstatat), /* stdio; sizes */
+	ANY(fstat), /* the same on older libcs */
+	ANY(mkdirat), /* a VM's cgroup */
+	ANY(unlinkat), /* the run directory, cgroups */
+	ANY(rmdir), /* the same on older libcs */
+	ANY(renameat), /* the log's rotation */
+	ANY(getdents64), /* what is left in a cgroup */
+	ANY(readlink), /* vmproc: libc's start */
+	ANY(readlinkat), /* the same on newer libcs */
+	ANY(umask), /* stage 1 */
+	/* processes */
+	ANY(clone3), /* a VM process, with a pidfd, into its cgroup; stage 1
+		      * takes it from those that may have threads */
+	PIN(execveat, 4, AT_EMPTY_PATH), /* vmproc, by its descriptor */
+	ANY(waitid), /* how a VM process ended */
+	ANY(pidfd_open), /* its own, for the guard of an upgrade */
+	ANY(pidfd_send_signal), /* the only way a VM process is signalled */
+	ANY(exit), /* the end */
+	ANY(exit_group), /* the end */
+	ANY(getpid), /* stage 1: whose child */
+	ANY(getppid), /* stage 1: still the supervisor's child */
+	ANY(gettid), /* abort */
+	ANY(tgkill), /* abort */
+	ANY(rt_sigaction), /* stage 1: defaults */
+	ANY(rt_sigprocmask), /* stage 1: none blocked */
+	ANY(rt_sigreturn), /* no handler, but libc may have one */
+	ANY(getrandom), /* jitter, seeds; vmproc: libc's start */
+	ANY(sysinfo), /* qsort's memory bound */
+	/* stage 1, in the child */
+	ANY(setsid), /* a session of its own */
+	ANY(setns), /* into the room */
+	ANY(setrlimit), /* limits */
+	ANY(prlimit64), /* the same on newer libcs; vmproc: libc's start */
+	ANY(setgroups), /* none */
+	ANY(setresgid), /* the VM's own */
+	ANY(setresuid), /* the VM's own */
+	ANY(prctl), /* bounding set, no new privileges, not dumpable, MDWE */
+	ANY(capset), /* none; at the end, those kept for it */
+	ANY(capget), /* the same, by libcap-ng */
+	/* vmproc, from its exec to the end of stage 2 */
+	ANY(arch_prctl), /* libc's start: thread pointer */
+	ANY(set_tid_address), /* libc's start */
+	ANY(set_robust_list), /* libc's start */
+	ANY(rseq), /* libc's start */
+	ANY(uname), /* libc's start, on some versions */
+	ANY(landlock_create_ruleset), /* stage 2 */
+	ANY(landlock_restrict_self), /* stage 2 */
+	ANY(seccomp), /* stage 2 */
+	/* its setup with the kvm guest */
+	PIN(clone, 0,
+	    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+		    CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+		    CLONE_CHILD_CLEARTID), /* threads, as libc makes them */
+	ANY(eventfd2), /* interrupts, wake-ups */
+	ANY(futex), /* threads */
+	PIN(sched_setscheduler, 1, SCHED_BATCH), /* the network's thread */
+	/* its work, which this list bounds as well as its own does */
+	ANY(readv), /* frames */
+	ANY(preadv), /* disks */
+	ANY(pwritev), /* disks */
+	ANY(fdatasync), /* disks */
+	ANY(fallocate), /* disks */
+};
+/* clang-format on */
+
+static const struct filter_rules roles[] = {
+	[FILTER_SUPERVISOR] = { "supervisor", SCMP_ACT_TRACE(0),
+				supervisor_rules,
+				ARRAY_SIZE(supervisor_rules) },
+	[FILTER_BUILTIN] = { "builtin", SCMP_ACT_NOTIFY, builtin_rules,
+			     ARRAY_SIZE(builtin_rules) },
+	[FILTER_KVM] = { "kvm", SCMP_ACT_NOTIFY, kvm_rules,
+			 ARRAY_SIZE(kvm_rules) },
+	[FILTER_VCPU] = { "vcpu", SCMP_ACT_TRACE(0), vcpu_rules,
+			  ARRAY_SIZE(vcpu_rules) },
+};
+static_assert(ARRAY_SIZE(roles) == FILTER_ROLES, "a list for each role");
+
+const struct filter_rules *filter_rules(enum filter_role role)
+{
+	return &roles[role];
+}
