@@ -17,6 +17,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/death.h"
+#include "supervisor/safepath.h"
 
 #define GROUP "vmsup"
 /* How long a lock that is held is waited for. */
@@ -44,24 +45,23 @@ static uint64_t hash(const char *text)
 
 static int open_dir(struct rundir *rundir, gid_t group, struct problem *problem)
 {
+	cleanup_fd int path_fd =
+		safepath_open(rundir->path, 0750 | MADE, problem);
 	struct stat st;
 
-	if (mkdir(rundir->path, 0750 | MADE) < 0 && errno != EEXIST)
-		return problem_set(problem, -errno,
+	if (path_fd < 0 && problem->text[0])
+		return path_fd;
+	if (path_fd < 0)
+		return problem_set(problem, path_fd,
 				   "cannot make the run directory %s: %s (is "
 				   "its parent there and writable?)",
-				   rundir->path, strerror(errno));
-	rundir->dir_fd = open(rundir->path,
-			      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+				   rundir->path, strerror(-path_fd));
+	rundir->dir_fd =
+		openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (rundir->dir_fd < 0 || fstat(rundir->dir_fd, &st) < 0)
 		return problem_set(problem, -errno,
 				   "cannot open the run directory %s: %s",
 				   rundir->path, strerror(errno));
-	if (st.st_uid != geteuid() || st.st_mode & 022)
-		return problem_set(problem, -EPERM,
-				   "the run directory %s can be written by "
-				   "others than root (chown root, chmod 750)",
-				   rundir->path);
 	rundir->made = st.st_mode & MADE;
 	if (rundir->made && group != (gid_t)-1 &&
 	    fchown(rundir->dir_fd, (uid_t)-1, group) < 0)

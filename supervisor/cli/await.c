@@ -184,10 +184,11 @@ void await_status(struct await *await, const json_t *status)
 /* Asks for the state of all, quietly: that may not be possible yet. */
 static void ask(struct await *await, const struct cli *cli)
 {
+	struct problem problem;
 	struct conn conn;
 	struct reply reply;
 
-	if (conn_connect(&conn, cli->run_dir))
+	if (conn_connect(&conn, cli->run_dir, &problem))
 		return;
 	if (conn_send(&conn, "Status", NULL, false) == 0 &&
 	    conn_receive(&conn, CONN_TIMEOUT_MS, &reply) == 1) {

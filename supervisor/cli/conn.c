@@ -16,6 +16,7 @@
 #include "ipc/fd.h"
 #include "ipc/loop.h"
 #include "supervisor/cli/interrupt.h"
+#include "supervisor/safepath.h"
 
 /* A reply can't be longer: 1,023 VMs take about 1.5 MiB. */
 #define IN_MAX_BYTES   (32U * 1024 * 1024)
@@ -23,7 +24,7 @@
 
 void conn_adopt(struct conn *conn, int fd)
 {
-	struct ucred peer;
+	struct ucred peer = { .pid = 0 };
 	socklen_t size = sizeof(peer);
 
 	*conn = CONN_NONE;
@@ -32,17 +33,40 @@ void conn_adopt(struct conn *conn, int fd)
 		conn->peer_pid = peer.pid;
 }
 
-int conn_connect(struct conn *conn, const char *run_dir)
+/* Who listens there is root or the caller: anybody else could be told what to
+ * answer, and would be handed what a VM is made of. */
+static int check_peer(int fd, const char *path, struct problem *problem)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return 0;
+	return problem_set(
+		problem, -EPERM,
+		"%s can't be trusted: uid %u listens there, process "
+		"%d, and not root (end that process, or name another "
+		"directory with --run-dir)",
+		path, (unsigned int)peer.uid, (int)peer.pid);
+}
+
+int conn_connect(struct conn *conn, const char *run_dir,
+		 struct problem *problem)
 {
 	/* Also bounds the wait in a full queue of connections. */
 	static const struct timeval timeout = {
 		.tv_sec = CONN_TIMEOUT_MS / 1000,
 	};
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	cleanup_fd int dir_fd = safepath_open(run_dir, 0, problem);
 	cleanup_fd int fd = -1;
-	int length;
+	int length, error;
 
 	*conn = CONN_NONE;
+	if (dir_fd < 0)
+		return dir_fd;
 	length = snprintf(address.sun_path, sizeof(address.sun_path),
 			  "%s/control.sock", run_dir);
 	if (length < 0 || (size_t)length >= sizeof(address.sun_path))
@@ -54,8 +78,10 @@ int conn_connect(struct conn *conn, const char *run_dir)
 		return -errno;
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)))
 		return -errno;
-	conn_adopt(conn, steal_fd(&fd));
-	return 0;
+	error = check_peer(fd, address.sun_path, problem);
+	if (!error)
+		conn_adopt(conn, steal_fd(&fd));
+	return error;
 }
 
 static int say_none(const struct cli *cli)
@@ -77,8 +103,11 @@ static int say_none(const struct cli *cli)
 
 int conn_open(struct conn *conn, const struct cli *cli)
 {
-	int error = conn_connect(conn, cli->run_dir);
+	struct problem problem;
+	int error = conn_connect(conn, cli->run_dir, &problem);
 
+	if (error && problem.text[0])
+		return cli_error("%s", problem.text);
 	switch (error) {
 	case 0:
 		return CLI_OK;

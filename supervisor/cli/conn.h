@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "supervisor/cli/cli.h"
+#include "supervisor/problem.h"
 
 /* How long a call that does not wait for a VM may take. */
 #define CONN_TIMEOUT_MS 10000
@@ -40,8 +41,11 @@ struct reply {
 /* Closed, for conn_close(). */
 #define CONN_NONE ((struct conn){ .fd = -1 })
 
-/* Connects to the supervisor of that run directory. 0 or -errno. */
-int conn_connect(struct conn *conn, const char *run_dir);
+/* Connects to the supervisor of that run directory. 0 or -errno; where who is
+ * there, or could be, isn't to be trusted, problem says why, and is empty
+ * otherwise. */
+int conn_connect(struct conn *conn, const char *run_dir,
+		 struct problem *problem);
 /* The same; an enum cli_exit, the reason printed. */
 int conn_open(struct conn *conn, const struct cli *cli);
 /* Makes a client of a connected socket, which it takes over. */

@@ -229,11 +229,12 @@ static bool ended_in(pid_t pid, int timeout_ms)
 /* Hangs up, which undoes the start, and waits until nothing is left. */
 static int undo(struct launch *launch)
 {
+	struct problem problem;
 	struct conn conn;
 
 	conn_close(&launch->starter);
 	if (!ended_in(launch->pid, UNDO_ASK_MS) &&
-	    conn_connect(&conn, launch->cli->run_dir) == 0) {
+	    conn_connect(&conn, launch->cli->run_dir, &problem) == 0) {
 		conn_send(&conn, "Shutdown", NULL, false);
 		while (!ended_in(launch->pid, -1))
 			;

@@ -56,10 +56,13 @@ static int ask_for_life(struct conn *conn)
 /* Says so if a supervisor serves this run directory already. */
 static int refuse_second(const struct cli *cli)
 {
+	struct problem problem;
 	struct conn conn;
-	int error = conn_connect(&conn, cli->run_dir);
+	int error = conn_connect(&conn, cli->run_dir, &problem);
 	int status = CLI_OK, life;
 
+	if (error && problem.text[0])
+		return cli_error("%s", problem.text);
 	if (error == -EAGAIN)
 		return cli_error("%s: a supervisor runs there already, but "
 				 "doesn't take connections (it hangs, or has "
