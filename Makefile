@@ -87,7 +87,8 @@ unit_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/$(1)/test_*.c))
 UNIT_SUPERVISOR := $(call unit_tests,supervisor)
 UNIT_VMPROC := $(call unit_tests,vmproc)
 UNIT_IPC := $(call unit_tests,ipc)
-UNIT := $(UNIT_IPC) $(UNIT_VMPROC) $(UNIT_SUPERVISOR)
+UNIT_SANDBOX := $(call unit_tests,sandbox)
+UNIT := $(UNIT_IPC) $(UNIT_SANDBOX) $(UNIT_VMPROC) $(UNIT_SUPERVISOR)
 
 $(UNIT_SUPERVISOR): $(BUILD)/%: $(OBJ)/%.o $(SUPERVISOR_OBJ)
 	@mkdir -p $(@D)
@@ -99,6 +100,11 @@ $(UNIT_VMPROC): $(BUILD)/%: $(OBJ)/%.o $(VMPROC_OBJ)
 $(UNIT_IPC): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(ipc_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcmocka
+$(UNIT_SANDBOX): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(sandbox_SRC) \
+		$(ipc_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(SUPERVISOR_LIBS) \
+		-lcmocka
 
 # Programs that stand in the VM process's place: tests/cage/*.c, or rooms there
 STANDIN_FILES := $(filter-out %/filters,$(patsubst %.c,$(BUILD)/%,\

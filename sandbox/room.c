@@ -9,24 +9,34 @@
  * with the last process or descriptor that refers to it. One room serves all
  * VMs: they have nothing to meet by in it once stage 2 is closed, for then they
  * can make neither file nor socket.
+ *
+ * A process that enters a mount namespace by setns(2) stands in the root of
+ * that namespace, which isn't the root of who made it if that one lives in a
+ * chroot: there, an empty root of the maker's would leave the host's root to
+ * all who enter. So the helper enters its own new namespace first, as they
+ * will, and what it then makes empty is the namespace's root. Nothing is
+ * believed of the room until a process that has entered it has looked around.
  */
 #include "sandbox/room.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "ipc/log.h"
 
 static const struct {
 	const char *name;
@@ -44,8 +54,17 @@ const char *room_namespace_name(enum room_namespace ns)
 	return namespaces[ns].name;
 }
 
-/* The last step that failed, for the helper to name. */
-static const char *furnish(const char *scratch)
+/* From the caller's root, which may be a chroot's, to the root of the mount
+ * namespace that it is in. */
+static int leave_chroot(void)
+{
+	cleanup_fd int ns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	return ns_fd < 0 ? -1 : setns(ns_fd, CLONE_NEWNS);
+}
+
+/* NULL, or the step that failed, for the helper to name. */
+static const char *furnish(void)
 {
 	static const char name[] = "vmsup";
 	int flags = 0;
@@ -56,13 +75,17 @@ static const char *furnish(const char *scratch)
 		return "unshare namespaces";
 	if (sethostname(name, sizeof(name) - 1) < 0)
 		return "set its host name";
+	if (leave_chroot() < 0)
+		return "go to the root of its mounts";
 	/* what is mounted in the room must never show outside */
 	if (mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return "make its mounts private";
-	if (mount("vmsup", scratch, "tmpfs", MS_NODEV | MS_NOEXEC | MS_NOSUID,
+	/* over the root, so that no directory is needed to mount it on */
+	if (mount("vmsup", "/", "tmpfs", MS_NODEV | MS_NOEXEC | MS_NOSUID,
 		  "mode=0555,size=4k,nr_inodes=2") < 0)
 		return "mount its empty root";
-	if (chdir(scratch) < 0)
+	/* ".." of the root is what is mounted over it; "/" is still beneath */
+	if (chdir("/..") < 0)
 		return "enter its empty root";
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return "pivot to its empty root";
@@ -76,31 +99,31 @@ static const char *furnish(const char *scratch)
 	return NULL;
 }
 
-/* The helper's whole life: furnish, say so on done_fd, wait to be ended. */
-static _Noreturn void helper(const char *scratch, int done_fd, pid_t parent)
+/* The helper's whole life: furnish, say on done_fd what failed or nothing (a
+ * NUL), wait to be ended. */
+static _Noreturn void helper(int done_fd, pid_t parent)
 {
+	char why[ROOM_WHY_BYTES] = "";
 	const char *failed;
-	char done = 1;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* it may have died before that: nobody would end this process, which
 	 * holds the lock of the run directory */
 	if (getppid() != parent)
 		_exit(1);
-	failed = furnish(scratch);
-	if (failed) {
-		log_error("cannot build the empty room: %s: %s (run as root "
-			  "on a kernel with namespaces)",
-			  failed, strerror(errno));
-		_exit(1);
-	}
-	if (write(done_fd, &done, 1) != 1)
+	failed = furnish();
+	if (failed)
+		snprintf(why, sizeof(why),
+			 "%s: %s (run as root with CAP_SYS_ADMIN and "
+			 "CAP_SYS_CHROOT, on a kernel with namespaces)",
+			 failed, strerror(errno));
+	if (write(done_fd, why, strlen(why) + 1) < 0 || failed)
 		_exit(1);
 	for (;;)
 		pause();
 }
 
-static int open_namespaces(struct room *room, pid_t pid)
+static int open_namespaces(struct room *room, pid_t pid, char *why)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
 		char path[64];
@@ -111,45 +134,191 @@ static int open_namespaces(struct room *room, pid_t pid)
 		if (room->ns_fd[i] < 0) {
 			int error = -errno;
 
-			log_error("cannot open %s: %s (is /proc mounted?)",
-				  path, strerror(errno));
+			snprintf(why, ROOM_WHY_BYTES,
+				 "open %s: %s (is /proc mounted?)", path,
+				 strerror(errno));
 			return error;
 		}
 	}
 	return 0;
 }
 
-int room_init(struct room *room, const char *scratch)
+static int make_room(struct room *room, char *why)
 {
 	int ends[2];
 	cleanup_fd int done_fd = -1;
-	char done;
 	pid_t parent = getpid(), pid;
-	int error;
+	ssize_t said;
+	int error = -EPERM;
 
-	for (size_t i = 0; i < ROOM_NAMESPACES; i++)
-		room->ns_fd[i] = -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	pid = fork();
 	if (pid == 0)
-		helper(scratch, ends[1], parent);
+		helper(ends[1], parent);
 	done_fd = ends[0];
 	close(ends[1]);
-	if (pid < 0) {
-		log_error("cannot build the empty room: fork: %s",
-			  strerror(errno));
+	if (pid < 0)
 		return -errno;
-	}
-	/* end of file: the helper failed, and said why */
-	error = read(done_fd, &done, 1) == 1 ? open_namespaces(room, pid)
-					     : -EPERM;
+	said = read(done_fd, why, ROOM_WHY_BYTES);
+	if (said <= 0)
+		snprintf(why, ROOM_WHY_BYTES, "its maker was killed");
+	else if (!*why)
+		error = open_namespaces(room, pid, why);
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	return error;
+}
+
+int room_init(struct room *room, char why[ROOM_WHY_BYTES])
+{
+	const char *wrong;
+	int error;
+
+	for (size_t i = 0; i < ROOM_NAMESPACES; i++)
+		room->ns_fd[i] = -1;
+	*why = '\0';
+	error = make_room(room, why);
+	wrong = error ? NULL : room_prove(room);
+	if (wrong) {
+		snprintf(why, ROOM_WHY_BYTES,
+			 "%s, once it was made (start vmsup outside of this "
+			 "container or chroot)",
+			 wrong);
+		error = -EPERM;
+	} else if (error && !*why) {
+		snprintf(why, ROOM_WHY_BYTES, "%s", strerror(-error));
+	}
 	if (error)
 		room_uninit(room);
 	return error;
+}
+
+/* ---- the proof: by a process that has entered it, as VM processes do. It
+ * looks through the /proc that was there before */
+
+static bool is_entered(const struct room *room, int proc_fd)
+{
+	(void)proc_fd;
+	return room_enter(room) == 0;
+}
+
+/* An entry more than "." and "..", or no directory. */
+static bool is_empty(const struct room *room, int proc_fd)
+{
+	DIR *dir = opendir("/");
+	unsigned int count = 0;
+
+	(void)room;
+	(void)proc_fd;
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count == 2;
+}
+
+static bool is_working_directory(const struct room *room, int proc_fd)
+{
+	struct stat root, here;
+
+	(void)room;
+	(void)proc_fd;
+	return stat("/", &root) == 0 && stat(".", &here) == 0 &&
+	       root.st_dev == here.st_dev && root.st_ino == here.st_ino;
+}
+
+/* By trying: a file without a name leaves nothing behind where it can be. */
+static bool is_read_only(const struct room *room, int proc_fd)
+{
+	cleanup_fd int fd = open("/", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+	(void)room;
+	(void)proc_fd;
+	return fd < 0 && errno == EROFS;
+}
+
+static bool is_all_that_is_mounted(const struct room *room, int proc_fd)
+{
+	cleanup_fd int fd =
+		openat(proc_fd, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	char text[1024];
+	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	(void)room;
+	text[length > 0 ? length : 0] = '\0';
+	return room_mounts(text);
+}
+
+/* Kernels with modules for tunnels put one into each network namespace, down;
+ * nobody in the room can set it up. */
+static bool has_no_link_up(const struct room *room, int proc_fd)
+{
+	cleanup_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct if_nameindex *links = if_nameindex();
+	bool none = fd >= 0 && links;
+
+	(void)room;
+	(void)proc_fd;
+	for (size_t i = 0; none && links[i].if_index; i++) {
+		struct ifreq link = { 0 };
+
+		snprintf(link.ifr_name, sizeof(link.ifr_name), "%s",
+			 links[i].if_name);
+		none = ioctl(fd, SIOCGIFFLAGS, &link) == 0 &&
+		       !(link.ifr_flags & IFF_UP);
+	}
+	if (links)
+		if_freenameindex(links);
+	return none;
+}
+
+/* In this order: a fact may rely on those before. */
+static const struct {
+	bool (*holds)(const struct room *room, int proc_fd);
+	const char *otherwise;
+} facts[] = {
+	{ is_entered, "it can't be entered" },
+	{ is_empty, "its root directory has entries" },
+	{ is_working_directory, "who enters it stands outside its root" },
+	{ is_read_only, "its root can be written to" },
+	{ is_all_that_is_mounted, "more than an empty root is mounted" },
+	{ has_no_link_up, "it has a network interface that is up" },
+};
+
+/* Exits with the number of facts that hold, up to the first that doesn't. */
+static _Noreturn void look_around(const struct room *room)
+{
+	int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(facts) && facts[i].holds(room, proc_fd))
+		i++;
+	_exit((int)i);
+}
+
+const char *room_prove(const struct room *room)
+{
+	pid_t pid = fork();
+	size_t held;
+	int status;
+
+	if (pid == 0)
+		look_around(room);
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
+		return "nobody could look";
+	held = (size_t)WEXITSTATUS(status);
+	return held < ARRAY_SIZE(facts) ? facts[held].otherwise : NULL;
+}
+
+bool room_mounts(const char *mountinfo)
+{
+	const char *end = strchr(mountinfo, '\n');
+
+	return end && end[1] == '\0' &&
+	       strstr(mountinfo, " / / ro,nosuid,nodev,noexec") &&
+	       strstr(mountinfo, " - tmpfs vmsup ");
 }
 
 static int open_namespace(int proc_fd, pid_t pid, enum room_namespace ns,

@@ -19,12 +19,15 @@ struct room {
 	int ns_fd[ROOM_NAMESPACES]; /* owned; what setns(2) takes */
 };
 
-/*
- * Builds the room, using the existing directory scratch as a mount point that
- * only the room's own mount namespace ever sees. Needs CAP_SYS_ADMIN. 0, or
- * -errno with the reason logged.
- */
-int room_init(struct room *room, const char *scratch);
+#define ROOM_WHY_BYTES 160
+
+/* Builds the room and proves it. Needs CAP_SYS_ADMIN and CAP_SYS_CHROOT. 0, or
+ * -errno with the reason, and the remedy, in why. */
+int room_init(struct room *room, char why[ROOM_WHY_BYTES]);
+/* Has a process enter the room and look: an empty, read-only root, nothing
+ * else mounted, no interface. NULL, or what doesn't hold. For a process without
+ * threads or a filter; needs /proc. */
+const char *room_prove(const struct room *room);
 /* Takes the room that process pid lives in, if its namespaces are those of
  * inodes. Needs CAP_SYS_PTRACE. 0, or -errno: it is gone, or in another room. */
 int room_adopt(struct room *room, int proc_fd, pid_t pid,
@@ -32,6 +35,9 @@ int room_adopt(struct room *room, int proc_fd, pid_t pid,
 /* True if process (a name in /proc) lives in the room of inodes. */
 bool room_holds(int proc_fd, const char *process,
 		const uint64_t inodes[ROOM_NAMESPACES]);
+/* True if that is what /proc/PID/mountinfo says of who lives in a room: its root
+ * is an empty file system, read-only, and nothing else is mounted. */
+bool room_mounts(const char *mountinfo);
 void room_uninit(struct room *room);
 
 /* Moves the calling process into the room; it stands in its empty root then.

@@ -174,6 +174,17 @@ int start_proc(struct supervisor *supervisor)
 	return 0;
 }
 
+static int make_room(struct supervisor *supervisor)
+{
+	char why[ROOM_WHY_BYTES];
+	int error = room_init(&supervisor->room, why);
+
+	if (error)
+		log_error("cannot build the empty room of VM processes: %s",
+			  why);
+	return error;
+}
+
 /* The room and everything else that VM processes are made with; an earlier
  * supervisor's, where its VM processes are taken over. */
 static int start_cage(struct supervisor *supervisor, const struct kept *kept)
@@ -188,7 +199,7 @@ static int start_cage(struct supervisor *supervisor, const struct kept *kept)
 	if (!error)
 		error = adopt_cage(supervisor, kept);
 	if (error == 0)
-		error = room_init(&supervisor->room, supervisor->rundir.path);
+		error = make_room(supervisor);
 	if (error < 0)
 		return error;
 	cgroup_init(&supervisor->cgroup, supervisor->rundir.instance);
