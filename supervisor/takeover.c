@@ -33,6 +33,30 @@ static int load(int state_fd, json_t **document, struct problem *problem)
 	return handover_load(&successor, state_fd, document, problem);
 }
 
+/* Under the old one's filter no new room can be made, and no VM is started in
+ * one that isn't empty: a version before made such rooms in a chroot. */
+static int check_room(struct problem *problem)
+{
+	cleanup_fd int proc_fd =
+		open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; i < successor.vm_count; i++) {
+		const struct vm *vm = successor.vms[i];
+
+		/* one that is just starting may be on its way there */
+		if (vm->pid_fd >= 0 && vm->running_ns &&
+		    process_in_room(proc_fd, vm->pid) == 0)
+			return problem_set(
+				problem, -EPERM,
+				"%s, of an earlier version, has the host's "
+				"root directory, and a new room takes a new "
+				"supervisor (vmsup detach && vmsup start: it "
+				"starts such VMs anew)",
+				vm->config.name);
+	}
+	return 0;
+}
+
 int takeover_check(int state_fd, int vmproc_fd)
 {
 	struct problem problem;
@@ -43,6 +67,8 @@ int takeover_check(int state_fd, int vmproc_fd)
 	if (!error && vmproc_fd < 0)
 		error = problem_set(&problem, -ENOENT,
 				    "it finds no vmproc beside itself");
+	if (!error)
+		error = check_room(&problem);
 	if (error)
 		fprintf(stderr, "vmsup: %s\n", problem.text);
 	return error ? 1 : HANDOVER_AGREED;

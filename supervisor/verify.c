@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "sandbox/room.h"
 #include "supervisor/vm.h"
 
 /* The line of /proc/PID/status that begins with key, after its tab; NULL: not
@@ -96,6 +97,21 @@ bool process_has_uid(int proc_fd, pid_t pid, uid_t uid)
 	return read_status(proc_fd, process, status) && is(status, "Uid", ids);
 }
 
+int process_in_room(int proc_fd, pid_t pid)
+{
+	char path[32], text[4096];
+	cleanup_fd int fd = -1;
+	ssize_t bytes;
+
+	snprintf(path, sizeof(path), "%d/mountinfo", pid);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	bytes = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (bytes <= 0)
+		return -ESRCH;
+	text[bytes] = '\0';
+	return room_mounts(text);
+}
+
 /* 0; -EPERM with problem set; -ESRCH: it has ended. */
 static int verify_status(const struct vm *vm, const char *status,
 			 struct problem *problem)
@@ -169,12 +185,31 @@ static int verify_threads(const struct vm *vm, int proc_fd,
 	return error;
 }
 
+/* The room was proved when it was made; this is whether the process is in it,
+ * and with what root: no path is looked up, which CAP_SYS_PTRACE would take. */
+static int verify_room(const struct vm *vm, int proc_fd,
+		       struct problem *problem)
+{
+	switch (process_in_room(proc_fd, vm->pid)) {
+	case 1:
+		return 0;
+	case 0:
+		return problem_set(problem, -EPERM,
+				   "cage not closed: its root isn't the empty "
+				   "room's alone");
+	default:
+		return problem_set(problem, -ESRCH, "it has ended");
+	}
+}
+
 int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
 {
 	char process[16];
+	int error;
 
-	if (vm->config.machine)
-		return verify_threads(vm, proc_fd, problem);
 	snprintf(process, sizeof(process), "%d", vm->pid);
-	return verify_process(vm, proc_fd, process, problem);
+	error = vm->config.machine
+			? verify_threads(vm, proc_fd, problem)
+			: verify_process(vm, proc_fd, process, problem);
+	return error ? error : verify_room(vm, proc_fd, problem);
 }
