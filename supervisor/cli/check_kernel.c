@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "sandbox/room.h"
 #include "supervisor/cli/proc.h"
 #include "supervisor/control/control.h"
 
@@ -93,43 +93,21 @@ bool check_seccomp(struct finding *finding)
 				    "system calls");
 }
 
-/* Runs try() in a child; the errno that it ended with, or 0. */
-static int in_child(int (*try)(void))
-{
-	pid_t pid;
-	int status;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		return errno;
-	if (pid == 0)
-		_exit(try());
-	if (waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
-		return EIO;
-	return WEXITSTATUS(status);
-}
-
-static int try_namespaces(void)
-{
-	return unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
-		       CLONE_NEWUTS) < 0
-		       ? errno
-		       : 0;
-}
-
+/* The room itself, as a start makes it: it is gone with its descriptors. */
 bool check_namespaces(struct finding *finding)
 {
-	int error = in_child(try_namespaces);
+	char why[ROOM_WHY_BYTES];
+	struct room room;
 
-	if (error)
-		return check_missing(
-			finding, "cannot make them: %s (%s)", strerror(error),
-			error == EPERM ? "run as root, outside a container "
-					 "without CAP_SYS_ADMIN"
-				       : "a kernel with CONFIG_NAMESPACES");
+	fflush(stdout); /* it forks */
+	if (room_init(&room, why) < 0)
+		return check_missing(finding,
+				     "no empty room for VM "
+				     "processes: %s",
+				     why);
+	room_uninit(&room);
 	return check_found(finding, "mnt, net, ipc, uts: the empty room of VM "
-				    "processes");
+				    "processes, made and looked at");
 }
 
 /* ---- a process like a VM's, whose descriptors are to be had */
