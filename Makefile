@@ -28,8 +28,8 @@ ALL_CFLAGS = -std=gnu17 -g $(WARNINGS) $(WERROR) $(HARDENING) -fPIE -MMD -MP \
 	$(EXTRA) $(CFLAGS)
 ALL_LDFLAGS = -Wl,-z,relro,-z,now,-z,noexecstack $(EXTRA) $(LDFLAGS)
 
-SUPERVISOR_PACKAGES := libseccomp libcap-ng libnl-3.0 jansson libconfig \
-	smartcols
+SUPERVISOR_PACKAGES := libseccomp libcap-ng libnl-3.0 libmnl libnftnl \
+	jansson libconfig smartcols
 SUPERVISOR_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(SUPERVISOR_PACKAGES))
 SUPERVISOR_LIBS := $(shell $(PKG_CONFIG) --libs $(SUPERVISOR_PACKAGES))
 
