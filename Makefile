@@ -126,6 +126,7 @@ $(TOOLS): $(BUILD)/%: $(OBJ)/%.o
 
 # A stand-in for the supervisor, for one kvm guest; and what tries filters
 SOLO := $(BUILD)/tests/lab/solo $(BUILD)/tests/cage/filters
+$(BUILD)/tests/cage/filters: $(call objects,vmproc/lock.c)
 $(SOLO): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(sandbox_SRC) \
 		$(sandbox_vmproc_SRC) $(ipc_SRC))
 	@mkdir -p $(@D)

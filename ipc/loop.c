@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "ipc/fd.h"
@@ -176,12 +177,14 @@ static int wait_ms(const struct loop *loop, int max_wait_ms)
 
 int loop_turn(struct loop *loop, int max_wait_ms)
 {
-	int count = epoll_wait(loop->epoll_fd, loop->batch, LOOP_BATCH,
-			       wait_ms(loop, max_wait_ms));
+	/* by the bare call: a C library may make it another one, and a VM
+	 * process has this one alone */
+	long count = syscall(SYS_epoll_wait, loop->epoll_fd, loop->batch,
+			     LOOP_BATCH, wait_ms(loop, max_wait_ms));
 
 	if (count < 0 && errno != EINTR)
 		return -errno;
-	loop->batch_count = count < 0 ? 0 : count;
+	loop->batch_count = count < 0 ? 0 : (int)count;
 	loop->batch_next = 0;
 	while (loop->batch_next < loop->batch_count) {
 		struct epoll_event *event = &loop->batch[loop->batch_next++];

@@ -51,11 +51,8 @@ static const struct filter_rule builtin_rules[] = {
  * them: what has anything in the upper half is refused, whatever the kernel
  * would make of it. libc passes none. */
 #define IOCTL(request) PIN(ioctl, 1, request)
-/* Shared between threads alone, or not; by either clock. */
-#define FUTEX(operation)                                                 \
-	PIN_MASK(futex, 1,                                               \
-		 ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), \
-		 operation)
+/* Between threads of one process. */
+#define FUTEX(operation) PIN(futex, 1, (operation) | FUTEX_PRIVATE_FLAG)
 
 /* What a guest's processor may do through its thread: everything that such a
  * thread runs comes from the guest. */
@@ -68,8 +65,7 @@ static const struct filter_rule vcpu_rules[] = {
 	IOCTL(KVM_GET_REGS), /* where an internal error happened */
 	ANY(read), /* pending interrupts: what is in their eventfd */
 	ANY(write), /* eventfds: the main loop, interrupts */
-	FUTEX(FUTEX_WAIT), /* locks */
-	FUTEX(FUTEX_WAIT_BITSET), /* the gate */
+	FUTEX(FUTEX_WAIT), /* locks; the gate */
 	FUTEX(FUTEX_WAKE), /* locks; the gate */
 	ANY(rt_sigreturn), /* the signal that gets it out of KVM_RUN */
 	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* log lines */
@@ -89,8 +85,7 @@ static const struct filter_rule kvm_rules[] = {
 	/* all of them */
 	ANY(read), /* eventfds, console, frames */
 	ANY(write), /* eventfds, console, frames */
-	FUTEX(FUTEX_WAIT), /* locks */
-	FUTEX(FUTEX_WAIT_BITSET), /* the gate */
+	FUTEX(FUTEX_WAIT), /* locks; the gate */
 	FUTEX(FUTEX_WAKE), /* locks; the gate */
 	ANY(epoll_wait), /* the work loops */
 	PIN(epoll_ctl, 1,

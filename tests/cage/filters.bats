@@ -101,10 +101,7 @@ all_tried() {
 		epoll-add passed
 		epoll-mod passed
 		epoll-del passed
-		futex-wait passed
 		futex-wait-private passed
-		futex-wait-bitset passed
-		futex-wake passed
 		futex-wake-private passed
 		kick passed
 		stack-a-filter passed
@@ -120,10 +117,7 @@ all_tried() {
 @test "a vCPU: arguments that are pinned" {
 	passes vcpu cases <<-EOF
 		sendmsg-channel passed
-		futex-wait passed
 		futex-wait-private passed
-		futex-wait-bitset passed
-		futex-wake passed
 		futex-wake-private passed
 		recvmsg-channel ENOSYS
 		epoll-add ENOSYS

@@ -47,6 +47,7 @@
 #include "ipc/proto.h"
 #include "sandbox/filter.h"
 #include "sandbox/stage2.h"
+#include "vmproc/lock.h"
 
 /* What notified calls get: no call that is tried fails so by itself. */
 #define NOTIFIED EHWPOISON
@@ -84,7 +85,7 @@ static struct try tries[TRIES];
 static uint32_t count;
 static bool in_vcpu;
 static int filter_fd, vcpu_filter_fd, told_fds[2], begun_fds[2];
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static struct lock gate;
 static uint32_t word; /* for futex() */
 
 static _Noreturn void die(const char *what)
@@ -145,7 +146,7 @@ static void *vcpu_main(void *unused)
 	if (bytes <= 0 || stage2_thread() < 0 ||
 	    write(begun_fds[1], "x", 1) != 1)
 		_exit(BROKEN);
-	pthread_mutex_lock(&gate);
+	lock_take(&gate);
 	if (stage2_stack(filter,
 			 (unsigned short)((size_t)bytes / sizeof(*filter))) < 0)
 		_exit(BROKEN);
@@ -163,7 +164,7 @@ static _Noreturn void in_cage(void)
 
 	if (filter_load(FILTER_SUPERVISOR) < 0)
 		_exit(BROKEN);
-	pthread_mutex_lock(&gate);
+	lock_take(&gate);
 	if (threaded && (pthread_create(&thread, NULL, vcpu_main, NULL) != 0 ||
 			 read(begun_fds[0], &begun, 1) != 1))
 		_exit(BROKEN);
@@ -171,8 +172,11 @@ static _Noreturn void in_cage(void)
 	if (shared->listener_fd < 0 || write(told_fds[1], "x", 1) != 1)
 		_exit(BROKEN);
 	if (threaded) {
-		pthread_mutex_unlock(&gate);
-		pthread_join(thread, NULL);
+		lock_release(&gate);
+		/* the thread ends the process */
+		lock_take(&gate);
+		for (;;)
+			lock_wait(&gate);
 	} else {
 		try_all();
 	}

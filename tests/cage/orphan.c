@@ -271,7 +271,7 @@ static _Noreturn void serve(struct standin *s, const struct lie *lie)
 	int fd;
 
 	for (;;) {
-		if (epoll_wait(s->epoll_fd, &event, 1, ALONE_MS) == 0) {
+		if (standin_wait(s->epoll_fd, &event, 1, ALONE_MS) == 0) {
 			if (lie->alone && !told)
 				lie->alone(s);
 			told = true;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ipc/channel.h"
@@ -66,6 +67,14 @@ static inline void standin_say(const struct standin *s, const char *format, ...)
 	channel_send(&s->channel, MSG_LOG, &message, -1);
 }
 
+/* epoll_wait(2), and not what a C library makes of it: after stage 2 there is
+ * this one alone. */
+static inline int standin_wait(int epoll_fd, struct epoll_event *events,
+			       int count, int wait_ms)
+{
+	return (int)syscall(SYS_epoll_wait, epoll_fd, events, count, wait_ms);
+}
+
 static inline void standin_init(struct standin *s)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -97,7 +106,7 @@ static inline enum msg_type standin_hear(struct standin *s, union msg *message,
 			break;
 		if (result != -EAGAIN)
 			_exit(VMPROC_EXIT_ORPHAN);
-		epoll_wait(s->epoll_fd, &event, 1, -1);
+		standin_wait(s->epoll_fd, &event, 1, -1);
 	}
 	return (enum msg_type)message->header.type;
 }

@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ipc/error.h"
@@ -30,8 +31,6 @@
 
 /* What the disks' thread does itself at one request: longer is no progress. */
 #define STUCK_MS 3000
-
-#define STACK_BYTES (128 * KIB)
 
 static struct machine machine = { .vm_fd = -1 };
 static struct msg_machine wanted;
@@ -265,22 +264,6 @@ static void set_up_vcpus(void)
 		refused("state of a vCPU", error);
 }
 
-/* vCPUs' and the disks'. A few KiB are used of each. Of libc's own choice,
- * 8 MiB, a host that gives huge pages unasked would fill 2 MiB. */
-static void choose_stacks(void)
-{
-	pthread_attr_t attributes;
-	int error = pthread_attr_init(&attributes);
-
-	if (!error)
-		error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	if (!error)
-		error = pthread_setattr_default_np(&attributes);
-	if (error)
-		vmproc_end(VMPROC_EXIT_OS, "stacks: %s", error_name(error));
-	pthread_attr_destroy(&attributes);
-}
-
 static void read_filter(struct vmproc *vm)
 {
 	int fd = vmproc_fd(vm, FD_ROLE_FILTER_VCPU, 0);
@@ -304,7 +287,8 @@ static void prefer_batches(void)
 {
 	const struct sched_param none = { 0 };
 
-	sched_setscheduler(0, SCHED_BATCH, &none);
+	/* by the bare call: musl has its own say that there is none */
+	syscall(SYS_sched_setscheduler, 0, (long)SCHED_BATCH, &none);
 }
 
 static enum vmproc_exit setup(struct vmproc *vm)
@@ -320,7 +304,6 @@ static enum vmproc_exit setup(struct vmproc *vm)
 	if (error)
 		refused("processor features", error);
 	map_memory();
-	choose_stacks();
 	/* Kernel and initrd are loaded while the VM is made: the first takes
 	 * the processor, the second waits for the host's kernel. */
 	machine.vcpus = wanted.vcpus;

@@ -5,7 +5,6 @@
 
 #include <linux/filter.h>
 #include <linux/kvm.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,6 +14,8 @@
 #include "vmproc/kvm/boot.h"
 #include "vmproc/kvm/layout.h"
 #include "vmproc/kvm/memory.h"
+#include "vmproc/lock.h"
+#include "vmproc/thread.h"
 #include "vmproc/vmproc.h"
 
 /* APIC ids of one byte, but for the broadcast and the IOAPIC's. */
@@ -48,8 +49,7 @@ struct vcpu {
 	unsigned int index;
 	int fd; /* owned */
 	struct kvm_run *run; /* shared with the kernel */
-	pthread_t thread;
-	pid_t tid;
+	struct thread thread;
 	/* Odd while the thread is at work in user space: it must move on. */
 	atomic_ulong sequence;
 	_Atomic uint64_t exits[EXITS];
@@ -80,8 +80,7 @@ struct machine {
 	atomic_int fate; /* enum fate */
 	char why[120]; /* of FATE_FAILED: set before fate */
 	/* the gate, where threads wait */
-	pthread_mutex_t gate;
-	pthread_cond_t moved;
+	struct lock gate;
 	enum machine_state state;
 	atomic_bool hold; /* vCPUs: come to the gate */
 	unsigned int at_gate;

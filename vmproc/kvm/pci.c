@@ -65,7 +65,6 @@ void pci_init(struct pci_bus *bus, const struct hv *hv)
 	};
 
 	memset(bus, 0, sizeof(*bus));
-	pthread_mutex_init(&bus->lock, NULL);
 	bus->hv = *hv;
 	bus->next_bar = LAYOUT_BARS;
 	bus->next_port = LAYOUT_PORTS;
@@ -75,12 +74,12 @@ void pci_init(struct pci_bus *bus, const struct hv *hv)
 
 void pci_lock(struct pci_bus *bus)
 {
-	pthread_mutex_lock(&bus->lock);
+	lock_take(&bus->lock);
 }
 
 void pci_unlock(struct pci_bus *bus)
 {
-	pthread_mutex_unlock(&bus->lock);
+	lock_release(&bus->lock);
 }
 
 int pci_add(struct pci_bus *bus, struct pci_function *function,

@@ -12,12 +12,12 @@
 #ifndef VMSUP_VMPROC_KVM_PCI_H
 #define VMSUP_VMPROC_KVM_PCI_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "vmproc/kvm/hv.h"
+#include "vmproc/lock.h"
 
 #define PCI_SLOTS         32
 #define PCI_BARS          6
@@ -96,7 +96,7 @@ struct pci_function {
 };
 
 struct pci_bus {
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct hv hv;
 	struct pci_function *function[PCI_SLOTS]; /* not owned */
 	struct pci_function bridge; /* slot 0 */

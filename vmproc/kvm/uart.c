@@ -57,7 +57,6 @@ static void wake(int fd)
 void uart_init(struct uart *uart, int irq_fd, int wake_fd)
 {
 	memset(uart, 0, sizeof(*uart));
-	pthread_mutex_init(&uart->lock, NULL);
 	uart->irq_fd = irq_fd;
 	uart->wake_fd = wake_fd;
 	uart->divisor = 1;
@@ -165,7 +164,7 @@ uint8_t uart_read(struct uart *uart, unsigned int offset)
 	bool divisor = uart->lcr & LCR_DIVISOR;
 	uint8_t value = 0xff;
 
-	pthread_mutex_lock(&uart->lock);
+	lock_take(&uart->lock);
 	switch (offset) {
 	case RBR:
 		value = divisor ? (uint8_t)uart->divisor : take_input(uart);
@@ -195,7 +194,7 @@ uint8_t uart_read(struct uart *uart, unsigned int offset)
 		break;
 	}
 	update(uart);
-	pthread_mutex_unlock(&uart->lock);
+	lock_release(&uart->lock);
 	return value;
 }
 
@@ -222,7 +221,7 @@ static void write_enable(struct uart *uart, uint8_t value)
 
 void uart_write(struct uart *uart, unsigned int offset, uint8_t value)
 {
-	pthread_mutex_lock(&uart->lock);
+	lock_take(&uart->lock);
 	switch (offset) {
 	case RBR:
 		write_data(uart, value);
@@ -250,47 +249,47 @@ void uart_write(struct uart *uart, unsigned int offset, uint8_t value)
 		break;
 	}
 	update(uart);
-	pthread_mutex_unlock(&uart->lock);
+	lock_release(&uart->lock);
 }
 
 size_t uart_output(struct uart *uart, uint8_t *data, size_t bytes)
 {
 	size_t count;
 
-	pthread_mutex_lock(&uart->lock);
+	lock_take(&uart->lock);
 	count = uart->output_in - uart->output_out;
 	if (count > bytes)
 		count = bytes;
 	for (size_t i = 0; i < count; i++)
 		data[i] =
 			uart->output[(uart->output_out + i) % UART_OUTPUT_BYTES];
-	pthread_mutex_unlock(&uart->lock);
+	lock_release(&uart->lock);
 	return count;
 }
 
 void uart_took(struct uart *uart, size_t bytes)
 {
-	pthread_mutex_lock(&uart->lock);
+	lock_take(&uart->lock);
 	uart->output_out += bytes;
-	pthread_mutex_unlock(&uart->lock);
+	lock_release(&uart->lock);
 }
 
 size_t uart_room(struct uart *uart)
 {
 	size_t room;
 
-	pthread_mutex_lock(&uart->lock);
+	lock_take(&uart->lock);
 	room = UART_FIFO - uart->input_count;
 	uart->input_wanted = room == 0;
-	pthread_mutex_unlock(&uart->lock);
+	lock_release(&uart->lock);
 	return room;
 }
 
 void uart_input(struct uart *uart, const uint8_t *data, size_t bytes)
 {
-	pthread_mutex_lock(&uart->lock);
+	lock_take(&uart->lock);
 	for (size_t i = 0; i < bytes; i++)
 		put_input(uart, data[i]);
 	update(uart);
-	pthread_mutex_unlock(&uart->lock);
+	lock_release(&uart->lock);
 }

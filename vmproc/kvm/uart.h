@@ -3,17 +3,18 @@
 #ifndef VMSUP_VMPROC_KVM_UART_H
 #define VMSUP_VMPROC_KVM_UART_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "vmproc/lock.h"
 
 #define UART_PORTS        8
 #define UART_FIFO         16
 #define UART_OUTPUT_BYTES (64 * 1024) /* a power of two */
 
 struct uart {
-	pthread_mutex_t lock;
+	struct lock lock;
 	int irq_fd; /* an irqfd; not owned */
 	int wake_fd; /* an eventfd: output came, or input has room; not owned */
 	uint8_t ier, lcr, mcr, scr, fcr;

@@ -30,11 +30,11 @@
 
 void machine_end(struct machine *machine, enum fate fate, const char *why, ...)
 {
-	static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
+	static struct lock once;
 	const uint64_t one = 1;
 	va_list args;
 
-	pthread_mutex_lock(&once);
+	lock_take(&once);
 	if (atomic_load(&machine->fate) == FATE_NONE) {
 		if (why) {
 			va_start(args, why);
@@ -44,7 +44,7 @@ void machine_end(struct machine *machine, enum fate fate, const char *why, ...)
 		}
 		atomic_store(&machine->fate, (int)fate);
 	}
-	pthread_mutex_unlock(&once);
+	lock_release(&once);
 	if (write(machine->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		_exit(VMPROC_EXIT_OS);
 }
@@ -58,13 +58,13 @@ int machine_thread_begin(const char *name)
 /* Waits until the gate is open: for the first time, or after a pause. */
 static void gate(struct machine *machine)
 {
-	pthread_mutex_lock(&machine->gate);
+	lock_take(&machine->gate);
 	machine->at_gate++;
-	pthread_cond_broadcast(&machine->moved);
+	lock_wake(&machine->gate);
 	while (machine->state != MACHINE_RUNNING)
-		pthread_cond_wait(&machine->moved, &machine->gate);
+		lock_wait(&machine->gate);
 	machine->at_gate--;
-	pthread_mutex_unlock(&machine->gate);
+	lock_release(&machine->gate);
 }
 
 static void hold(struct vcpu *vcpu)
@@ -183,11 +183,11 @@ static _Noreturn void rest(struct vcpu *vcpu)
 	struct machine *machine = vcpu->machine;
 
 	atomic_store(&vcpu->sequence, 0);
-	pthread_mutex_lock(&machine->gate);
+	lock_take(&machine->gate);
 	machine->at_gate++;
-	pthread_cond_broadcast(&machine->moved);
+	lock_wake(&machine->gate);
 	for (;;)
-		pthread_cond_wait(&machine->moved, &machine->gate);
+		lock_wait(&machine->gate);
 }
 
 static void run(struct vcpu *vcpu)
@@ -222,15 +222,14 @@ static int begin(struct vcpu *vcpu)
 	sigset_t kick;
 
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->index);
-	vcpu->tid = (pid_t)syscall(SYS_gettid);
 	sigemptyset(&kick);
 	sigaddset(&kick, MACHINE_KICK);
-	if (pthread_sigmask(SIG_UNBLOCK, &kick, NULL) != 0)
-		return -EINVAL;
+	if (sigprocmask(SIG_UNBLOCK, &kick, NULL) < 0)
+		return -errno;
 	return machine_thread_begin(name);
 }
 
-static void *vcpu_main(void *argument)
+static void vcpu_main(void *argument)
 {
 	struct vcpu *vcpu = argument;
 	struct machine *machine = vcpu->machine;
@@ -239,9 +238,9 @@ static void *vcpu_main(void *argument)
 	if (!error && vcpu->index == 0)
 		machine_load(machine);
 	if (error) {
-		pthread_mutex_lock(&machine->gate);
+		lock_take(&machine->gate);
 		machine->thread_error = error;
-		pthread_mutex_unlock(&machine->gate);
+		lock_release(&machine->gate);
 	}
 	gate(machine);
 	error = stage2_stack(machine->filter, machine->filter_length);
@@ -259,7 +258,7 @@ static void *vcpu_main(void *argument)
 static void wait_for_all(struct machine *machine)
 {
 	while (machine->at_gate < machine->vcpus)
-		pthread_cond_wait(&machine->moved, &machine->gate);
+		lock_wait(&machine->gate);
 }
 
 static void on_kick(int number)
@@ -277,16 +276,14 @@ int vcpu_threads(struct machine *machine)
 	sigemptyset(&kick);
 	sigaddset(&kick, MACHINE_KICK);
 	if (sigaction(MACHINE_KICK, &action, NULL) < 0 ||
-	    pthread_sigmask(SIG_BLOCK, &kick, NULL) != 0)
+	    sigprocmask(SIG_BLOCK, &kick, NULL) < 0)
 		return -errno;
 	machine->pid = getpid();
-	pthread_mutex_init(&machine->gate, NULL);
-	pthread_cond_init(&machine->moved, NULL);
 	for (unsigned int i = 0; i < machine->vcpus && !error; i++) {
 		machine->vcpu[i].machine = machine;
 		machine->vcpu[i].index = i;
-		error = -pthread_create(&machine->vcpu[i].thread, NULL,
-					vcpu_main, &machine->vcpu[i]);
+		error = thread_start(&machine->vcpu[i].thread, vcpu_main,
+				     &machine->vcpu[i]);
 	}
 	return error;
 }
@@ -295,10 +292,10 @@ int vcpu_await(struct machine *machine)
 {
 	int error;
 
-	pthread_mutex_lock(&machine->gate);
+	lock_take(&machine->gate);
 	wait_for_all(machine);
 	error = machine->thread_error;
-	pthread_mutex_unlock(&machine->gate);
+	lock_release(&machine->gate);
 	return error;
 }
 
@@ -308,27 +305,28 @@ void vcpu_release(struct machine *machine)
 
 	for (unsigned int i = 0; i < machine->vcpus; i++)
 		machine->vcpu[i].seen_ns = now_ns;
-	pthread_mutex_lock(&machine->gate);
+	lock_take(&machine->gate);
 	atomic_store(&machine->hold, false);
 	machine->state = MACHINE_RUNNING;
-	pthread_cond_broadcast(&machine->moved);
-	pthread_mutex_unlock(&machine->gate);
+	lock_wake(&machine->gate);
+	lock_release(&machine->gate);
 }
 
 void vcpu_hold(struct machine *machine)
 {
-	pthread_mutex_lock(&machine->gate);
+	lock_take(&machine->gate);
 	machine->state = MACHINE_HELD;
 	atomic_store(&machine->hold, true);
 	for (unsigned int i = 0; i < machine->vcpus; i++) {
 		struct vcpu *vcpu = &machine->vcpu[i];
 
 		*(volatile uint8_t *)&vcpu->run->immediate_exit = 1;
-		syscall(SYS_tgkill, machine->pid, vcpu->tid, MACHINE_KICK);
+		syscall(SYS_tgkill, machine->pid,
+			atomic_load(&vcpu->thread.tid), MACHINE_KICK);
 	}
 	if (atomic_load(&machine->fate) == FATE_NONE)
 		wait_for_all(machine);
-	pthread_mutex_unlock(&machine->gate);
+	lock_release(&machine->gate);
 }
 
 bool vcpu_healthy(struct machine *machine)

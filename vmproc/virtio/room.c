@@ -2,8 +2,6 @@
 /* The virtio devices of one machine: made of the descriptors that the VM was
  * given, all of them before the cage closes. */
 #include <errno.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +10,8 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/kvm/devices.h"
+#include "vmproc/lock.h"
+#include "vmproc/thread.h"
 #include "vmproc/virtio/blk.h"
 #include "vmproc/virtio/net.h"
 #include "vmproc/virtio/rng.h"
@@ -27,8 +27,9 @@ static struct room {
 	unsigned int disks;
 	bool has_net;
 	struct blk_io io;
-	pthread_t io_thread;
-	sem_t io_begun;
+	struct thread io_thread;
+	struct lock io_gate; /* of what follows */
+	bool io_begun;
 	int io_error; /* of its beginning */
 } room;
 
@@ -90,15 +91,32 @@ static int make_disks(struct vmproc *vm, struct pci_bus *bus,
 	return error;
 }
 
-static void *io_main(void *unused)
+static void io_main(void *unused)
 {
+	int error = machine_thread_begin("vm-blk");
+
 	(void)unused;
-	room.io_error = machine_thread_begin("vm-blk");
-	sem_post(&room.io_begun);
-	if (room.io_error)
-		return NULL;
+	lock_take(&room.io_gate);
+	room.io_error = error;
+	room.io_begun = true;
+	lock_wake(&room.io_gate);
+	lock_release(&room.io_gate);
+	if (error)
+		return;
 	vmproc_end(VMPROC_EXIT_OS, "disk thread: epoll: %s",
 		   error_name(-blk_io_run(&room.io)));
+}
+
+static int await_thread(void)
+{
+	int error;
+
+	lock_take(&room.io_gate);
+	while (!room.io_begun)
+		lock_wait(&room.io_gate);
+	error = room.io_error;
+	lock_release(&room.io_gate);
+	return error;
 }
 
 static int make_thread(void)
@@ -108,16 +126,13 @@ static int make_thread(void)
 
 	if (room.disks == 0)
 		return 0;
-	sem_init(&room.io_begun, 0, 0);
 	/* signals are the other threads' */
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = -pthread_create(&room.io_thread, NULL, io_main, NULL);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	while (!error && sem_wait(&room.io_begun) < 0 && errno == EINTR)
-		;
+	sigprocmask(SIG_SETMASK, &all, &before);
+	error = thread_start(&room.io_thread, io_main, NULL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (!error)
-		error = room.io_error;
+		error = await_thread();
 	if (error)
 		log_error("cannot make the disk thread: %s",
 			  error_name(-error));

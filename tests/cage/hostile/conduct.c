@@ -32,7 +32,7 @@ _Noreturn void conduct_silence(struct standin *s)
 	int fd = s->epoll_fd;
 
 	for (;;)
-		epoll_wait(fd, &never, 1, 1000);
+		standin_wait(fd, &never, 1, 1000);
 }
 
 static void spin(struct standin *s)

@@ -65,7 +65,7 @@ _Noreturn void console_flood(struct standin *s)
 	for (;;) {
 		for (int i = 0; i < 256; i++)
 			(void)!write(s->fds[FD_ROLE_CONSOLE], part, bytes);
-		if (epoll_wait(s->epoll_fd, &event, 1, 0) == 1) {
+		if (standin_wait(s->epoll_fd, &event, 1, 0) == 1) {
 			standin_hear(s, &message, &fd);
 			standin_answer(s, &message);
 		}

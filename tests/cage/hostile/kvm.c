@@ -204,7 +204,7 @@ static void *idle_main(void *argument)
 	const struct standin *s = argument;
 	struct epoll_event never;
 
-	while (epoll_wait(s->epoll_fd, &never, 1, 1000) >= 0)
+	while (standin_wait(s->epoll_fd, &never, 1, 1000) >= 0)
 		;
 	return NULL;
 }

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Threads, made by clone() itself.
+ *
+ * Theory of operation: the list of calls, inherited by every VM process and not
+ * to be changed by an upgrade, has clone() with one value of its flags: that of
+ * glibc's threads. musl's own threads add CLONE_DETACHED, which is another one,
+ * and its clone() takes no CLONE_SETTLS. So these threads are made here, behind
+ * musl's back, and it must not need to know of them:
+ *
+ * - By the processor's ABI (ELF Handling For Thread-Local Storage, variant II),
+ *   the word at the thread pointer is the pointer itself; by the compiler's, the
+ *   stack protector's value lies 0x28 bytes on. Both are set here.
+ * - The program has no thread-local variables (a test holds it), so that nothing
+ *   lies before the thread pointer.
+ * - What lies after it is musl's own record of a thread. Of that, what these
+ *   threads call uses errno alone, which begins as 0. The rest is 0 as well: no
+ *   locale, no cancellation, no list of threads. (musl takes the process for one
+ *   of a single thread, and so wouldn't lock its heap or its streams: none is
+ *   used after the first thread is made. A test lists what is linked.)
+ *
+ * glibc's threads have the right flags, and glibc has to know of each: there,
+ * they are its own.
+ */
+#include "vmproc/thread.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+
+/* A few KiB are used of each. Of a library's own choice, up to 8 MiB, a host
+ * that gives huge pages unasked would fill 2 MiB. */
+#define STACK_BYTES (128 * 1024)
+
+#ifdef __GLIBC__
+
+static void *begin(void *argument)
+{
+	struct thread *thread = argument;
+
+	atomic_store(&thread->tid, (pid_t)syscall(SYS_gettid));
+	thread->run(thread->ctx);
+	atomic_store(&thread->tid, 0);
+	return NULL;
+}
+
+int thread_start(struct thread *thread, void (*run)(void *ctx), void *ctx)
+{
+	pthread_attr_t attributes;
+	pthread_t made;
+	int error = pthread_attr_init(&attributes);
+
+	thread->run = run;
+	thread->ctx = ctx;
+	if (error)
+		return -error;
+	error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	if (!error)
+		error = pthread_create(&made, &attributes, begin, thread);
+	pthread_attr_destroy(&attributes);
+	return -error;
+}
+
+#else
+
+#define GUARD_BYTES 4096
+/* As on the list, exactly. */
+#define THREAD_FLAGS                                                        \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
+	 CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |               \
+	 CLONE_CHILD_CLEARTID)
+
+/* At the thread pointer. */
+struct control {
+	struct control *self;
+	uintptr_t unused[4];
+	uintptr_t canary; /* of the stack protector */
+	uint8_t libc[1024 - 6 * sizeof(uintptr_t)]; /* musl's is some 200 */
+};
+static_assert(offsetof(struct control, canary) == 0x28, "the compiler's ABI");
+static_assert(sizeof(struct control) % 16 == 0, "a stack begins below it");
+
+/* A thread's memory, mapped: nothing of it is anybody else's. */
+struct area {
+	uint8_t guard[GUARD_BYTES]; /* a stack that is too long ends here */
+	uint8_t stack[STACK_BYTES - sizeof(struct control)];
+	struct control control;
+};
+static_assert(offsetof(struct area, control) % 16 == 0,
+	      "the stack's alignment");
+
+/* The caller's own, which is the process's. */
+static uintptr_t canary(void)
+{
+	uintptr_t value;
+
+	__asm__("mov %%fs:0x28, %0" : "=r"(value));
+	return value;
+}
+
+static _Noreturn void begin(struct thread *thread)
+{
+	thread->run(thread->ctx);
+	for (;;) /* the kernel clears tid */
+		syscall(SYS_exit, 0);
+}
+
+/* The new thread's first instructions are here, on its empty stack: it can't
+ * return to where the caller was. Its id or -errno. */
+static long clone_thread(struct thread *thread, struct control *control)
+{
+	register _Atomic pid_t *cleared __asm__("r10") = &thread->tid;
+	register struct control *pointer __asm__("r8") = control;
+	register struct thread *argument __asm__("r12") = thread;
+	register void (*function)(struct thread *) __asm__("r13") = begin;
+	long result;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t" /* the first of all frames */
+			 "mov %%r12, %%rdi\n\t"
+			 "call *%%r13\n\t"
+			 "ud2\n"
+			 "1:"
+			 : "=a"(result)
+			 : "0"((long)SYS_clone), "D"((long)THREAD_FLAGS),
+			   "S"(control), "d"(&thread->tid), "r"(cleared),
+			   "r"(pointer), "r"(argument), "r"(function)
+			 : "rcx", "r11", "cc", "memory");
+	return result;
+}
+
+int thread_start(struct thread *thread, void (*run)(void *ctx), void *ctx)
+{
+	struct area *area = mmap(NULL, sizeof(*area), PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1,
+				 0);
+	long result;
+
+	if (area == MAP_FAILED)
+		return -errno;
+	if (mprotect(area->guard, sizeof(area->guard), PROT_NONE) < 0) {
+		result = -errno;
+	} else {
+		area->control.self = &area->control;
+		area->control.canary = canary();
+		thread->run = run;
+		thread->ctx = ctx;
+		result = clone_thread(thread, &area->control);
+	}
+	if (result < 0)
+		munmap(area, sizeof(*area));
+	return result < 0 ? (int)result : 0;
+}
+
+#endif
