@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* A cgroup (v2) for each VM process, where the host has them. */
+/*
+ * A cgroup (v2) for each VM process, where the host has them.
+ *
+ * Theory of operation: a VM process can take from the host what its guest can
+ * make it take: memory, processor time, threads. Its group bounds each, by the
+ * controller that the host offers for it. A controller that isn't offered costs
+ * that bound alone, unless the configuration asks for it by name: then the VM
+ * doesn't start. Limits are written when a group is made, or first used by this
+ * supervisor: a restart doesn't pay for them.
+ */
 #include "sandbox/cgroup.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <mntent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -92,49 +104,153 @@ static int write_file(int dir_fd, const char *file, const char *text)
 	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
-/* Gives the children of the group the controllers that limits need. */
-static int enable_controllers(const struct cgroup *cgroup)
-{
-	int error = write_file(cgroup->parent_fd, "cgroup.subtree_control",
-			       "+memory +cpu");
+static const char *const controllers[] = {
+	[CGROUP_MEMORY] = "memory",
+	[CGROUP_CPU] = "cpu",
+	[CGROUP_PIDS] = "pids",
+};
+static_assert(ARRAY_SIZE(controllers) == CGROUP_CONTROLLERS, "all of them");
 
-	if (!error)
-		error = write_file(cgroup->dir_fd, "cgroup.subtree_control",
-				   "+memory +cpu");
-	return error ? -EOPNOTSUPP : 0;
+const char *cgroup_controller_name(enum cgroup_controller controller)
+{
+	return controllers[controller];
 }
 
-int cgroup_open(const struct cgroup *cgroup, const char *name,
-		uint64_t memory_bytes, uint32_t cpu_percent, int *dir_fd)
+/* Gives the groups of VMs each controller that the host offers: one by one, for
+ * the kernel refuses all of a list if it lacks one. */
+static void enable_controllers(struct cgroup *cgroup)
+{
+	cgroup->enabled = true;
+	cgroup->controllers = 0;
+	for (unsigned int i = 0; i < CGROUP_CONTROLLERS; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "+%s", controllers[i]);
+		/* what is enabled already is no error */
+		(void)write_file(cgroup->parent_fd, "cgroup.subtree_control",
+				 text);
+		if (write_file(cgroup->dir_fd, "cgroup.subtree_control",
+			       text) == 0)
+			cgroup->controllers |= 1U << i;
+	}
+}
+
+static int write_number(int dir_fd, const char *file, uint64_t number)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+	return write_file(dir_fd, file, text);
+}
+
+static int bound_memory(int fd, const struct cgroup_limits *limits)
+{
+	int error = write_number(fd, "memory.max", limits->memory_bytes);
+
+	/* its threads are one process: none of them is worth keeping alone */
+	return error ? error : write_file(fd, "memory.oom.group", "1");
+}
+
+static int bound_cpu(int fd, const struct cgroup_limits *limits)
+{
+	char text[32];
+	int error = 0;
+
+	if (limits->cpu_weight)
+		error = write_number(fd, "cpu.weight", limits->cpu_weight);
+	if (error || !limits->cpu_percent)
+		return error;
+	snprintf(text, sizeof(text), "%u 100000", limits->cpu_percent * 1000);
+	return write_file(fd, "cpu.max", text);
+}
+
+static int bound_pids(int fd, const struct cgroup_limits *limits)
+{
+	return write_number(fd, "pids.max", limits->pids);
+}
+
+/* 0 or -errno: a limit that is there to be had was refused. */
+static int bound(const struct cgroup *cgroup, int fd,
+		 const struct cgroup_limits *limits)
+{
+	const struct {
+		bool wanted;
+		int (*set)(int fd, const struct cgroup_limits *limits);
+	} bounds[] = {
+		[CGROUP_MEMORY] = { limits->memory_bytes > 0, bound_memory },
+		[CGROUP_CPU] = { limits->cpu_weight || limits->cpu_percent,
+				 bound_cpu },
+		[CGROUP_PIDS] = { limits->pids > 0, bound_pids },
+	};
+	static_assert(ARRAY_SIZE(bounds) == CGROUP_CONTROLLERS, "all of them");
+	int error = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(bounds) && !error; i++)
+		if (bounds[i].wanted && cgroup->controllers & 1U << i)
+			error = bounds[i].set(fd, limits);
+	return error;
+}
+
+int cgroup_open(struct cgroup *cgroup, const char *name,
+		const struct cgroup_limits *limits, bool *bounded, int *dir_fd)
 {
 	cleanup_fd int fd = -1;
-	char text[64];
 	int error = 0;
 
 	*dir_fd = -1;
 	if (cgroup->dir_fd < 0)
-		return memory_bytes || cpu_percent ? -EOPNOTSUPP : 0;
-	if (memory_bytes || cpu_percent)
-		error = enable_controllers(cgroup);
-	if (error)
-		return error;
-	if (mkdirat(cgroup->dir_fd, name, 0755) < 0 && errno != EEXIST)
+		return limits->required ? -EOPNOTSUPP : 0;
+	if (!cgroup->enabled)
+		enable_controllers(cgroup);
+	if (limits->required & ~cgroup->controllers)
+		return -EOPNOTSUPP;
+	if (mkdirat(cgroup->dir_fd, name, 0755) == 0)
+		*bounded = false;
+	else if (errno != EEXIST)
 		return -errno;
 	fd = openat(cgroup->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (memory_bytes) {
-		snprintf(text, sizeof(text), "%llu",
-			 (unsigned long long)memory_bytes);
-		error = write_file(fd, "memory.max", text);
-	}
-	if (cpu_percent && !error) {
-		snprintf(text, sizeof(text), "%u 100000", cpu_percent * 1000);
-		error = write_file(fd, "cpu.max", text);
-	}
+	if (!*bounded)
+		error = bound(cgroup, fd, limits);
+	*bounded = !error;
 	if (!error)
 		*dir_fd = steal_fd(&fd);
 	return error;
+}
+
+/* The number on the line of text that begins with key and a blank; 0: none. */
+static uint64_t line_number(const char *text, const char *key)
+{
+	size_t length = strlen(key);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, length) == 0 && line[length] == ' ')
+			return strtoull(line + length + 1, NULL, 10);
+	}
+	return 0;
+}
+
+int cgroup_read_oom(const struct cgroup *cgroup, const char *name,
+		    struct cgroup_oom *oom)
+{
+	char path[NAME_MAX], text[512];
+	cleanup_fd int fd = -1;
+	ssize_t bytes;
+
+	*oom = (struct cgroup_oom){ 0 };
+	if (cgroup->dir_fd < 0)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%s/memory.events", name);
+	fd = openat(cgroup->dir_fd, path, O_RDONLY | O_CLOEXEC);
+	bytes = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (bytes < 0)
+		return -errno;
+	text[bytes] = '\0';
+	oom->kills = line_number(text, "oom_kill");
+	oom->over_limit = line_number(text, "oom");
+	return 0;
 }
 
 void cgroup_remove(const struct cgroup *cgroup, const char *name)

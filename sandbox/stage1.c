@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -32,6 +33,10 @@
 #include "ipc/log.h"
 
 #define PROGRAM_FD (PROTO_CHANNEL_FD + 1)
+
+/* proc_pid_oom_score_adj(5): tenths of a percent of the host's memory. */
+#define OOM_SCORE_MORE 300
+#define OOM_SCORE_MAX  1000
 
 static _Noreturn void fail(const struct stage1 *stage, int channel_fd,
 			   const char *step, int error)
@@ -89,6 +94,40 @@ static int limit(const struct stage1 *stage)
 		if (setrlimit(limits[i].resource, &value) < 0)
 			return -errno;
 	}
+	return 0;
+}
+
+/*
+ * The OOM killer of a host without memory chooses a VM process before the
+ * supervisor, which would take longer to come back and ends no VM's memory.
+ * Raising the score needs no right; lowering it again would.
+ */
+static int go_first(const struct stage1 *stage)
+{
+	char text[16] = "";
+	cleanup_fd int fd = openat(stage->proc_fd, "self/oom_score_adj",
+				   O_RDWR | O_CLOEXEC);
+	int length;
+	long score;
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		return -errno;
+	score = strtol(text, NULL, 10) + OOM_SCORE_MORE;
+	length = snprintf(text, sizeof(text), "%ld",
+			  score < OOM_SCORE_MAX ? score : OOM_SCORE_MAX);
+	return write(fd, text, (size_t)length) < 0 ? -errno : 0;
+}
+
+/* Nothing of another VM runs on a core beside one of this process's threads:
+ * what they leave in its caches is theirs alone. ENODEV: no core has two
+ * threads. */
+static int own_core(const struct stage1 *stage)
+{
+	if (stage->core_scheduling &&
+	    prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0,
+		  PR_SCHED_CORE_SCOPE_THREAD_GROUP, 0) < 0 &&
+	    errno != ENODEV)
+		return -errno;
 	return 0;
 }
 
@@ -186,6 +225,10 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 	if (setsid() < 0)
 		fail(stage, channel_fd, "new session", errno);
 	umask(0777);
+	if ((error = go_first(stage)) < 0)
+		fail(stage, channel_fd, "raise its OOM score", -error);
+	if ((error = own_core(stage)) < 0)
+		fail(stage, channel_fd, "core scheduling", -error);
 	if ((error = room_enter(stage->room)) < 0)
 		fail(stage, channel_fd, "enter the room", -error);
 	if ((error = keep_two(stage)) < 0)

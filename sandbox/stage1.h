@@ -3,6 +3,7 @@
 #ifndef VMSUP_SANDBOX_STAGE1_H
 #define VMSUP_SANDBOX_STAGE1_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -20,6 +21,8 @@ struct stage1 {
 	unsigned int descriptors; /* besides the manifest */
 	uint64_t file_bytes; /* where its disks end: no write beyond */
 	pid_t parent; /* the supervisor: without it, the process ends */
+	int proc_fd; /* /proc */
+	bool core_scheduling; /* no other process on its core: PR_SCHED_CORE */
 };
 
 /*

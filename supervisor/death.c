@@ -24,6 +24,7 @@ static const char *const reasons[] = {
 	[DEATH_REBOOT] = "reboot",
 	[DEATH_PANIC] = "panic",
 	[DEATH_CRASH] = "crash",
+	[DEATH_OUT_OF_MEMORY] = "out-of-memory",
 };
 static_assert(ARRAY_SIZE(reasons) == DEATH_REASONS, "a name per reason");
 

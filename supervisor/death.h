@@ -24,6 +24,7 @@ enum death_reason {
 	DEATH_REBOOT,
 	DEATH_PANIC, /* its kernel said so */
 	DEATH_CRASH, /* triple fault; KVM gave up */
+	DEATH_OUT_OF_MEMORY, /* the kernel killed it for memory */
 	DEATH_REASONS
 };
 

@@ -14,6 +14,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/stage1.h"
+#include "supervisor/bounds.h"
 #include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
@@ -85,6 +86,15 @@ static bool guest_ran(const struct vm *vm)
 	return vm->config.machine && (vm->running_ns || vm->listener_fd >= 0);
 }
 
+/* SIGKILL that isn't ours, or nobody knows: it may be the OOM killer's. */
+static bool killed_by_nobody(const struct vm *vm, const siginfo_t *info)
+{
+	if (vm->doom.reason == DEATH_LOST)
+		return true;
+	return vm->doom.reason == DEATH_NONE && info->si_code == CLD_KILLED &&
+	       info->si_status == SIGKILL;
+}
+
 static void process_ended(struct source *source, uint32_t events)
 {
 	struct vm *vm = source->ctx;
@@ -115,6 +125,8 @@ static void process_ended(struct source *source, uint32_t events)
 	if (!guest_ran(vm) && vm->doom.reason == DEATH_NONE &&
 	    death.reason != DEATH_SIGNAL)
 		death.reason = DEATH_EXIT; /* whatever it says of its guest */
+	if (killed_by_nobody(vm, &info))
+		bounds_explain(vm, &death);
 	death.asked = vm->state == VM_STOPPING &&
 		      (vm->doom.reason == DEATH_NONE ||
 		       vm->doom.reason == DEATH_LOST ||
@@ -152,14 +164,14 @@ pid_t process_clone(int cgroup_fd, int *pid_fd)
 static int make_process(struct vm *vm, struct problem *problem)
 {
 	struct supervisor *supervisor = vm->supervisor;
+	const struct cgroup_limits limits = bounds_of(&vm->config);
 	pid_t supervisor_pid = getpid();
 	cleanup_fd int cgroup_fd = -1;
 	int ends[2];
 	int error;
 
-	error = cgroup_open(&supervisor->cgroup, vm->config.name,
-			    vm->config.limits.memory_bytes,
-			    vm->config.limits.cpu_percent, &cgroup_fd);
+	error = cgroup_open(&supervisor->cgroup, vm->config.name, &limits,
+			    &vm->bounded, &cgroup_fd);
 	if (error)
 		return problem_set(problem, error,
 				   "cannot make the cgroup of %s: %s%s",
@@ -186,6 +198,8 @@ static int make_process(struct vm *vm, struct problem *problem)
 			.threads = machine_threads(&vm->config),
 			.descriptors = machine_descriptors(&vm->config),
 			.file_bytes = machine_file_bytes(&vm->config),
+			.core_scheduling = vm->config.core_scheduling,
+			.proc_fd = supervisor->proc_fd,
 		});
 	error = vm->pid < 0 ? -errno : 0;
 	close(ends[1]);
@@ -299,6 +313,7 @@ int vm_watch(struct vm *vm)
 	struct loop *loop = &vm->supervisor->loop;
 	int error;
 
+	bounds_watch(vm);
 	error = loop_add(loop, &vm->pid_source, vm->pid_fd, EPOLLIN,
 			 process_ended, vm);
 	if (!error)
@@ -334,7 +349,9 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 	vm->generation++;
 	vmlog_turn(&vm->log);
 	vm->spawned_ns = loop_now_ns();
-	error = vm_renew_tap(vm, problem);
+	error = bounds_check_core(&vm->config, problem);
+	if (!error)
+		error = vm_renew_tap(vm, problem);
 	if (!error && vm->config.machine)
 		error = machine_prepare(vm, problem);
 	if (error)

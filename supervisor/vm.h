@@ -9,6 +9,7 @@
 
 #include "ipc/channel.h"
 #include "ipc/loop.h"
+#include "sandbox/cgroup.h"
 #include "supervisor/backoff.h"
 #include "supervisor/config/config.h"
 #include "supervisor/control/control.h"
@@ -116,6 +117,10 @@ struct vm {
 	/* guest kvm: opened for the generation that is being made */
 	int kvm_fd, vhost_fds[MACHINE_QUEUES]; /* owned; -1: none */
 	bool vhost_used; /* by the process there is */
+
+	bool bounded; /* this supervisor has set its cgroup's limits */
+	bool oom_known; /* oom is what this supervisor has seen */
+	struct cgroup_oom oom; /* its cgroup's count: bounds.h */
 	struct console *console; /* owned; NULL: none. See console.h */
 	struct counters *counters; /* owned; NULL: none. See counters.h */
 

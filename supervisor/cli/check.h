@@ -23,6 +23,8 @@ typedef bool check_fn(struct finding *finding);
 check_fn check_linux, check_syscalls, check_seccomp, check_namespaces;
 check_fn check_landlock, check_mdwe, check_passrights, check_cgroup;
 check_fn check_adoption;
+/* check_cpu.c */
+check_fn check_smt, check_mitigations, check_ksm;
 /* check_host.c */
 check_fn check_root, check_tun, check_bridge, check_descriptors, check_group;
 check_fn check_ipv6, check_kvm, check_vmproc;

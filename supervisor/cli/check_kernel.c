@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/room.h"
 #include "supervisor/cli/proc.h"
 #include "supervisor/control/control.h"
@@ -238,22 +239,45 @@ bool check_passrights(struct finding *finding)
 	return check_found(finding, "the control socket takes no descriptors");
 }
 
+/* The word that stands in a list of words, or nothing. */
+static bool has_word(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = strstr(list, word); at; at = strstr(at + 1, word))
+		if ((at == list || at[-1] == ' ') &&
+		    (at[length] == ' ' || at[length] == '\0'))
+			return true;
+	return false;
+}
+
 bool check_cgroup(struct finding *finding)
 {
 	char where[160], path[200], controllers[256];
+	char missing[64] = "";
 
 	if (!proc_cgroup_mount(where, sizeof(where)))
 		return check_missing(finding,
-				     "not mounted: no limits on memory and CPU "
-				     "(mount -t cgroup2)");
+				     "not mounted: nothing bounds the memory, "
+				     "CPU time and threads of a VM (mount -t "
+				     "cgroup2)");
 	snprintf(path, sizeof(path), "%s/cgroup.controllers", where);
 	proc_read(AT_FDCWD, path, controllers, sizeof(controllers));
 	controllers[strcspn(controllers, "\n")] = '\0';
-	if (!strstr(controllers, "memory") || !strstr(controllers, "cpu"))
+	for (unsigned int i = 0; i < CGROUP_CONTROLLERS; i++) {
+		const char *name = cgroup_controller_name(i);
+		size_t length = strlen(missing);
+
+		if (!has_word(controllers, name))
+			snprintf(missing + length, sizeof(missing) - length,
+				 "%s%s", length ? ", " : "", name);
+	}
+	if (missing[0])
 		return check_missing(finding,
-				     "%s has not both memory and cpu: limits "
-				     "on them don't work (boot with "
+				     "%s lacks %s: that much of a VM isn't "
+				     "bounded (boot with "
 				     "systemd.unified_cgroup_hierarchy=1)",
-				     where);
-	return check_found(finding, "%s: limits on memory and CPU", where);
+				     where, missing);
+	return check_found(finding,
+			   "%s: bounds on memory, CPU time and threads", where);
 }

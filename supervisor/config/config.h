@@ -43,10 +43,14 @@ struct vm_timeouts {
 	uint32_t stop_process_ms; /* SIGTERM to SIGKILL */
 };
 
-/* Applied through cgroup v2 where its controllers are there; 0: no limit. */
+/* The configuration says that there is none. */
+#define VM_LIMIT_NONE INT64_MAX
+
+/* Applied through cgroup v2; 0: what bounds.c gives every VM of its kind. */
 struct vm_limits {
-	uint64_t memory_bytes; /* memory.max */
-	uint32_t cpu_percent; /* cpu.max, of one CPU */
+	uint64_t memory_bytes; /* memory.max; VM_LIMIT_NONE */
+	uint32_t cpu_percent; /* cpu.max, of one CPU; 0: no limit */
+	uint32_t cpu_weight; /* cpu.weight, 1 to 10,000 */
 };
 
 /* Whether frames go through the host kernel's vhost-net. */
@@ -101,6 +105,7 @@ struct vm_config {
 	struct restart_policy restart;
 	struct vm_timeouts timeouts;
 	struct vm_limits limits;
+	bool core_scheduling; /* no other VM on its core: PR_SCHED_CORE */
 	/* Guest kvm: what it is made of; NULL for others. Of config->vms and
 	 * config->defaults it is owned by config; copies of a vm_config borrow
 	 * it. Of the defaults it is what the file says for any such VM. */

@@ -188,7 +188,8 @@ static void read_size(struct config_reader *reader,
 		    : bytes && (bytes < setting->min || bytes > setting->max))
 		wrong_value(reader, setting, node);
 	else
-		*(uint64_t *)field(setting, object) = bytes;
+		*(uint64_t *)field(setting, object) = bytes ? bytes
+							    : VM_LIMIT_NONE;
 }
 
 /* What a state document can hold: a copy of the configuration is one. */

@@ -18,9 +18,10 @@
 /* Leaves IFNAMSIZ four digits for the VM's index. */
 #define TAP_PREFIX_LENGTH 11
 /* The last 100 deaths of a VM are remembered. */
-#define DEATHS_MAX 100
-#define MEMORY_MIN (UINT64_C(1) << 20)
-#define CPUS_MAX   1024
+#define DEATHS_MAX     100
+#define MEMORY_MIN     (UINT64_C(1) << 20)
+#define CPUS_MAX       1024
+#define CPU_WEIGHT_MAX 10000 /* Linux, Documentation cgroup-v2, cpu.weight */
 /* Far beyond any host; the state document holds it. */
 #define MACHINE_MEMORY_MAX (UINT64_C(1) << 50)
 
@@ -104,6 +105,8 @@ static const struct setting limits_settings[] = {
 	  RANGE(MEMORY_MIN, INT64_MAX) },
 	{ "cpu", SETTING_UINT32, IN_VM(limits.cpu_percent),
 	  RANGE(0, 100 * CPUS_MAX) },
+	{ "cpu_weight", SETTING_UINT32, IN_VM(limits.cpu_weight),
+	  RANGE(1, CPU_WEIGHT_MAX) },
 };
 static const struct setting_group limits_group = GROUP(limits_settings);
 
@@ -121,6 +124,7 @@ const struct setting_group config_settings_disk = GROUP(disk_settings);
 	X("restart", SETTING_GROUP, .group = &restart_group)                   \
 	X("timeouts", SETTING_GROUP, .group = &timeouts_group)                 \
 	X("limits", SETTING_GROUP, .group = &limits_group)                     \
+	X("core_scheduling", SETTING_BOOL, IN_VM(core_scheduling))             \
 	X("kernel", SETTING_PATH, IN_MACHINE(kernel),                          \
 	  RANGE(1, MACHINE_PATH - 1))                                          \
 	X("initrd", SETTING_PATH, IN_MACHINE(initrd), .max = MACHINE_PATH - 1) \

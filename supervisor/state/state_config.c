@@ -57,6 +57,7 @@ static const struct field_group timeouts_group =
 static const struct field limits_fields[] = {
 	FIELD_NUMBER(struct vm_limits, memory_bytes, 0, INT64_MAX),
 	FIELD_NUMBER(struct vm_limits, cpu_percent, 0, 100 * 1024),
+	FIELD_NUMBER(struct vm_limits, cpu_weight, 0, 10000),
 };
 static const struct field_group limits_group = FIELD_GROUP_OF(limits_fields);
 
@@ -66,7 +67,8 @@ static const struct field_group limits_group = FIELD_GROUP_OF(limits_fields);
 		FIELD_BOOL(struct vm_config, autostart),                  \
 		FIELD_GROUP(struct vm_config, restart, &restart_group),   \
 		FIELD_GROUP(struct vm_config, timeouts, &timeouts_group), \
-		FIELD_GROUP(struct vm_config, limits, &limits_group)
+		FIELD_GROUP(struct vm_config, limits, &limits_group),     \
+		FIELD_BOOL(struct vm_config, core_scheduling)
 
 static const struct field shared_fields[] = { SHARED };
 static const struct field_group shared_group = FIELD_GROUP_OF(shared_fields);

@@ -33,7 +33,8 @@ static inline void fixture_vm_config(struct vm_config *vm)
 					       6,     60002, ORPHAN_END };
 	vm->timeouts =
 		(struct vm_timeouts){ 10001, 1002, 10002, 2001, 30002, 5001 };
-	vm->limits = (struct vm_limits){ UINT64_C(1) << 40, 150 };
+	vm->limits = (struct vm_limits){ UINT64_C(1) << 40, 150, 77 };
+	vm->core_scheduling = true;
 }
 
 static inline void fixture_config(struct config *config)

@@ -96,17 +96,20 @@ static void test_vm_over_defaults(void **state)
 	/* the order in the file doesn't matter */
 	read_good(
 		&config,
-		"vms = ( { name = \"a\"; restart = { jitter = 0; }; },\n"
+		"vms = ( { name = \"a\"; restart = { jitter = 0; };\n"
+		"core_scheduling = true; },\n"
 		"{ tap = \"x\"; name = \"b\"; mac = \"02:00:00:00:00:01\";\n"
 		"address = \"10.1.0.9\"; address6 = \"fd00::2/64\";\n"
 		"limits = { memory = 68719476736; cpu = 0; };\n"
 		"timeouts = { start = \"1.5m\"; abort = 0; watchdog = 1e1; };\n"
-		"autostart = true; } );\n"
+		"autostart = true; },\n"
+		"{ name = \"c\"; limits = { memory = 0; }; } );\n"
 		"defaults = { restart = { jitter = 5; steady = 0.25; };\n"
-		"limits = { memory = \"1G\"; cpu = 150; };\n"
+		"limits = { memory = \"1G\"; cpu = 150; cpu_weight = 50; };\n"
 		"autostart = false; };\n"
 		"bridge = { address = \"10.1.0.1/24\"; };\n");
-	assert_int_equal(config.vm_count, 2);
+	assert_int_equal(config.vm_count, 3);
+	assert_true(config.vms[2].limits.memory_bytes == VM_LIMIT_NONE);
 	vm = &config.vms[0];
 	assert_string_equal(vm->name, "a");
 	assert_false(vm->autostart);
@@ -115,6 +118,8 @@ static void test_vm_over_defaults(void **state)
 	assert_int_equal(vm->restart.delay_max_ms, 30000);
 	assert_int_equal(vm->limits.memory_bytes, 1 << 30);
 	assert_int_equal(vm->limits.cpu_percent, 150);
+	assert_int_equal(vm->limits.cpu_weight, 50);
+	assert_true(vm->core_scheduling);
 	assert_false(vm->has_mac || vm->has_ipv4 || vm->has_ipv6);
 	vm = &config.vms[1];
 	assert_string_equal(vm->name, "b");
@@ -124,6 +129,7 @@ static void test_vm_over_defaults(void **state)
 	assert_int_equal(vm->restart.jitter_percent, 5);
 	assert_true(vm->limits.memory_bytes == UINT64_C(64) << 30);
 	assert_int_equal(vm->limits.cpu_percent, 0);
+	assert_false(vm->core_scheduling);
 	assert_int_equal(vm->timeouts.start_ms, 90000);
 	assert_int_equal(vm->timeouts.abort_ms, 0);
 	assert_int_equal(vm->timeouts.watchdog_ms, 10000);
@@ -210,6 +216,12 @@ static const struct {
 	  "f:1: defaults.limits.memory can't be \"64m\" (write bytes" },
 	{ "defaults = { limits = { memory = -1; }; };",
 	  "f:1: defaults.limits.memory can't be -1 (write" },
+	{ "defaults = { limits = { cpu_weight = 0; }; };",
+	  "f:1: defaults.limits.cpu_weight can't be 0 (write a whole number "
+	  "from 1 to 10000)" },
+	{ "defaults = { core_scheduling = 1; };",
+	  "f:1: defaults.core_scheduling is a whole number (write "
+	  "true or false)" },
 	{ "defaults = { limits = { cpu = 102401; }; };",
 	  "f:1: defaults.limits.cpu can't be 102401 (write" },
 	{ "log_level = \"loud\";", "f:1: log_level can't be \"loud\" (write" },

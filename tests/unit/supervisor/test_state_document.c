@@ -14,7 +14,8 @@ static const char vm_text[] =
 	"'orphan': 'end'}, 'timeouts': {'start_ms': 10001, "
 	"'heartbeat_ms': 1002, 'watchdog_ms': 10002, 'abort_ms': 2001, "
 	"'stop_guest_ms': 30002, 'stop_process_ms': 5001}, "
-	"'limits': {'memory_bytes': 1099511627776, 'cpu_percent': 150}}, "
+	"'limits': {'memory_bytes': 1099511627776, 'cpu_percent': 150, "
+	"'cpu_weight': 77}, 'core_scheduling': true}, "
 	"'uid': 1900000017, "
 	"'state': 'stopping', "
 	"'wanted': true, "
@@ -99,7 +100,7 @@ static const char config_text[] =
 	"'timeouts': {'start_ms': 11, 'heartbeat_ms': 22, "
 	"'watchdog_ms': 33, 'abort_ms': 44, 'stop_guest_ms': 55, "
 	"'stop_process_ms': 66}, 'limits': {'memory_bytes': 0, "
-	"'cpu_percent': 50}} }";
+	"'cpu_percent': 50, 'cpu_weight': 0}, 'core_scheduling': false} }";
 
 typedef int load_fn(const json_t *json, struct problem *problem);
 
@@ -435,7 +436,8 @@ static void errors_name_the_field(void **state)
 		  "'deaths': {'last': [{}, {'reason': 'old age'}]}}",
 		  "state of vm0: deaths.last[1].reason is not one of none, "
 		  "signal, exit, seccomp, watchdog, protocol, start-timeout, "
-		  "lost, poweroff, reboot, panic, crash" },
+		  "lost, poweroff, reboot, panic, crash, "
+		  "out-of-memory" },
 		{ "{'stats_id': '0x10000000000000000'}",
 		  "state of a VM: stats_id is not a text like 0x1f" },
 		{ "{'timer_due_ns': 0}",
