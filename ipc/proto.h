@@ -21,6 +21,8 @@
 /* The oldest version whose VM processes are still taken over; what it lacks is
  * told by struct vm's protocol. */
 #define PROTO_OLDEST 2
+/* From this version on, set-up has a list of system calls of its own. */
+#define PROTO_SETUP_FILTER 3
 /*
  * Where a VM process finds its end of the channel, and where it puts what a
  * supervisor that comes after a crash takes over from it (pidfd_getfd(2)).

@@ -11,6 +11,8 @@
  * - In a vCPU thread, which has the list of its process and a narrower one on
  *   top, it gets ENOSYS where only the narrower one refuses it. A process has
  *   one listener, the wider list's; TRACE, as below, lets that one be heard.
+ * - In a VM process that isn't set up yet, which has the list of its set-up, it
+ *   gets ENOSYS, too. That list holds all of the later one's: filters add up.
  * - In the supervisor it gets ENOSYS, by way of SECCOMP_RET_TRACE with no
  *   tracer. ENOSYS by SECCOMP_RET_ERRNO would be the plain way, but VM
  *   processes inherit this filter, and ERRNO comes before USER_NOTIF where
@@ -23,11 +25,13 @@
 #include "sandbox/filter.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
@@ -38,6 +42,33 @@ static int refuse(const struct filter_rules *role, const char *step, int error)
 	log_error("cannot make the %s filter: %s: %s (vmsup check says what "
 		  "this kernel lacks)",
 		  role->name, step, strerror(-error));
+	return error;
+}
+
+static int add_rule(scmp_filter_ctx ctx, const struct filter_rule *rule,
+		    bool fitted)
+{
+	struct scmp_arg_cmp pins[FILTER_PINS + 1];
+	unsigned int count = rule->pins;
+
+	memcpy(pins, rule->pin, sizeof(rule->pin));
+	if (fitted && rule->own_pid)
+		pins[count++] = (struct scmp_arg_cmp){ 0, SCMP_CMP_EQ,
+						       FILTER_OWN_PID, 0 };
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, rule->syscall, count,
+				      pins);
+}
+
+static int add_list(scmp_filter_ctx ctx, const struct filter_list *list,
+		    bool fitted)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < list->count && !error; i++) {
+		error = add_rule(ctx, &list->rules[i], fitted);
+		if (error == -EEXIST) /* another list has it as well */
+			error = 0;
+	}
 	return error;
 }
 
@@ -54,10 +85,8 @@ static scmp_filter_ctx compile(const struct filter_rules *role)
 	/* another architecture's calls: not even notified */
 	error = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 				 SCMP_ACT_KILL_PROCESS);
-	for (size_t i = 0; i < role->count && !error; i++)
-		error = seccomp_rule_add_array(
-			ctx, SCMP_ACT_ALLOW, role->rules[i].syscall,
-			role->rules[i].pins, role->rules[i].pin);
+	for (size_t i = 0; i < FILTER_LISTS && !error; i++)
+		error = add_list(ctx, &role->lists[i], role->fitted);
 	if (error) {
 		refuse(role, "add a rule", error);
 		seccomp_release(ctx);
@@ -84,6 +113,34 @@ int filter_export(enum filter_role role)
 		  F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
 		return refuse(filter_rules(role), "seal", -errno);
 	return steal_fd(&fd);
+}
+
+int filter_compile(enum filter_role role, struct filter_program *program)
+{
+	cleanup_fd int fd = filter_export(role);
+	cleanup_free struct sock_filter *code = NULL;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return refuse(filter_rules(role), "export", -errno);
+	code = malloc((size_t)st.st_size);
+	if (!code)
+		return refuse(filter_rules(role), "export", -ENOMEM);
+	if (pread(fd, code, (size_t)st.st_size, 0) != st.st_size)
+		return refuse(filter_rules(role), "export", -EIO);
+	program->length = (unsigned short)((size_t)st.st_size / sizeof(*code));
+	program->code = steal_mem(&code);
+	return 0;
+}
+
+void filter_fit(struct filter_program *program, pid_t pid)
+{
+	for (unsigned int i = 0; i < program->length; i++)
+		if (program->code[i].code == (BPF_JMP | BPF_JEQ | BPF_K) &&
+		    program->code[i].k == FILTER_OWN_PID)
+			program->code[i].k = (uint32_t)pid;
 }
 
 uint64_t filter_digest(enum filter_role role)
@@ -118,14 +175,17 @@ int filter_load(enum filter_role role)
 
 const char *filter_syscall(enum filter_role role, size_t index)
 {
+	const struct filter_list *list = filter_rules(role)->lists;
 	static char name[32];
 
-	const struct filter_rules *list = filter_rules(role);
-
-	if (index >= list->count)
-		return NULL;
-	filter_syscall_name(list->rules[index].syscall, name, sizeof(name));
-	return name;
+	for (int i = 0; i < FILTER_LISTS; index -= list[i++].count) {
+		if (index >= list[i].count)
+			continue;
+		filter_syscall_name(list[i].rules[index].syscall, name,
+				    sizeof(name));
+		return name;
+	}
+	return NULL;
 }
 
 void filter_syscall_name(int number, char *name, size_t bytes)

@@ -5,9 +5,15 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+struct sock_filter;
 
 enum filter_role {
 	FILTER_SUPERVISOR, /* also bounds what is inherited across exec */
+	/* a VM process from stage 1 on, with the builtin or the kvm guest */
+	FILTER_BUILTIN_SETUP,
+	FILTER_KVM_SETUP,
 	FILTER_BUILTIN, /* a VM process with the builtin guest, after stage 2 */
 	FILTER_KVM, /* the same with the kvm guest: every thread of it */
 	FILTER_VCPU, /* stacked on that by its vCPU threads */
@@ -17,6 +23,23 @@ enum filter_role {
 /* The filter of a role as a sealed memfd of struct sock_filter[], for
  * stage2_close(). The caller's, or -errno with the reason logged. */
 int filter_export(enum filter_role role);
+
+/* A filter as code. */
+struct filter_program {
+	struct sock_filter *code; /* owned */
+	unsigned short length; /* instructions */
+};
+
+/* Stands in a filter for the pid of the process that it will be fitted to: over
+ * any pid that there can be. */
+#define FILTER_OWN_PID 0x7d3a5c91U
+
+/* The filter of a role as code. 0 or -errno with the reason logged; the caller
+ * frees code. */
+int filter_compile(enum filter_role role, struct filter_program *program);
+
+/* Puts pid where the code has FILTER_OWN_PID. */
+void filter_fit(struct filter_program *program, pid_t pid);
 
 /* A number that stands for the text of a role's filter: another text, another
  * number. 0: it can't be made. */

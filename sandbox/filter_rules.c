@@ -3,6 +3,7 @@
 #include "sandbox/filter_rules.h"
 
 #include <assert.h>
+#include <asm/prctl.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/futex.h>
@@ -13,12 +14,16 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "ipc/fd.h"
 #include "ipc/proto.h"
+#include "sandbox/stage1.h"
+#include "sandbox/stage2.h"
 
 /* clang-format off */
 #define ANY(call) { .syscall = SCMP_SYS(call) }
@@ -29,6 +34,10 @@
 	{ .syscall = SCMP_SYS(call), .pins = 2,                                \
 	  .pin = { { arg, SCMP_CMP_EQ, value, 0 },                             \
 		   { other, SCMP_CMP_EQ, its, 0 } } }
+/* In a filter that is fitted to a process, argument 0 is that process. */
+#define OWN_PID(call, arg, value)                                              \
+	{ .syscall = SCMP_SYS(call), .pins = 1, .own_pid = true,               \
+	  .pin = { { arg, SCMP_CMP_EQ, value, 0 } } }
 #define PIN_MASK(call, arg, mask, value)                                       \
 	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
 	  .pin = { { arg, SCMP_CMP_MASKED_EQ, mask, value } } }
@@ -92,7 +101,7 @@ static const struct filter_rule kvm_rules[] = {
 	    EPOLL_CTL_MOD), /* console, queues: what to wait for */
 	PIN(recvmsg, 0, PROTO_CHANNEL_FD), /* messages */
 	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* answers */
-	PIN(tgkill, 2, SIGUSR1), /* gets a vCPU thread out of KVM_RUN */
+	OWN_PID(tgkill, 2, SIGUSR1), /* gets a vCPU thread out of KVM_RUN */
 	ANY(close), /* its own copy of the filter's listener; the console */
 	PIN(epoll_ctl, 1, EPOLL_CTL_DEL), /* the console's other side went;
 					   * vhost-net takes over */
@@ -127,6 +136,92 @@ static const struct filter_rule kvm_rules[] = {
 /* The loader of a program that is taken over to maps code, it never makes what
  * it has written to executable. */
 #define NO_EXEC(call) PIN_MASK(call, 2, PROT_EXEC, 0)
+/* What makes a thread, and nothing else. */
+#define THREAD_FLAGS                                                        \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
+	 CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |               \
+	 CLONE_CHILD_CLEARTID)
+
+/* ---- set-up: from stage 1's end to stage 2 */
+
+/* What libc's start and stage 2 take, whatever the guest. Not here, for nobody
+ * needs it: a socket or another process to be made, an option of a socket to be
+ * set, a file or a room to be entered, an identity to be changed. The requests
+ * of a filter's listener aren't either: nobody but the supervisor takes a
+ * notification. */
+static const struct filter_rule setup_rules[] = {
+	PIN_TWO(execveat, 0, STAGE1_PROGRAM_FD, 4,
+		AT_EMPTY_PATH), /* vmproc: the end of stage 1 */
+	/* libc's start: glibc's, musl's */
+	PIN(arch_prctl, 0, ARCH_SET_FS), /* thread pointer */
+	ANY(set_tid_address), /* thread id */
+	ANY(set_robust_list), /* glibc */
+	ANY(rseq), /* glibc */
+	ANY(uname), /* glibc, on some versions */
+	PIN_TWO(prlimit64, 0, 0, 2, 0), /* glibc: how large the stack is */
+	ANY(getrandom), /* glibc: seeds; the builtin guest's */
+	ANY(brk), /* heap */
+	NO_EXEC(mmap), /* heap, guest memory, vCPUs; never code */
+	NO_EXEC(mprotect), /* RELRO, guard pages of stacks; never code */
+	ANY(munmap), /* heap; what guest memory doesn't take */
+	/* descriptors come, go to their number, are watched */
+	PIN(dup3, 2, O_CLOEXEC), /* to the number of their role */
+	PIN(fcntl, 1, F_DUPFD_CLOEXEC), /* out of the way */
+	PIN_TWO(fcntl, 1, F_SETFL, 2,
+		O_RDWR | O_NONBLOCK), /* TAP, console: nobody waits */
+	PIN(epoll_create1, 0, EPOLL_CLOEXEC), /* the work loops */
+	PIN(epoll_ctl, 1, EPOLL_CTL_ADD), /* what they watch */
+	IOCTL(TUNGETIFF), /* whether the TAP is one, and of which kind */
+	IOCTL(TUNSETOFFLOAD), /* none, until a driver negotiates some */
+	/* stage 2 */
+	ANY(pread64), /* the filter, out of its memfd */
+	PIN_TWO(prctl, 0, PR_SET_DUMPABLE, 1, 0), /* nobody looks inside */
+	PIN(prctl, 0, PR_SET_MDWE), /* no new code; can't be undone */
+	PIN_TWO(prctl, 0, PR_SET_PDEATHSIG, 1, 0), /* outlive the supervisor */
+	ANY(landlock_create_ruleset), /* no right is left */
+	ANY(landlock_restrict_self), /* the same */
+	PIN_TWO(seccomp, 0, SECCOMP_SET_MODE_FILTER, 1,
+		STAGE2_FILTER_FLAGS), /* the running list */
+};
+
+/* What making a machine takes. */
+static const struct filter_rule setup_kvm_rules[] = {
+	IOCTL(KVM_GET_API_VERSION), /* whether it is KVM's device */
+	IOCTL(KVM_CHECK_EXTENSION), /* whether the host's KVM will do */
+	IOCTL(KVM_GET_SUPPORTED_CPUID), /* the processor's features */
+	IOCTL(KVM_CREATE_VM), /* the VM */
+	IOCTL(KVM_SET_IDENTITY_MAP_ADDR), /* Intel's processors need a page */
+	IOCTL(KVM_SET_TSS_ADDR), /* the same, three pages */
+	IOCTL(KVM_CREATE_IRQCHIP), /* interrupt controllers */
+	IOCTL(KVM_SET_USER_MEMORY_REGION), /* the guest's memory */
+	IOCTL(KVM_GET_VCPU_MMAP_SIZE), /* how large a vCPU's state is */
+	IOCTL(KVM_CREATE_VCPU), /* processors */
+	IOCTL(KVM_SET_CPUID2), /* their features */
+	IOCTL(KVM_SET_MSRS), /* their first state */
+	IOCTL(KVM_GET_SREGS), /* the same */
+	IOCTL(KVM_SET_SREGS), /* the same */
+	IOCTL(KVM_SET_REGS), /* the same */
+	IOCTL(TUNSETVNETHDRSZ), /* the header before each frame */
+	IOCTL(VHOST_SET_OWNER), /* vhost-net: whose memory it is */
+	IOCTL(VHOST_GET_FEATURES), /* vhost-net: what it can */
+	IOCTL(VHOST_SET_MEM_TABLE), /* vhost-net: the guest's memory */
+	PIN(eventfd2, 1, EFD_CLOEXEC | EFD_NONBLOCK), /* interrupts, kicks */
+	PIN(clone, 0, THREAD_FLAGS), /* vCPUs, the disks' thread */
+	PIN(prctl, 0, PR_SET_NAME), /* their names */
+	ANY(gettid), /* vCPUs: who is kicked */
+	ANY(getpid), /* the same */
+	PIN(rt_sigaction, 0, SIGUSR1), /* the kick's handler */
+	ANY(rt_sigprocmask), /* which thread takes the kick */
+	PIN_TWO(sched_setscheduler, 0, 0, 1,
+		SCHED_BATCH), /* the network's thread */
+	PIN(madvise, 2, MADV_HUGEPAGE), /* guest memory */
+	PIN(madvise, 2, MADV_DONTDUMP), /* the same: no dump has it */
+	PIN(fcntl, 1, F_GETFL), /* disks, console: how they were opened */
+	ANY(fstat), /* kernel, initrd, disks: sizes */
+	PIN(newfstatat, 3, AT_EMPTY_PATH), /* the same on newer libcs */
+	ANY(lseek), /* disks: sizes of block devices */
+	ANY(exit), /* a thread that found nothing to do */
+};
 
 static const struct filter_rule supervisor_rules[] = {
 	/* the loop and what it watches */
@@ -219,10 +314,7 @@ static const struct filter_rule supervisor_rules[] = {
 	ANY(landlock_restrict_self), /* stage 2 */
 	ANY(seccomp), /* stage 2 */
 	/* its setup with the kvm guest */
-	PIN(clone, 0,
-	    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-		    CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
-		    CLONE_CHILD_CLEARTID), /* threads, as libc makes them */
+	PIN(clone, 0, THREAD_FLAGS), /* threads */
 	ANY(eventfd2), /* interrupts, wake-ups */
 	ANY(futex), /* threads */
 	PIN(sched_setscheduler, 1, SCHED_BATCH), /* the network's thread */
@@ -235,18 +327,36 @@ static const struct filter_rule supervisor_rules[] = {
 };
 /* clang-format on */
 
+#define LIST(rules)                        \
+	{                                  \
+		(rules), ARRAY_SIZE(rules) \
+	}
+
 static const struct filter_rules roles[] = {
-	[FILTER_SUPERVISOR] = { "supervisor", SCMP_ACT_TRACE(0),
-				supervisor_rules,
-				ARRAY_SIZE(supervisor_rules) },
-	[FILTER_BUILTIN] = { "builtin", SCMP_ACT_NOTIFY, builtin_rules,
-			     ARRAY_SIZE(builtin_rules) },
-	[FILTER_KVM] = { "kvm", SCMP_ACT_NOTIFY, kvm_rules,
-			 ARRAY_SIZE(kvm_rules) },
-	[FILTER_VCPU] = { "vcpu", SCMP_ACT_TRACE(0), vcpu_rules,
-			  ARRAY_SIZE(vcpu_rules) },
+	[FILTER_SUPERVISOR] = { "supervisor",
+				SCMP_ACT_TRACE(0),
+				false,
+				{ LIST(supervisor_rules) } },
+	[FILTER_BUILTIN_SETUP] = { "builtin set-up",
+				   SCMP_ACT_TRACE(0),
+				   true,
+				   { LIST(setup_rules), LIST(builtin_rules) } },
+	[FILTER_KVM_SETUP] = { "kvm set-up",
+			       SCMP_ACT_TRACE(0),
+			       true,
+			       { LIST(setup_rules), LIST(setup_kvm_rules),
+				 LIST(kvm_rules) } },
+	[FILTER_BUILTIN] = { "builtin",
+			     SCMP_ACT_NOTIFY,
+			     false,
+			     { LIST(builtin_rules) } },
+	[FILTER_KVM] = { "kvm", SCMP_ACT_NOTIFY, false, { LIST(kvm_rules) } },
+	[FILTER_VCPU] = { "vcpu",
+			  SCMP_ACT_TRACE(0),
+			  false,
+			  { LIST(vcpu_rules) } },
 };
-static_assert(ARRAY_SIZE(roles) == FILTER_ROLES, "a list for each role");
+static_assert(ARRAY_SIZE(roles) == FILTER_ROLES, "rules for each role");
 
 const struct filter_rules *filter_rules(enum filter_role role)
 {

@@ -4,25 +4,38 @@
 #define VMSUP_SANDBOX_FILTER_RULES_H
 
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "sandbox/filter.h"
 
+#define FILTER_PINS  2
+#define FILTER_LISTS 3
+
 struct filter_rule {
 	int syscall;
 	unsigned int pins; /* how many of the comparisons count */
-	struct scmp_arg_cmp pin[2];
+	struct scmp_arg_cmp pin[FILTER_PINS];
+	/* Argument 0 must be the process's own pid, too: in the filters alone
+	 * that are fitted to one process. */
+	bool own_pid;
 };
 
-struct filter_rules {
-	const char *name; /* of the role */
-	uint32_t refused; /* the default action */
+/* Calls that belong together. */
+struct filter_list {
 	const struct filter_rule *rules;
 	size_t count;
 };
 
-/* What a role may call. */
+/* What a role may call: all of its lists. */
+struct filter_rules {
+	const char *name; /* of the role */
+	uint32_t refused; /* the default action */
+	bool fitted; /* to one process: see filter_fit() */
+	struct filter_list lists[FILTER_LISTS];
+};
+
 const struct filter_rules *filter_rules(enum filter_role role);
 
 #endif

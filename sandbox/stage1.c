@@ -8,7 +8,8 @@
  * last step is execveat() of a program that was opened long before: from there
  * on nothing of the supervisor's memory, environment or descriptors is left.
  * Should a step fail, the child says so on the channel and dies; there is no
- * way on without it.
+ * way on without it. The system call filter of the set-up comes last: it lists
+ * what the program does until it closes stage 2, and its execveat().
  */
 #include "sandbox/stage1.h"
 
@@ -18,7 +19,6 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +31,7 @@
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
-
-#define PROGRAM_FD (PROTO_CHANNEL_FD + 1)
+#include "sandbox/filter.h"
 
 /* proc_pid_oom_score_adj(5): tenths of a percent of the host's memory. */
 #define OOM_SCORE_MORE 300
@@ -131,20 +130,22 @@ static int own_core(const struct stage1 *stage)
 	return 0;
 }
 
-/* Leaves PROTO_CHANNEL_FD and PROGRAM_FD (closed by exec), nothing else. */
+/* Leaves PROTO_CHANNEL_FD and STAGE1_PROGRAM_FD (closed by exec), no other. */
 static int keep_two(const struct stage1 *stage)
 {
 	int channel_fd, program_fd;
 
 	/* first out of each other's way */
-	channel_fd = fcntl(stage->channel_fd, F_DUPFD_CLOEXEC, PROGRAM_FD + 1);
-	program_fd = fcntl(stage->program_fd, F_DUPFD_CLOEXEC, PROGRAM_FD + 1);
+	channel_fd = fcntl(stage->channel_fd, F_DUPFD_CLOEXEC,
+			   STAGE1_PROGRAM_FD + 1);
+	program_fd = fcntl(stage->program_fd, F_DUPFD_CLOEXEC,
+			   STAGE1_PROGRAM_FD + 1);
 	if (channel_fd < 0 || program_fd < 0)
 		return -errno;
 	if (dup2(channel_fd, PROTO_CHANNEL_FD) < 0 ||
-	    dup3(program_fd, PROGRAM_FD, O_CLOEXEC) < 0)
+	    dup3(program_fd, STAGE1_PROGRAM_FD, O_CLOEXEC) < 0)
 		return -errno;
-	if (syscall(SYS_close_range, PROGRAM_FD + 1, ~0U, 0) < 0 ||
+	if (syscall(SYS_close_range, STAGE1_PROGRAM_FD + 1, ~0U, 0) < 0 ||
 	    syscall(SYS_close_range, 0, PROTO_CHANNEL_FD - 1, 0) < 0)
 		return -errno;
 	return 0;
@@ -184,27 +185,16 @@ static int drop_capabilities(void)
 	return 0;
 }
 
-/*
- * Where the limit of processes leaves room for threads, it leaves room for a
- * process as well, even for one in a user namespace of its own. The
- * supervisor's filter, inherited, has clone3() for the supervisor, and can't
- * see its flags; of clone(), it has what makes a thread. So clone3() goes, and
- * libc takes clone(). TRACE with no tracer is ENOSYS: see filter.c.
- */
-static int refuse_processes(void)
+/* The calls of set-up, and of this process alone: see filter_rules.c. */
+static int load_filter(const struct stage1 *stage)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
 	const struct sock_fprog program = {
-		.len = ARRAY_SIZE(filter),
-		.filter = filter,
+		.len = stage->filter->length,
+		.filter = stage->filter->code,
 	};
 
+	/* in this process's copy of the supervisor's memory */
+	filter_fit(stage->filter, (pid_t)syscall(SYS_getpid));
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		return -errno;
 	return 0;
@@ -246,13 +236,13 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 		fail(stage, channel_fd, "drop capabilities", -error);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(stage, channel_fd, "no new privileges", errno);
-	if (stage->threads > 0 && (error = refuse_processes()) < 0)
-		fail(stage, channel_fd, "threads alone", -error);
 	/* after the change of identity, which would clear it: nobody could
 	 * take over a VM process, and its uid is free for others */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
 	    getppid() != stage->parent)
 		fail(stage, channel_fd, "end with the supervisor", ESRCH);
-	syscall(SYS_execveat, PROGRAM_FD, "", argv, envp, AT_EMPTY_PATH);
+	if ((error = load_filter(stage)) < 0)
+		fail(stage, channel_fd, "system call filter", -error);
+	syscall(SYS_execveat, STAGE1_PROGRAM_FD, "", argv, envp, AT_EMPTY_PATH);
 	fail(stage, channel_fd, "execute vmproc", errno);
 }

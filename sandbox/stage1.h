@@ -7,7 +7,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ipc/proto.h"
 #include "sandbox/room.h"
+
+/* Where the program is, until it is executed. */
+#define STAGE1_PROGRAM_FD (PROTO_CHANNEL_FD + 1)
+
+struct filter_program;
 
 struct stage1 {
 	const struct room *room;
@@ -16,8 +22,9 @@ struct stage1 {
 	int program_fd; /* vmproc */
 	const char *name; /* of the VM, for ps(1) */
 	uint64_t generation;
+	struct filter_program *filter; /* of its set-up; fitted in the child */
 	/* what more a guest of several threads takes; 0: nothing */
-	unsigned int threads; /* besides the first; costs a filter more */
+	unsigned int threads; /* besides the first */
 	unsigned int descriptors; /* besides the manifest */
 	uint64_t file_bytes; /* where its disks end: no write beyond */
 	pid_t parent; /* the supervisor: without it, the process ends */
@@ -28,7 +35,8 @@ struct stage1 {
 /*
  * Should: give up, in the calling process, everything but the channel: enter
  * the room, a new session, limits, an identity of its own, no capability in any
- * set, no new privileges, no other descriptor; then become the program.
+ * set, no new privileges, no other descriptor, no call but those of set-up;
+ * then become the program.
  * Mustn't: leave a privilege for stage 2 to drop; run anything of the program
  * before. What fails is reported over the channel as a LOG message.
  */

@@ -23,11 +23,6 @@
 
 #include "ipc/fd.h"
 
-#ifndef PR_SET_MDWE
-#define PR_SET_MDWE              65 /* Linux 6.3 */
-#define PR_MDWE_REFUSE_EXEC_GAIN 1
-#endif
-
 /* What landlock_create_ruleset(2) takes as of its sixth version; headers of
  * the older systems that this builds on have fewer fields. */
 struct ruleset {
@@ -99,10 +94,7 @@ static int load_filter(int filter_fd)
 		return -EINVAL;
 	program.len = (unsigned short)((size_t)bytes / sizeof(filter[0]));
 	listener_fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			      SECCOMP_FILTER_FLAG_NEW_LISTENER |
-				      SECCOMP_FILTER_FLAG_TSYNC |
-				      SECCOMP_FILTER_FLAG_TSYNC_ESRCH,
-			      &program);
+			      STAGE2_FILTER_FLAGS, &program);
 	return listener_fd < 0 ? -errno : (int)listener_fd;
 }
 

@@ -3,10 +3,21 @@
 #ifndef VMSUP_SANDBOX_STAGE2_H
 #define VMSUP_SANDBOX_STAGE2_H
 
+#include <linux/seccomp.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE              65 /* Linux 6.3 */
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
 
 /* The longest filter that stage 2 takes, in instructions. */
 #define STAGE2_MAX_FILTER 1024
+/* How it loads the filter: with a listener, on all threads. */
+#define STAGE2_FILTER_FLAGS                                             \
+	(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC | \
+	 SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
 
 /*
  * Should: give up, in the calling process, all rights to the file system and

@@ -38,6 +38,7 @@ struct supervisor {
 	struct uids uids;
 	int vmproc_fd; /* owned: the program */
 	int filter_fd[GUEST_KINDS]; /* owned: stage 2, by kind of guest */
+	struct filter_program setup_filter[GUEST_KINDS]; /* owned: stage 1 */
 	int vcpu_filter_fd; /* owned: what vCPU threads stack on that */
 	int proc_fd; /* owned: /proc, for the proof of each cage */
 

@@ -194,6 +194,7 @@ static int make_process(struct vm *vm, struct problem *problem)
 			.program_fd = supervisor->vmproc_fd,
 			.name = vm->config.name,
 			.generation = vm->generation,
+			.filter = &supervisor->setup_filter[vm->config.guest],
 			.parent = supervisor_pid,
 			.threads = machine_threads(&vm->config),
 			.descriptors = machine_descriptors(&vm->config),
@@ -285,9 +286,8 @@ static int identify(struct vm *vm)
 	if (fstat(vm->channel.fd, &st) < 0)
 		return -errno;
 	vm->channel_inode = st.st_ino;
-	/* stage 2's; before it, stage 1's, if it may have threads */
-	vm->filters = vm->supervisor->filters + 1 +
-		      (machine_threads(&vm->config) > 0);
+	/* that of its set-up, and stage 2's */
+	vm->filters = vm->supervisor->filters + 2;
 	vm->protocol = PROTO_VERSION;
 	return process_started(vm->supervisor->proc_fd, vm->pid,
 			       &vm->pid_started);

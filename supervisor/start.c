@@ -105,13 +105,21 @@ static void bridge_of(const struct config *config, struct net_bridge *bridge)
 
 int start_filters(struct supervisor *supervisor)
 {
-	static const enum filter_role roles[GUEST_KINDS] = {
-		[GUEST_BUILTIN] = FILTER_BUILTIN,
-		[GUEST_KVM] = FILTER_KVM,
+	static const struct {
+		enum filter_role setup, running;
+	} roles[GUEST_KINDS] = {
+		[GUEST_BUILTIN] = { FILTER_BUILTIN_SETUP, FILTER_BUILTIN },
+		[GUEST_KVM] = { FILTER_KVM_SETUP, FILTER_KVM },
 	};
+	int error;
 
 	for (int kind = 0; kind < GUEST_KINDS; kind++) {
-		supervisor->filter_fd[kind] = filter_export(roles[kind]);
+		error = filter_compile(roles[kind].setup,
+				       &supervisor->setup_filter[kind]);
+		if (error)
+			return error;
+		supervisor->filter_fd[kind] =
+			filter_export(roles[kind].running);
 		if (supervisor->filter_fd[kind] < 0)
 			return supervisor->filter_fd[kind];
 	}

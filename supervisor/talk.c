@@ -386,6 +386,18 @@ void vm_channel_drain(struct vm *vm)
 
 /* ---- blocked system calls */
 
+/*
+ * SECCOMP_IOCTL_NOTIF_RECV waits for a notification if there is none, whatever
+ * the descriptor's flags: whoever takes one between epoll_wait() and here holds
+ * up the supervisor. Who has the listener could. A process whose set-up had a
+ * list of its own can't ask its listener for anything; one of an earlier build
+ * can, and is killed without a look at what it called.
+ */
+static bool may_receive(const struct vm *vm)
+{
+	return vm->protocol >= PROTO_SETUP_FILTER;
+}
+
 void vm_listener_ready(struct source *source, uint32_t events)
 {
 	struct vm *vm = source->ctx;
@@ -394,6 +406,12 @@ void vm_listener_ready(struct source *source, uint32_t events)
 
 	if (!(events & EPOLLIN)) {
 		/* hung up: the process has ended, or is about to */
+		loop_remove(&vm->supervisor->loop, source);
+		return;
+	}
+	if (!may_receive(vm)) {
+		vm_log(vm, LOG_LEVEL_ERROR, "blocked: a refused call");
+		vm_doom(vm, DEATH_SECCOMP, "SIGSYS: a refused call");
 		loop_remove(&vm->supervisor->loop, source);
 		return;
 	}

@@ -65,11 +65,12 @@ inside() {
 	nsenter --net="/run/netns/$LAB_NETNS" -- "$@"
 }
 
-# lab_vmproc PROGRAM: which of the build's programs vmsup finds as its vmproc.
+# lab_vmproc PROGRAM [VMSUP]: which of the build's programs vmsup finds as its
+# vmproc; and which is vmsup, if it isn't the product.
 lab_vmproc() {
 	[[ -z $LAB_OBSTACLE ]] || return 0
 	mkdir -p "$LAB/bin"
-	cp "$BUILD/vmsup" "$LAB/bin/vmsup"
+	cp "$BUILD/${2:-vmsup}" "$LAB/bin/vmsup"
 	cp "$BUILD/$1" "$LAB/bin/vmproc"
 }
 

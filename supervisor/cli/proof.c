@@ -102,8 +102,8 @@ static void check_id(struct proof *proof, const char *key, const char *text,
 		proof_add(proof, key, wanted, found, false);
 }
 
-/* A VM process inherits the filters of the supervisor that made it: one more is
- * its own. */
+/* A VM process inherits the filters of the supervisor that made it; that of its
+ * set-up and that of stage 2 are its own. */
 static void check_filters(struct proof *proof, const json_t *cage,
 			  const char *text)
 {
@@ -112,8 +112,8 @@ static void check_filters(struct proof *proof, const json_t *cage,
 	char wanted[VALUE_SIZE], value[VALUE_SIZE];
 
 	/* a thread may have stacked a narrower one of its own */
-	snprintf(wanted, sizeof(wanted), "%lld inherited, 1 own%s", filters - 1,
-		 field_int(cage, "threads") > 1 ? " or more" : "");
+	snprintf(wanted, sizeof(wanted), "%lld%s", filters,
+		 field_int(cage, "threads") > 1 ? " or one more" : "");
 	proc_value(text, key, value, sizeof(value));
 	proof_add(proof, key, wanted, value,
 		  filters > 1 && (atoi(value) == filters ||

@@ -60,16 +60,16 @@ limit_of() {
 	done
 }
 
-@test "no capability in any set, no new privileges, its filter" {
+@test "no capability in any set, no new privileges, its filters" {
 	local set
 	for set in CapInh CapPrm CapEff CapBnd CapAmb; do
 		[[ $(proc_field "$VM" "$set") == 0000000000000000 ]]
 	done
 	[[ $(proc_field "$VM" NoNewPrivs) == 1 ]]
 	[[ $(proc_field "$VM" Seccomp) == 2 ]]
-	# one inherited, one its own
+	# one inherited; that of its set-up, and its own
 	[[ $(proc_field "$VM" Seccomp_filters) == \
-		$(($(proc_field "$SUPERVISOR" Seccomp_filters) + 1)) ]]
+		$(($(proc_field "$SUPERVISOR" Seccomp_filters) + 2)) ]]
 }
 
 @test "a uid and gid of its own, no groups, over all instances" {

@@ -85,6 +85,77 @@ all_tried() {
 	all_tried 1024
 }
 
+# ---- set-up: what isn't listed is ENOSYS, and nobody hears of it
+
+SETUP_CALLS="brk clock_gettime close epoll_wait exit_group getrandom
+	landlock_create_ruleset landlock_restrict_self munmap pread64 read rseq
+	set_robust_list set_tid_address uname write"
+SETUP_CASES="sendmsg-channel recvmsg-channel epoll-add epoll-mod
+	filter-stage2 mmap mmap-guest mprotect munmap brk prctl-undumpable
+	prctl-outlive prctl-mdwe thread-pointer limit-own execveat-program
+	place fcntl-nonblocking fcntl-dup"
+
+lines() {
+	printf '%s passed\n' "$@"
+}
+
+@test "builtin set-up: of all system calls, those of its list pass" {
+	# shellcheck disable=SC2086 # words
+	lines $SETUP_CALLS | passes builtin-setup calls
+	all_tried 1024
+}
+
+@test "kvm set-up: of all system calls, those of its list pass" {
+	# shellcheck disable=SC2086 # words
+	passes kvm-setup calls < <(
+		lines $SETUP_CALLS exit fdatasync fstat getpid gettid lseek \
+			preadv pwritev readv rt_sigprocmask writev
+		echo "rt_sigreturn SIGSEGV"
+	)
+	all_tried 1024
+}
+
+# No option of a socket, no identity, no lock, no owner of a descriptor, no
+# filter but stage 2's; tgkill, prlimit64 and sched_setscheduler for itself.
+@test "builtin set-up: arguments that are pinned" {
+	# shellcheck disable=SC2086 # words
+	lines $SETUP_CASES | passes builtin-setup cases
+}
+
+@test "kvm set-up: arguments that are pinned" {
+	# shellcheck disable=SC2086 # words
+	lines $SETUP_CASES epoll-del futex-wait futex-wait-private \
+		futex-wait-bitset futex-wake futex-wake-private kick-self \
+		stack-a-filter discard zeroes prctl-name batch-own \
+		handler-kick eventfd stat-descriptor hugepages no-dump \
+		fcntl-get-flags | passes kvm-setup cases
+}
+
+@test "builtin set-up: two requests of ioctl() pass, the TAP's" {
+	lines TUNGETIFF TUNSETOFFLOAD | passes builtin-setup ioctls
+	all_tried 100000
+}
+
+@test "kvm set-up: requests that make a machine pass; none of the listener's" {
+	lines KVM_RUN KVM_IRQFD KVM_SET_GSI_ROUTING KVM_IOEVENTFD \
+		KVM_KVMCLOCK_CTRL KVM_GET_REGS KVM_GET_API_VERSION \
+		KVM_GET_SUPPORTED_CPUID KVM_GET_VCPU_MMAP_SIZE \
+		KVM_SET_IDENTITY_MAP_ADDR KVM_SET_TSS_ADDR KVM_CREATE_VM \
+		KVM_CREATE_VCPU KVM_CREATE_IRQCHIP KVM_CHECK_EXTENSION \
+		KVM_SET_USER_MEMORY_REGION KVM_SET_REGS KVM_GET_SREGS \
+		KVM_SET_SREGS KVM_SET_MSRS KVM_SET_CPUID2 TUNSETOFFLOAD \
+		TUNSETQUEUE TUNGETIFF TUNSETVNETHDRSZ VHOST_SET_OWNER \
+		VHOST_SET_MEM_TABLE VHOST_GET_FEATURES VHOST_SET_FEATURES \
+		VHOST_SET_VRING_NUM VHOST_SET_VRING_BASE \
+		VHOST_GET_VRING_BASE VHOST_SET_VRING_ADDR \
+		VHOST_SET_VRING_KICK VHOST_SET_VRING_CALL \
+		VHOST_SET_VRING_ERR VHOST_NET_SET_BACKEND |
+		passes kvm-setup ioctls
+	all_tried 100000
+}
+
+# ---- after stage 2
+
 @test "builtin: arguments that are pinned" {
 	passes builtin cases <<-EOF
 		sendmsg-channel passed
@@ -103,7 +174,8 @@ all_tried() {
 		epoll-del passed
 		futex-wait-private passed
 		futex-wake-private passed
-		kick passed
+		kick ENOSYS
+		kick-self passed
 		stack-a-filter passed
 		discard passed
 		zeroes passed
@@ -124,6 +196,7 @@ all_tried() {
 		epoll-mod ENOSYS
 		epoll-del ENOSYS
 		kick ENOSYS
+		kick-self ENOSYS
 		stack-a-filter ENOSYS
 		discard ENOSYS
 		zeroes ENOSYS
@@ -185,7 +258,7 @@ all_tried() {
 }
 
 @test "x32 and i386 entries end the process, whatever the call" {
-	for role in builtin kvm vcpu; do
+	for role in builtin kvm vcpu builtin-setup kvm-setup; do
 		"$FILTERS" $role abi >"$BATS_TEST_TMPDIR/said"
 		(($(wc -l <"$BATS_TEST_TMPDIR/said") == 10))
 		refute grep -v '^x32 SIGSYS$' <(grep ^x32 "$BATS_TEST_TMPDIR/said")

@@ -2,7 +2,8 @@
 /*
  * Tries a role's system call filter in the kernel, call by call, without a VM:
  * in a process that has the very filters of a VM process, the supervisor's
- * inherited one below its own, and in a thread of it with the vCPUs' on top.
+ * inherited one below that of set-up below its own, and in a thread of it with
+ * the vCPUs' on top.
  *
  *	filters ROLE calls    of all calls, those that pass with arguments of -1
  *	filters ROLE cases    calls with the arguments that filters pin
@@ -10,13 +11,15 @@
  *	filters ROLE abi      calls by the entries of other architectures
  *	filters ROLE export   the filter itself: struct sock_filter[]
  *
- * ROLE is builtin, kvm or vcpu. What the filter lets through is executed (and
+ * ROLE is builtin, kvm or vcpu; or builtin-setup or kvm-setup, for a process
+ * that hasn't loaded its own yet. What the filter lets through is executed (and
  * fails, for its arguments are such); what it notifies gets an error that no
  * call has. Each line is a name and what became of it:
  *
  *	passed    the kernel executed it
- *	refused   notified: the supervisor would end the process
- *	ENOSYS    refused by the vCPUs' filter alone
+ *	refused   notified: the supervisor would end the process; in set-up,
+ *	          where nobody is notified: ENOSYS
+ *	ENOSYS    refused by the vCPUs' filter alone, or by that of set-up
  *	SIG...    the process was ended at once
  */
 #include <fcntl.h>
@@ -37,8 +40,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,11 +52,14 @@
 #include "ipc/fd.h"
 #include "ipc/proto.h"
 #include "sandbox/filter.h"
+#include "sandbox/stage1.h"
 #include "sandbox/stage2.h"
 #include "vmproc/lock.h"
 
 /* What notified calls get: no call that is tried fails so by itself. */
 #define NOTIFIED EHWPOISON
+/* Stands for the pid of the process that tries. */
+#define SELF (1L << 40)
 /* Past the last system call that there is. */
 #define CALLS   1024
 #define X32_BIT 0x40000000L
@@ -83,10 +92,12 @@ static struct {
 
 static struct try tries[TRIES];
 static uint32_t count;
-static bool in_vcpu;
+static bool in_vcpu, in_setup;
+static struct filter_program setup_filter;
 static int filter_fd, vcpu_filter_fd, told_fds[2], begun_fds[2];
 static struct lock gate;
 static uint32_t word; /* for futex() */
+static pid_t self;
 
 static _Noreturn void die(const char *what)
 {
@@ -122,9 +133,12 @@ static enum verdict try(const struct try *try)
 	long result;
 
 	errno = 0;
-	result = try->number < 0 ? int80()
-				 : syscall(try->number, a[0], a[1], a[2], a[3],
-					   a[4], a[5]);
+	result = try->number < 0
+			 ? int80()
+			 : syscall(try->number, a[0] == SELF ? self : a[0],
+				   a[1], a[2], a[3], a[4], a[5]);
+	if (in_setup && result == -1 && errno == ENOSYS)
+		return REFUSED;
 	if (result == -1 && errno == NOTIFIED)
 		return REFUSED;
 	return result == -1 && errno == ENOSYS ? NO_SUCH_CALL : PASSED;
@@ -153,8 +167,21 @@ static void *vcpu_main(void *unused)
 	try_all();
 }
 
-/* As a VM process has it: the supervisor's filter inherited, a thread made,
- * its own for all threads, the thread's on top. */
+/* As stage 1 does. */
+static bool load_setup(void)
+{
+	const struct sock_fprog program = {
+		.len = setup_filter.length,
+		.filter = setup_filter.code,
+	};
+
+	filter_fit(&setup_filter, self);
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+/* As a VM process has it: the supervisor's filter inherited, that of set-up
+ * over it, a thread made, its own for all threads, the thread's on top. */
 static _Noreturn void in_cage(void)
 {
 	const bool threaded = in_vcpu;
@@ -162,8 +189,15 @@ static _Noreturn void in_cage(void)
 	pthread_t thread;
 	char begun;
 
-	if (filter_load(FILTER_SUPERVISOR) < 0)
+	self = getpid();
+	if (filter_load(FILTER_SUPERVISOR) < 0 || !load_setup())
 		_exit(BROKEN);
+	if (in_setup) {
+		shared->listener_fd = -1;
+		if (write(told_fds[1], "x", 1) != 1)
+			_exit(BROKEN);
+		try_all();
+	}
 	lock_take(&gate);
 	if (threaded && (pthread_create(&thread, NULL, vcpu_main, NULL) != 0 ||
 			 read(begun_fds[0], &begun, 1) != 1))
@@ -230,8 +264,10 @@ static void run_once(void)
 		in_cage();
 	if (pid < 0 || read(told_fds[0], &told, 1) != 1)
 		die("no process");
-	answer(shared->listener_fd);
-	close(shared->listener_fd);
+	if (!in_setup) {
+		answer(shared->listener_fd);
+		close(shared->listener_fd);
+	}
 	if (waitpid(pid, &status, 0) != pid)
 		die("wait");
 	judge(status);
@@ -335,11 +371,15 @@ static const struct try cases[] = {
 	CASE("kick-abort", tgkill, NOBODY, NOBODY, SIGABRT),
 	CASE("kick-kill", tgkill, NOBODY, NOBODY, SIGKILL),
 	CASE("kick-nothing", tgkill, NOBODY, NOBODY, 0),
+	CASE("kick-self", tgkill, SELF, NOBODY, SIGUSR1),
+	CASE("kick-self-kill", tgkill, SELF, NOBODY, SIGKILL),
 	CASE("stack-a-filter", seccomp, SECCOMP_SET_MODE_FILTER, 0, 0),
 	CASE("filter-listener", seccomp, SECCOMP_SET_MODE_FILTER,
 	     SECCOMP_FILTER_FLAG_NEW_LISTENER, 0),
 	CASE("filter-all", seccomp, SECCOMP_SET_MODE_FILTER,
 	     SECCOMP_FILTER_FLAG_TSYNC, 0),
+	CASE("filter-stage2", seccomp, SECCOMP_SET_MODE_FILTER,
+	     STAGE2_FILTER_FLAGS, 0),
 	CASE("filter-strict", seccomp, SECCOMP_SET_MODE_STRICT, 0, 0),
 	CASE("filter-sizes", seccomp, SECCOMP_GET_NOTIF_SIZES, 0, 0),
 	CASE("discard", fallocate, -1,
@@ -372,10 +412,52 @@ static const struct try cases[] = {
 	CASE("execve", execve, 0),
 	CASE("execveat", execveat, -1, POINTER(""), 0, 0, AT_EMPTY_PATH),
 	CASE("sigreturn-by-hand", rt_sigqueueinfo, NOBODY, SIGUSR1, 0),
-	CASE("prctl-dumpable", prctl, 4, 1),
+	CASE("prctl-dumpable", prctl, PR_SET_DUMPABLE, 1),
+	CASE("prctl-undumpable", prctl, PR_SET_DUMPABLE, 0),
+	CASE("prctl-outlive", prctl, PR_SET_PDEATHSIG, 0),
+	CASE("prctl-death-signal", prctl, PR_SET_PDEATHSIG, SIGTERM),
+	CASE("prctl-mdwe", prctl, PR_SET_MDWE, 0),
+	CASE("prctl-name", prctl, PR_SET_NAME, 0),
+	CASE("prctl-seccomp", prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 0),
+	CASE("prctl-tracer", prctl, PR_SET_PTRACER, -1),
+	CASE("prctl-mm", prctl, PR_SET_MM, 0),
+	CASE("prctl-subreaper", prctl, PR_SET_CHILD_SUBREAPER, 1),
+	CASE("thread-pointer", arch_prctl, 0x1002, 1L << 62),
+	CASE("cpuid-faults", arch_prctl, 0x1012, 0),
+	CASE("limit-own", prlimit64, 0, RLIMIT_NOFILE, 0, 0),
+	CASE("limit-own-change", prlimit64, 0, RLIMIT_NOFILE, POINTER(cases)),
+	CASE("limit-other", prlimit64, 1, RLIMIT_NOFILE, 0, 0),
+	CASE("limit-self", prlimit64, SELF, RLIMIT_NOFILE, 0, 0),
+	CASE("batch-own", sched_setscheduler, 0, SCHED_BATCH, 0),
+	CASE("batch-other", sched_setscheduler, 1, SCHED_BATCH, 0),
+	CASE("fifo-own", sched_setscheduler, 0, SCHED_FIFO, 0),
+	CASE("handler-kick", rt_sigaction, SIGUSR1, 0, 0, 8),
+	CASE("eventfd", eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK),
+	CASE("eventfd-blocking", eventfd2, 0, 0),
+	CASE("execveat-program", execveat, STAGE1_PROGRAM_FD, 0, 0, 0,
+	     AT_EMPTY_PATH),
+	CASE("execveat-path", execveat, STAGE1_PROGRAM_FD, POINTER("x"), 0, 0,
+	     0),
+	CASE("place", dup3, -1, 10, O_CLOEXEC),
+	CASE("place-for-exec", dup3, -1, 10, 0),
+	CASE("stat-descriptor", newfstatat, -1, POINTER(""), 0, AT_EMPTY_PATH),
+	CASE("stat-path", newfstatat, -1, POINTER(""), 0, 0),
+	CASE("hugepages", madvise, 0, 4096, MADV_HUGEPAGE),
+	CASE("no-dump", madvise, 0, 4096, MADV_DONTDUMP),
 	CASE("handler", rt_sigaction, SIGSYS, 0, 0, 8),
 	CASE("fcntl-unlock", fcntl, -1, F_OFD_SETLK, 0),
 	CASE("fcntl-flags", fcntl, -1, F_SETFL, 0),
+	CASE("fcntl-nonblocking", fcntl, -1, F_SETFL, O_RDWR | O_NONBLOCK),
+	CASE("fcntl-async", fcntl, -1, F_SETFL, O_RDWR | O_ASYNC),
+	CASE("fcntl-get-flags", fcntl, -1, F_GETFL, 0),
+	CASE("fcntl-owner", fcntl, -1, F_SETOWN, 1),
+	CASE("fcntl-signal", fcntl, -1, F_SETSIG, SIGKILL),
+	CASE("fcntl-lease", fcntl, -1, F_SETLEASE, F_WRLCK),
+	CASE("fcntl-notify", fcntl, -1, F_NOTIFY, -1),
+	CASE("fcntl-seal", fcntl, -1, F_ADD_SEALS, F_SEAL_SEAL),
+	CASE("fcntl-dup", fcntl, -1, F_DUPFD_CLOEXEC, 48),
+	CASE("fcntl-dup-for-exec", fcntl, -1, F_DUPFD, 48),
+	CASE("fcntl-lock", fcntl, -1, F_SETLK, 0),
 	CASE("ioctl-none", ioctl, -1, 0),
 };
 
@@ -414,7 +496,12 @@ static const struct {
 	REQUEST(VHOST_SET_VRING_CALL),
 	REQUEST(VHOST_SET_VRING_ERR),
 	REQUEST(VHOST_NET_SET_BACKEND),
-	/* from here on, nobody's */
+	/* from here on, nobody's after set-up */
+	REQUEST(KVM_GET_API_VERSION),
+	REQUEST(KVM_GET_SUPPORTED_CPUID),
+	REQUEST(KVM_GET_VCPU_MMAP_SIZE),
+	REQUEST(KVM_SET_IDENTITY_MAP_ADDR),
+	REQUEST(KVM_SET_TSS_ADDR),
 	REQUEST(KVM_CREATE_VM),
 	REQUEST(KVM_CREATE_VCPU),
 	REQUEST(KVM_CREATE_DEVICE),
@@ -465,6 +552,7 @@ static const struct {
 	REQUEST(SECCOMP_IOCTL_NOTIF_RECV),
 	REQUEST(SECCOMP_IOCTL_NOTIF_SEND),
 	REQUEST(SECCOMP_IOCTL_NOTIF_ADDFD),
+	REQUEST(SECCOMP_IOCTL_NOTIF_ID_VALID),
 };
 
 static bool is_named(uint64_t request)
@@ -537,14 +625,29 @@ static const struct {
 	{ "abi", add_abi, false },
 };
 
-static enum filter_role role_of(const char *name)
+static const struct {
+	const char *name;
+	enum filter_role role, process, setup;
+} roles[] = {
+	{ "builtin", FILTER_BUILTIN, FILTER_BUILTIN, FILTER_BUILTIN_SETUP },
+	{ "kvm", FILTER_KVM, FILTER_KVM, FILTER_KVM_SETUP },
+	{ "vcpu", FILTER_VCPU, FILTER_KVM, FILTER_KVM_SETUP },
+	{ "builtin-setup", FILTER_BUILTIN_SETUP, FILTER_BUILTIN_SETUP,
+	  FILTER_BUILTIN_SETUP },
+	{ "kvm-setup", FILTER_KVM_SETUP, FILTER_KVM_SETUP, FILTER_KVM_SETUP },
+	{ "supervisor", FILTER_SUPERVISOR, FILTER_SUPERVISOR,
+	  FILTER_SUPERVISOR },
+};
+
+static size_t role_of(const char *name)
 {
-	in_vcpu = strcmp(name, "vcpu") == 0;
-	if (in_vcpu || strcmp(name, "kvm") == 0)
-		return FILTER_KVM;
-	if (strcmp(name, "builtin") != 0)
+	size_t at = 0;
+
+	while (at < ARRAY_SIZE(roles) && strcmp(roles[at].name, name) != 0)
+		at++;
+	if (at == ARRAY_SIZE(roles))
 		exit(2);
-	return FILTER_BUILTIN;
+	return at;
 }
 
 static void print(bool passed_only)
@@ -578,20 +681,23 @@ static int export(enum filter_role role)
 
 int main(int argc, char **argv)
 {
-	enum filter_role role;
-	size_t mode = 0;
+	size_t mode = 0, at;
 
 	while (argc == 3 && mode < ARRAY_SIZE(modes) &&
 	       strcmp(modes[mode].name, argv[2]) != 0)
 		mode++;
 	if (argc != 3)
 		return 2;
-	role = role_of(argv[1]);
+	at = role_of(argv[1]);
 	if (strcmp(argv[2], "export") == 0)
-		return export(in_vcpu ? FILTER_VCPU : role);
+		return export(roles[at].role);
 	if (mode == ARRAY_SIZE(modes))
 		return 2;
-	filter_fd = filter_export(role);
+	in_vcpu = roles[at].role == FILTER_VCPU;
+	in_setup = roles[at].role == roles[at].setup;
+	filter_fd = filter_export(roles[at].process);
+	if (filter_compile(roles[at].setup, &setup_filter) < 0)
+		return 1;
 	vcpu_filter_fd = filter_export(FILTER_VCPU);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -428,7 +428,7 @@ static const struct {
 	int status; /* enum vmproc_exit */
 	const char *says; /* regular expression of its last line */
 } cases[] = {
-	{ "version", version, 76, "supervisor speaks protocol 3, .*" },
+	{ "version", version, 76, "supervisor speaks protocol 4, .*" },
 	{ "guest", guest, 78, "unknown guest [0-9]+" },
 	{ "config-twice", config_twice, 76, "CONFIG in state 1" },
 	{ "fd-early", fd_early, 76, "FD in state 0" },

@@ -16,7 +16,7 @@ void descriptors_count(void)
 	size_t at = 0;
 
 	for (int fd = 0; fd < 1024; fd++)
-		if (fcntl(fd, F_GETFD) >= 0 && at < sizeof(born_with) - 8)
+		if (fcntl(fd, F_GETFL) >= 0 && at < sizeof(born_with) - 8)
 			at += (size_t)snprintf(born_with + at,
 					       sizeof(born_with) - at, " %d",
 					       fd);
@@ -94,7 +94,7 @@ void descriptors_probe(struct standin *s)
 
 	standin_say(s, "born with:%s", born_with);
 	for (int fd = 0; fd < 1024; fd++)
-		if (fcntl(fd, F_GETFD) >= 0 && !is_given(s, fd) &&
+		if (fcntl(fd, F_GETFL) >= 0 && !is_given(s, fd) &&
 		    at < sizeof(now) - 8)
 			at += (size_t)snprintf(now + at, sizeof(now) - at,
 					       " %d", fd);
