@@ -128,8 +128,8 @@ static inline void standin_introduce(struct standin *s)
 static inline int standin_place(const struct standin *s,
 				const struct msg_fd *given, int fd)
 {
-	int number = proto_fd_number(PROTO_VERSION, (enum fd_role)given->role,
-				     given->index);
+	int number = proto_fd_number(s->config.version,
+				     (enum fd_role)given->role, given->index);
 
 	if (!number || number == fd)
 		return fd;

@@ -202,3 +202,23 @@ all_go_on() {
 	all_go_on lost
 	stops
 }
+
+# Its listener could be asked by the process itself: it is killed unheard.
+@test "a refused call of an old VM process ends it, and holds up nobody" {
+	obstacle=$(machine_obstacle)
+	[[ -z $obstacle ]] || cannot "$obstacle"
+	install_previous
+	install_program "$BUILD/tests/cage/hostile" vmproc
+	machine_kernel "$LAB/kernel"
+	configured 'defaults = { restart = { enabled = false; }; };
+		vms = ( { name = "ok"; }, { name = "kvm-thief"; guest = "kvm";
+		kernel = "kernel"; } );'
+	provide "$BUILD/vmsup"
+	vmsup upgrade
+	run vmsup pause kvm-thief # it may be dead before it is paused
+	wait_until 20 vm_has kvm-thief .state stopped
+	vm_has kvm-thief .last_exit.reason seccomp
+	vm_has kvm-thief .last_exit.detail "SIGSYS: a refused call"
+	running ok
+	stops
+}

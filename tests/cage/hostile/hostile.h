@@ -65,6 +65,10 @@ _Noreturn void console_escapes(struct standin *s);
 _Noreturn void console_flood(struct standin *s);
 _Noreturn void console_fds(struct standin *s);
 
+/* ---- listener.c: the same */
+
+_Noreturn void listener_thief(struct standin *s);
+
 /* ---- send.c */
 
 /* One packet of any bytes, with the same descriptor count times. */

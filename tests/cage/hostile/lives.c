@@ -185,6 +185,7 @@ static const struct {
 	{ "kvm-flood-bytes", console_flood },
 	{ "kvm-flood-lines", console_flood },
 	{ "kvm-fds", console_fds },
+	{ "kvm-thief", listener_thief },
 };
 
 void lives_by_name(struct standin *s)
