@@ -124,9 +124,8 @@ lines() {
 
 @test "kvm set-up: arguments that are pinned" {
 	# shellcheck disable=SC2086 # words
-	lines $SETUP_CASES epoll-del futex-wait futex-wait-private \
-		futex-wait-bitset futex-wake futex-wake-private kick-self \
-		stack-a-filter discard zeroes prctl-name batch-own \
+	lines $SETUP_CASES epoll-del futex-wait-private futex-wake-private \
+		kick-self stack-a-filter discard zeroes prctl-name batch-own \
 		handler-kick eventfd stat-descriptor hugepages no-dump \
 		fcntl-get-flags | passes kvm-setup cases
 }
