@@ -114,7 +114,8 @@ STANDINS := $(STANDIN_FILES) $(STANDIN_ROOMS)
 $(STANDIN_FILES): $(BUILD)/%: $(OBJ)/%.o
 $(BUILD)/tests/cage/hostile: $(call objects,$(wildcard tests/cage/hostile/*.c))
 $(BUILD)/tests/cage/probe: $(call objects,$(wildcard tests/cage/probe/*.c))
-$(STANDINS): $(call objects,$(sandbox_vmproc_SRC) $(ipc_SRC))
+$(STANDINS): $(call objects,vmproc/lock.c vmproc/thread.c \
+		$(sandbox_vmproc_SRC) $(ipc_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -static-pie $(ALL_LDFLAGS) -o $@ $^
 

@@ -8,44 +8,74 @@
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "tests/cage/hostile/hostile.h"
+#include "vmproc/lock.h"
+#include "vmproc/thread.h"
 
 /* From one to the next: so long a supervisor waits for what was stolen. */
 #define PAUSE_MS 3000
 
-static pthread_mutex_t begin = PTHREAD_MUTEX_INITIALIZER;
-static pthread_barrier_t begun;
+static struct {
+	struct lock lock;
+	const struct standin *s;
+	enum {
+		THIEF_NONE,
+		THIEF_BEGUN, /* the thread runs */
+		THIEF_ALONE, /* the filter is the other thread's alone */
+		THIEF_COUNTED, /* a filter was stacked, for their number */
+		THIEF_STEALS,
+	} state;
+} thief;
 
-/* One filter that allows everything: the supervisor counts them. */
-static void *take_all(void *argument)
+static void set_state(int state)
 {
-	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	const struct sock_fprog program = { .len = 1, .filter = &all };
-	const struct standin *s = argument;
-	bool refused = false;
+	lock_take(&thief.lock);
+	thief.state = state;
+	lock_wake(&thief.lock);
+	lock_release(&thief.lock);
+}
 
-	pthread_barrier_wait(&begun);
-	if (s->listener_fd >= 0)
-		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
-	pthread_barrier_wait(&begun);
-	pthread_mutex_lock(&begin);
-	while (!refused) {
+/* Until that state, or one behind it. */
+static void await_state(int state)
+{
+	lock_take(&thief.lock);
+	while ((int)thief.state < state)
+		lock_wait(&thief.lock);
+	lock_release(&thief.lock);
+}
+
+static void steal(const struct standin *s)
+{
+	for (;;) {
 		struct seccomp_notif call = { 0 };
 		struct seccomp_notif_resp response = { .error = -EPERM };
 
-		if (ioctl(s->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
-			refused = errno == ENOSYS;
-		else
+		if (ioctl(s->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) == 0)
 			standin_say(s, "stolen");
+		else if (errno == ENOSYS)
+			return;
 		response.id = call.id;
 		ioctl(s->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 	}
-	pthread_mutex_unlock(&begin);
-	return NULL;
+}
+
+static void thread_main(void *unused)
+{
+	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	const struct sock_fprog program = { .len = 1, .filter = &all };
+
+	(void)unused;
+	set_state(THIEF_BEGUN);
+	await_state(THIEF_ALONE);
+	if (thief.state == THIEF_ALONE) {
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+		set_state(THIEF_COUNTED);
+	}
+	await_state(THIEF_STEALS);
+	steal(thief.s);
 }
 
 /* Stage 2's filter, for the calling thread alone. False: the set-up's list has
@@ -67,19 +97,19 @@ static bool close_cage_alone(struct standin *s)
 /* Once it is paused. */
 _Noreturn void listener_thief(struct standin *s)
 {
+	static struct thread thread;
 	struct epoll_event never;
-	pthread_t thread;
-	bool alone;
 
-	pthread_mutex_lock(&begin);
-	pthread_barrier_init(&begun, NULL, 2);
-	if (pthread_create(&thread, NULL, take_all, s) != 0)
+	thief.s = s;
+	if (thread_start(&thread, thread_main, NULL) < 0)
 		standin_bug(s, "thread", errno);
-	alone = close_cage_alone(s);
-	pthread_barrier_wait(&begun);
-	pthread_barrier_wait(&begun);
-	if (!alone)
+	await_state(THIEF_BEGUN);
+	if (close_cage_alone(s)) {
+		set_state(THIEF_ALONE);
+		await_state(THIEF_COUNTED);
+	} else {
 		standin_close_cage(s);
+	}
 	standin_send(s, MSG_READY, s->listener_fd);
 	while (!s->paused) {
 		union msg message;
@@ -88,7 +118,7 @@ _Noreturn void listener_thief(struct standin *s)
 		standin_hear(s, &message, &fd);
 		standin_answer(s, &message);
 	}
-	pthread_mutex_unlock(&begin);
+	set_state(THIEF_STEALS);
 	for (;;) {
 		syscall(SYS_getppid);
 		epoll_wait(s->epoll_fd, &never, 1, PAUSE_MS);
