@@ -40,4 +40,9 @@ struct sock_filter;
  * after stage2_close(). 0 or -errno. */
 int stage2_stack(struct sock_filter *filter, unsigned short length);
 
+/* After stage2_close(): the calling thread can't load a filter any more, one
+ * that answers instead of the supervisor's least of all; what it tries ends the
+ * process. For threads whose list has seccomp(2). 0 or -errno. */
+int stage2_seal(void);
+
 #endif

@@ -3,7 +3,7 @@
  * Tries a role's system call filter in the kernel, call by call, without a VM:
  * in a process that has the very filters of a VM process, the supervisor's
  * inherited one below that of set-up below its own, and in a thread of it with
- * the vCPUs' on top.
+ * the vCPUs' on top; other threads of guest kvm are sealed.
  *
  *	filters ROLE calls    of all calls, those that pass with arguments of -1
  *	filters ROLE cases    calls with the arguments that filters pin
@@ -92,6 +92,7 @@ static struct {
 
 static struct try tries[TRIES];
 static uint32_t count;
+static enum filter_role tried_role;
 static bool in_vcpu, in_setup;
 static struct filter_program setup_filter;
 static int filter_fd, vcpu_filter_fd, told_fds[2], begun_fds[2];
@@ -204,6 +205,8 @@ static _Noreturn void in_cage(void)
 		_exit(BROKEN);
 	shared->listener_fd = stage2_close(filter_fd, false, &step);
 	if (shared->listener_fd < 0 || write(told_fds[1], "x", 1) != 1)
+		_exit(BROKEN);
+	if (tried_role == FILTER_KVM && stage2_seal() < 0)
 		_exit(BROKEN);
 	if (threaded) {
 		lock_release(&gate);
@@ -693,7 +696,8 @@ int main(int argc, char **argv)
 		return export(roles[at].role);
 	if (mode == ARRAY_SIZE(modes))
 		return 2;
-	in_vcpu = roles[at].role == FILTER_VCPU;
+	tried_role = roles[at].role;
+	in_vcpu = tried_role == FILTER_VCPU;
 	in_setup = roles[at].role == roles[at].setup;
 	filter_fd = filter_export(roles[at].process);
 	if (filter_compile(roles[at].setup, &setup_filter) < 0)

@@ -17,6 +17,9 @@ struct device_room {
 	 */
 	enum vmproc_exit (*setup)(struct vmproc *vm, struct pci_bus *bus,
 				  const struct memory *memory);
+	/* The cage has closed, the vCPUs stand still: the room's own threads seal
+	 * theirs (machine_thread_seal()), and begin their work. 0 or -errno. */
+	int (*start)(struct vmproc *vm);
 	/* All vCPUs stand still; no more guest memory may be touched once it
 	 * returns, but by requests that are under way. */
 	void (*pause)(struct vmproc *vm);
@@ -39,5 +42,8 @@ extern const struct device_room virtio_room;
 /* First thing in every thread that setup makes: its share of stage 2 that the
  * filter's loading can't do for it (Landlock is a thread's own). 0 or -errno. */
 int machine_thread_begin(const char *name);
+/* After the cage has closed, in every thread but the vCPUs', which have a
+ * narrower filter: no filter can be stacked any more. 0 or -errno. */
+int machine_thread_seal(void);
 
 #endif

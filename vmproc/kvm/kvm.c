@@ -330,7 +330,13 @@ static enum vmproc_exit setup(struct vmproc *vm)
 
 static void start(struct vmproc *vm)
 {
-	(void)vm;
+	int error = machine_thread_seal();
+
+	if (!error)
+		error = virtio_room.start(vm);
+	if (error)
+		vmproc_end(VMPROC_EXIT_CAGE, "cage: no more filters: %s",
+			   error_name(-error));
 	console_start(&machine);
 	vcpu_release(&machine);
 }

@@ -55,6 +55,11 @@ int machine_thread_begin(const char *name)
 	return stage2_thread();
 }
 
+int machine_thread_seal(void)
+{
+	return stage2_seal();
+}
+
 /* Waits until the gate is open: for the first time, or after a pause. */
 static void gate(struct machine *machine)
 {

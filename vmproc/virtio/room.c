@@ -29,7 +29,7 @@ static struct room {
 	struct blk_io io;
 	struct thread io_thread;
 	struct lock io_gate; /* of what follows */
-	bool io_begun;
+	bool io_begun, caged, io_sealed;
 	int io_error; /* of its beginning */
 } room;
 
@@ -91,32 +91,44 @@ static int make_disks(struct vmproc *vm, struct pci_bus *bus,
 	return error;
 }
 
+/* Tells how a step of the thread went. */
+static void tell_step(bool *done, int error)
+{
+	lock_take(&room.io_gate);
+	room.io_error = error;
+	*done = true;
+	lock_wake(&room.io_gate);
+	lock_release(&room.io_gate);
+}
+
+/* Waits for a step. Its error. */
+static int await_step(const bool *done)
+{
+	int error;
+
+	lock_take(&room.io_gate);
+	while (!*done)
+		lock_wait(&room.io_gate);
+	error = room.io_error;
+	lock_release(&room.io_gate);
+	return error;
+}
+
 static void io_main(void *unused)
 {
 	int error = machine_thread_begin("vm-blk");
 
 	(void)unused;
-	lock_take(&room.io_gate);
-	room.io_error = error;
-	room.io_begun = true;
-	lock_wake(&room.io_gate);
-	lock_release(&room.io_gate);
+	tell_step(&room.io_begun, error);
+	if (error)
+		return;
+	await_step(&room.caged);
+	error = machine_thread_seal();
+	tell_step(&room.io_sealed, error);
 	if (error)
 		return;
 	vmproc_end(VMPROC_EXIT_OS, "disk thread: epoll: %s",
 		   error_name(-blk_io_run(&room.io)));
-}
-
-static int await_thread(void)
-{
-	int error;
-
-	lock_take(&room.io_gate);
-	while (!room.io_begun)
-		lock_wait(&room.io_gate);
-	error = room.io_error;
-	lock_release(&room.io_gate);
-	return error;
 }
 
 static int make_thread(void)
@@ -132,7 +144,7 @@ static int make_thread(void)
 	error = thread_start(&room.io_thread, io_main, NULL);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (!error)
-		error = await_thread();
+		error = await_step(&room.io_begun);
 	if (error)
 		log_error("cannot make the disk thread: %s",
 			  error_name(-error));
@@ -163,6 +175,15 @@ static enum vmproc_exit setup(struct vmproc *vm, struct pci_bus *bus,
 }
 
 /* ---- running */
+
+static int start(struct vmproc *vm)
+{
+	(void)vm;
+	if (room.disks == 0)
+		return 0;
+	tell_step(&room.caged, 0);
+	return await_step(&room.io_sealed);
+}
 
 /* Disks go on with what was asked of them: nothing more will be. */
 static void pause_room(struct vmproc *vm)
@@ -272,6 +293,7 @@ static void counters(struct vmproc *vm,
 
 const struct device_room virtio_room = {
 	.setup = setup,
+	.start = start,
 	.pause = pause_room,
 	.resume = resume,
 	.check = check,

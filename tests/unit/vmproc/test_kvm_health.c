@@ -96,6 +96,7 @@ static int make_machine(void **state)
 	driver_init();
 	assert_int_equal(virtio_room.setup(&vm, &driver.bus, &driver.memory),
 			 VMPROC_EXIT_OK);
+	assert_int_equal(virtio_room.start(&vm), 0);
 	/* behind the bridge; a function is the first part of its device */
 	attach((struct device *)(void *)driver.bus.function[1]);
 	bring_up(0, SIZE);
