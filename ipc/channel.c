@@ -5,10 +5,10 @@
  * Theory of operation: the peer is hostile. The kernel keeps packet borders,
  * so a packet is judged whole: cut off (MSG_TRUNC, MSG_CTRUNC), of a type
  * unknown or of the wrong direction, of another size than the table says, with
- * more or fewer descriptors, or of another generation: all of it is refused
- * here, and every descriptor that came along is closed. The packet is copied
- * out of the kernel once, into the caller's memory, where the peer can't reach
- * it any more.
+ * more or fewer descriptors, with anything else beside it, or of another
+ * generation: all of it is refused here, and every descriptor that came along
+ * is closed. The packet is copied out of the kernel once, into the caller's
+ * memory, where the peer can't reach it any more.
  */
 #include "ipc/channel.h"
 
@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ipc/beside.h"
 #include "ipc/fd.h"
 
 /* Room to receive more descriptors than any message has: a surplus that fits
@@ -78,33 +79,17 @@ static int fault_set(struct channel_fault *fault, const char *format, ...)
 	return -EPROTO;
 }
 
-/* Takes every descriptor out of packet into fds; returns how many. */
-static unsigned int take_fds(struct msghdr *packet, int fds[RECEIVE_FDS])
-{
-	unsigned int count = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c;
-	     c = CMSG_NXTHDR(packet, c)) {
-		size_t bytes;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		bytes = c->cmsg_len - CMSG_LEN(0);
-		for (size_t at = 0;
-		     at + sizeof(int) <= bytes && count < RECEIVE_FDS;
-		     at += sizeof(int))
-			memcpy(&fds[count++], CMSG_DATA(c) + at, sizeof(int));
-	}
-	return count;
-}
-
 /* What the table says of a packet; 0 or -EPROTO. */
 static int check(const struct channel *channel, const struct msghdr *packet,
 		 const struct msg_header *header, size_t bytes,
-		 unsigned int fds, struct channel_fault *fault)
+		 const struct beside *beside, struct channel_fault *fault)
 {
 	const struct msg_spec *spec;
 
+	/* nobody has asked for any but whoever shares this end */
+	if (beside->alien)
+		return fault_set(fault, "control message of type %d, level %d",
+				 beside->type, beside->level);
 	if (packet->msg_flags & MSG_TRUNC)
 		return fault_set(fault, "message too long");
 	if (packet->msg_flags & MSG_CTRUNC)
@@ -122,9 +107,9 @@ static int check(const struct channel *channel, const struct msghdr *packet,
 				 spec->name, bytes, header->size, spec->size);
 	if (header->reserved != 0)
 		return fault_set(fault, "%s with reserved bits", spec->name);
-	if (fds != spec->fds)
-		return fault_set(fault, "%s with %u descriptors (%u wanted)",
-				 spec->name, fds, spec->fds);
+	if (beside->count != spec->fds)
+		return fault_set(fault, "%s with %zu descriptors (%u wanted)",
+				 spec->name, beside->count, spec->fds);
 	if (channel->generation && header->generation != channel->generation)
 		return fault_set(fault, "%s of generation %llu (%llu wanted)",
 				 spec->name,
@@ -148,7 +133,7 @@ int channel_receive(const struct channel *channel, union msg *message, int *fd,
 		.msg_controllen = sizeof(control),
 	};
 	int fds[RECEIVE_FDS];
-	unsigned int count;
+	struct beside beside;
 	ssize_t bytes;
 	int error;
 
@@ -159,16 +144,16 @@ int channel_receive(const struct channel *channel, union msg *message, int *fd,
 	} while (bytes < 0 && errno == EINTR);
 	if (bytes < 0)
 		return -errno;
-	count = take_fds(&packet, fds);
-	if (bytes == 0 && count == 0)
+	beside = beside_take(&packet, fds, RECEIVE_FDS);
+	if (bytes == 0 && beside.count == 0 && !beside.alien)
 		return 0;
-	error = check(channel, &packet, &message->header, (size_t)bytes, count,
-		      fault);
-	if (!error && count) {
+	error = check(channel, &packet, &message->header, (size_t)bytes,
+		      &beside, fault);
+	if (!error && beside.count) {
 		*fd = fds[0];
 		return 1;
 	}
-	for (unsigned int i = 0; i < count; i++)
+	for (size_t i = 0; i < beside.count; i++)
 		close(fds[i]);
 	return error ? error : 1;
 }

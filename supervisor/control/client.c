@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ipc/beside.h"
 #include "ipc/fd.h"
 #include "supervisor/control/service.h"
 #include "supervisor/control/varlink.h"
@@ -271,31 +272,17 @@ static bool wants_input(const struct control_client *client)
 	       buffer_length(&client->in) < CONTROL_MAX_REQUEST_BYTES;
 }
 
-/* Takes the descriptors out of a message. False: too many. */
+/* Takes the descriptors out of a message. False: too many, or something else
+ * beside it, which no client can send. */
 static bool take_fds(struct control_client *client, struct msghdr *message)
 {
-	bool fit = !(message->msg_flags & MSG_CTRUNC);
+	struct beside beside = beside_take(message,
+					   client->fds + client->fd_count,
+					   CONTROL_MAX_FDS - client->fd_count);
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
-	     c = CMSG_NXTHDR(message, c)) {
-		size_t bytes = c->cmsg_len - CMSG_LEN(0);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t at = 0; at + sizeof(int) <= bytes;
-		     at += sizeof(int)) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + at, sizeof(int));
-			if (client->fd_count < CONTROL_MAX_FDS) {
-				client->fds[client->fd_count++] = fd;
-			} else {
-				close(fd);
-				fit = false;
-			}
-		}
-	}
-	return fit;
+	client->fd_count += beside.count;
+	return !(message->msg_flags & MSG_CTRUNC) && !beside.surplus &&
+	       !beside.alien;
 }
 
 /* As recv(2), for root with what came beside. */
@@ -344,7 +331,8 @@ static void receive(struct control_client *client)
 		return;
 	}
 	if (got < 0 && errno == EMSGSIZE) {
-		cut_off(client, "it sends too many descriptors");
+		cut_off(client,
+			"it sends too many descriptors, or control messages");
 		return;
 	}
 	if (got == 0 || (errno != EAGAIN && errno != EINTR))

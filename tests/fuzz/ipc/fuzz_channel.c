@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Packets of a hostile peer, through a real pair of sockets: the input says
- * which bytes come, and how many descriptors beside them. A packet is taken if
- * and only if the table of messages says so, as it was sent; and whatever
- * becomes of it, no descriptor is left over and none is closed that was ours.
+ * which bytes come, how many descriptors beside them and in how many control
+ * messages, and what the kernel is to add, for the peer may hold the receiving
+ * socket as well. A packet is taken if and only if the table of messages says
+ * so, as it was sent; and whatever becomes of it, no descriptor is left over and
+ * none is closed that was ours.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,9 +42,19 @@ struct sent {
 	} data;
 	size_t bytes;
 	unsigned int fds;
+	unsigned int parts; /* control messages that they are spread over */
+	bool credentials; /* its own, said by the peer itself */
 };
 
 static int some_fd = -1;
+
+/* What the receiving socket may ask the kernel to add to each packet. */
+static const int options[] = {
+	SO_PASSCRED, 76, /* SO_PASSPIDFD: a descriptor; headers before Linux 6.5 lack it */
+	SO_PASSSEC,  SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL, SO_TIMESTAMPING,
+};
+/* Those that add something to each packet, on this kernel. */
+static bool adds[ARRAY_SIZE(options)];
 
 static unsigned int take(struct input *input)
 {
@@ -93,27 +105,53 @@ static void make(struct input *input, struct sent *sent)
 	}
 }
 
+/* One more control message behind those that are there. */
+static void put(struct msghdr *packet, int type, const void *data, size_t bytes)
+{
+	struct cmsghdr *at = (struct cmsghdr *)((char *)packet->msg_control +
+						packet->msg_controllen);
+
+	at->cmsg_len = CMSG_LEN(bytes);
+	at->cmsg_level = SOL_SOCKET;
+	at->cmsg_type = type;
+	memcpy(CMSG_DATA(at), data, bytes);
+	packet->msg_controllen += CMSG_SPACE(bytes);
+}
+
+/* The descriptors, in several control messages if so: the kernel joins them. */
+static void put_fds(struct msghdr *packet, const struct sent *sent)
+{
+	unsigned int left = sent->fds, each = sent->fds;
+	int fds[FDS_MAX];
+
+	for (unsigned int i = 0; i < FDS_MAX; i++)
+		fds[i] = some_fd;
+	if (sent->parts > 1)
+		each = (sent->fds + sent->parts - 1) / sent->parts;
+	for (; left > 0; left -= each) {
+		each = each < left ? each : left;
+		put(packet, SCM_RIGHTS, fds, each * sizeof(int));
+	}
+}
+
 static void transmit(int to_fd, struct sent *sent)
 {
 	struct iovec part = { sent->data.at, sent->bytes };
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(FDS_MAX * sizeof(int))];
+		char space[(FDS_MAX + 1) * CMSG_SPACE(sizeof(int)) +
+			   CMSG_SPACE(sizeof(struct ucred))];
 	} control = { 0 };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct ucred own = { getpid(), getuid(), getgid() };
+	struct msghdr packet = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+	};
 
-	if (sent->fds > 0) {
-		size_t bytes = sent->fds * sizeof(int);
-
-		control.header.cmsg_len = CMSG_LEN(bytes);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		for (unsigned int i = 0; i < sent->fds; i++)
-			memcpy(CMSG_DATA(&control.header) + i * sizeof(int),
-			       &some_fd, sizeof(int));
-		packet.msg_control = &control;
-		packet.msg_controllen = CMSG_SPACE(bytes);
-	}
+	put_fds(&packet, sent);
+	if (sent->credentials)
+		put(&packet, SCM_CREDENTIALS, &own, sizeof(own));
 	CHECK(sendmsg(to_fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) ==
 	      (ssize_t)sent->bytes);
 }
@@ -135,6 +173,49 @@ static bool is_right(const struct sent *sent, const struct channel *channel)
 		channel->generation == header->generation);
 }
 
+/* Sets the options by a mask. Returns whether the kernel adds something. */
+static bool ask_for(int fd, unsigned int mask)
+{
+	bool added = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		int on = mask >> i & 1;
+
+		setsockopt(fd, SOL_SOCKET, options[i], &on, sizeof(on));
+		added |= on && adds[i];
+	}
+	return added;
+}
+
+/* Which options have an effect: some depend on the kernel, or on its security
+ * modules. */
+static void find_additions(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		struct msghdr packet = { 0 };
+		char space[256];
+		int ends[2];
+
+		CHECK(channel_pair(ends) == 0);
+		ask_for(ends[0], 1U << i);
+		CHECK(send(ends[1], "", 1, 0) == 1);
+		packet.msg_control = space;
+		packet.msg_controllen = sizeof(space);
+		CHECK(recvmsg(ends[0], &packet, 0) == 0);
+		adds[i] = packet.msg_controllen > 0;
+		if (adds[i] && options[i] == 76) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&packet)),
+			       sizeof(fd));
+			close(fd);
+		}
+		close(ends[0]);
+		close(ends[1]);
+	}
+	CHECK(adds[0]);
+}
+
 static void one_packet(struct input *input, const struct channel *channel,
 		       int peer_fd)
 {
@@ -142,15 +223,19 @@ static void one_packet(struct input *input, const struct channel *channel,
 	struct sent sent;
 	union msg message;
 	int fd = -2, got;
+	bool added;
 
 	make(input, &sent);
+	added = ask_for(channel->fd, take(input));
+	sent.parts = take(input) % 4;
+	sent.credentials = take(input) % 4 == 0;
 	transmit(peer_fd, &sent);
 	got = channel_receive(channel, &message, &fd, &fault);
-	if (sent.bytes == 0 && sent.fds == 0) {
+	if (sent.bytes == 0 && sent.fds == 0 && !added) {
 		CHECK(got == 0 && fd == -1);
 		return;
 	}
-	if (!is_right(&sent, channel)) {
+	if (added || !is_right(&sent, channel)) {
 		CHECK(got == -EPROTO && fd == -1);
 		CHECK(fault.text[0] != '\0');
 		CHECK(memchr(fault.text, '\0', sizeof(fault.text)) != NULL);
@@ -175,9 +260,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	union msg message;
 	int ends[2], before, between, fd;
 
-	if (some_fd < 0)
+	if (some_fd < 0) {
 		some_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	CHECK(some_fd >= 0);
+		CHECK(some_fd >= 0);
+		find_additions();
+	}
 	before = lowest_free_fd();
 	CHECK(channel_pair(ends) == 0);
 	between = lowest_free_fd();

@@ -172,6 +172,53 @@ static void what_is_not_in_the_table_is_refused(void **state)
 	assert_string_equal(fault.text, "message too long");
 }
 
+/* What the kernel adds to a message if the receiving socket asks for it: headers
+ * before Linux 6.5 lack the second. */
+static const struct {
+	const char *name;
+	int option;
+	bool surely; /* where the kernel has the option */
+} additions[] = {
+	{ "credentials", SO_PASSCRED, true },
+	{ "a pidfd", 76, true },
+	{ "a label", SO_PASSSEC, false }, /* if a security module has one */
+	{ "a time", SO_TIMESTAMP, true },
+	{ "a time in ns", SO_TIMESTAMPNS, true },
+};
+
+static void what_the_kernel_adds_is_refused(void **state)
+{
+	union msg out = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(additions); i++) {
+		struct channel_fault fault = { 0 };
+		int before = open_fds(), on = 1, off = 0, fd, got;
+		union msg in;
+
+		if (setsockopt(supervisor.fd, SOL_SOCKET, additions[i].option,
+			       &on, sizeof(on)) < 0)
+			continue;
+		assert_int_equal(channel_send(&vmproc, MSG_LOG, &out, -1), 0);
+		got = channel_receive(&supervisor, &in, &fd, &fault);
+		assert_int_equal(fd, -1);
+		assert_int_equal(open_fds(), before);
+		if (additions[i].surely && got != -EPROTO)
+			fail_msg("accepted: %s", additions[i].name);
+		if (got == -EPROTO && !strstr(fault.text, "control message"))
+			fail_msg("%s: %s", additions[i].name, fault.text);
+		/* also where a descriptor belongs */
+		assert_int_equal(channel_send(&vmproc, MSG_READY, &out, 0), 0);
+		got = channel_receive(&supervisor, &in, &fd, &fault);
+		if (additions[i].surely)
+			assert_int_equal(got, -EPROTO);
+		fd_close(&fd);
+		assert_int_equal(open_fds(), before);
+		setsockopt(supervisor.fd, SOL_SOCKET, additions[i].option, &off,
+			   sizeof(off));
+	}
+}
+
 static void the_end_and_an_empty_channel_are_told_apart(void **state)
 {
 	struct channel_fault fault;
@@ -237,6 +284,8 @@ int main(void)
 			every_type_arrives_as_it_was_sent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			what_is_not_in_the_table_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_the_kernel_adds_is_refused,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			the_end_and_an_empty_channel_are_told_apart, set_up,
 			tear_down),

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What came beside a message.
+ *
+ * Theory of operation: a peer sends descriptors, but it is options of the
+ * receiving socket that make the kernel add more: credentials, a label, a time,
+ * and with SO_PASSPIDFD a descriptor that is installed in the receiver. Sockets
+ * here never ask for any of it. So a control message that isn't SCM_RIGHTS says
+ * that somebody else who holds the same socket has asked, and its receiver has
+ * to know; and a descriptor that nobody looks for would stay open for ever.
+ */
+#include "ipc/beside.h"
+
+#include <string.h>
+
+#include "ipc/fd.h"
+
+/* The descriptors of one control message: its payload, one after the other. */
+static void take(struct beside *beside, const struct cmsghdr *header, int *fds,
+		 size_t room)
+{
+	size_t bytes = header->cmsg_len - CMSG_LEN(0);
+
+	for (size_t at = 0; at + sizeof(int) <= bytes; at += sizeof(int)) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(header) + at, sizeof(fd));
+		if (beside->count < room) {
+			fds[beside->count++] = fd;
+		} else {
+			close(fd);
+			beside->surplus++;
+		}
+	}
+}
+
+struct beside beside_take(struct msghdr *message, int *fds, size_t room)
+{
+	struct beside beside = { 0 };
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
+	     c = CMSG_NXTHDR(message, c)) {
+		bool of_socket = c->cmsg_level == SOL_SOCKET;
+
+		if (of_socket && c->cmsg_type == SCM_RIGHTS) {
+			take(&beside, c, fds, room);
+			continue;
+		}
+		if (of_socket && c->cmsg_type == SCM_PIDFD)
+			take(&beside, c, NULL, 0);
+		if (!beside.alien) {
+			beside.alien = true;
+			beside.level = c->cmsg_level;
+			beside.type = c->cmsg_type;
+		}
+	}
+	return beside;
+}

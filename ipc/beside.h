@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* What came beside a message: descriptors, and what nobody asked for. */
+#ifndef VMSUP_IPC_BESIDE_H
+#define VMSUP_IPC_BESIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+/* Control messages of a socket that carry descriptors, by their types; headers
+ * before Linux 6.5 lack the second. */
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
+
+struct beside {
+	size_t count; /* of descriptors that were taken */
+	size_t surplus; /* of those that were closed, for there was no room */
+	bool alien; /* there was a control message of another kind */
+	int level, type; /* of the first such one */
+};
+
+/*
+ * Takes the descriptors (SCM_RIGHTS) out of a message that was received, room
+ * of them at most, into fds, where they are the caller's. What the kernel
+ * installed besides is closed.
+ */
+struct beside beside_take(struct msghdr *message, int *fds, size_t room);
+
+#endif
