@@ -424,6 +424,8 @@ void adopt_resume(struct supervisor *supervisor)
 		error = vm_watch(vm);
 		if (!error && vm->config.machine)
 			error = console_resume(vm);
+		if (!error && !vm_restore_sockets(vm))
+			continue;
 		if (!error)
 			error = vm_ask_sign_of_life(vm);
 		if (error) /* its end is heard of in the loop */

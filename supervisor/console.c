@@ -14,6 +14,7 @@
  */
 #include "supervisor/console.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "ipc/log.h"
 #include "supervisor/base64.h"
 #include "supervisor/core.h"
+#include "supervisor/sockets.h"
 
 /*
  * A turn ends after the part with which it has taken so much, or so long: the
@@ -227,6 +229,17 @@ int console_resume(struct vm *vm)
 			EPOLLIN, ready, vm);
 }
 
+int console_restore(struct vm *vm)
+{
+	struct console *console = vm->console;
+
+	if (!console || console->fd < 0)
+		return 0;
+	/* bytes are all that goes over it */
+	sockets_allow_descriptors(console->fd, false);
+	return sockets_restore(console->fd, O_NONBLOCK);
+}
+
 int console_open(struct vm *vm, struct problem *problem)
 {
 	struct console *console = console_of(vm);
@@ -243,6 +256,7 @@ int console_open(struct vm *vm, struct problem *problem)
 	console_close(vm);
 	console->fd = ends[0];
 	console->guest_fd = ends[1];
+	sockets_allow_descriptors(console->fd, false);
 	if (console->written) {
 		snprintf(mark, sizeof(mark), "\r\n[generation %llu]\r\n",
 			 (unsigned long long)vm->generation);

@@ -36,6 +36,9 @@ void console_uninit(struct vm *vm);
 bool console_adopt(struct vm *vm, int (*take)(const struct vm *vm, int number));
 /* Serves our end after an adoption or an upgrade. 0 or -errno. */
 int console_resume(struct vm *vm);
+/* Puts back the options of the socket, which the process holds as well. 0 or
+ * -errno. */
+int console_restore(struct vm *vm);
 /* For an upgrade. NULL without memory; 0 or -ENOMEM. */
 json_t *console_save(const struct vm *vm);
 int console_load(struct vm *vm, const json_t *saved);

@@ -20,6 +20,7 @@
 #include "supervisor/counters.h"
 #include "supervisor/keep.h"
 #include "supervisor/machine.h"
+#include "supervisor/sockets.h"
 
 void vm_signal(struct vm *vm, int signal)
 {
@@ -323,6 +324,23 @@ int vm_watch(struct vm *vm)
 		error = loop_add(loop, &vm->listener_source, vm->listener_fd,
 				 EPOLLIN, vm_listener_ready, vm);
 	return error;
+}
+
+bool vm_restore_sockets(struct vm *vm)
+{
+	int error = sockets_restore(vm->channel.fd, 0);
+
+	/* the last one that it has to send comes with READY */
+	if (vm->listener_fd >= 0)
+		sockets_allow_descriptors(vm->channel.fd, false);
+	if (!error)
+		error = console_restore(vm);
+	if (error)
+		vm_doom(vm, DEATH_PROTOCOL,
+			"a socket's options can't be set: %s",
+			error == -EPERM ? "a filter is locked on it"
+					: strerror(-error));
+	return !error;
 }
 
 void vm_let_go(struct vm *vm)

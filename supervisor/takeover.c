@@ -81,6 +81,8 @@ static int attach_vm(struct vm *vm)
 	uint64_t timer_ns = vm->timer.due_ns, beat_ns = vm->heartbeat.due_ns;
 	int error = vm->pid_fd >= 0 ? vm_watch(vm) : 0;
 
+	if (!error && vm->pid_fd >= 0)
+		(void)vm_restore_sockets(vm);
 	if (!error && vm->pid_fd >= 0 && vm->config.machine)
 		error = console_resume(vm);
 

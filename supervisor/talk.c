@@ -22,6 +22,7 @@
 #include "ipc/log.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
+#include "supervisor/sockets.h"
 
 /* Messages of one VM served before others get their turn. */
 #define MESSAGE_BUDGET 32
@@ -114,6 +115,9 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 		return;
 	}
 	if (!take_listener(vm, fd))
+		return;
+	/* what it has set before, it can set no more */
+	if (!vm_restore_sockets(vm))
 		return;
 	error = vm_verify(vm, vm->supervisor->proc_fd, &problem);
 	if (error == -ESRCH)
@@ -321,6 +325,8 @@ static void serve_adopted(struct vm *vm, const union msg *message, int *fd)
 		take_listener(vm, fd);
 	} else if (type == MSG_STATS && message->stats.id == vm->stats_id) {
 		vm->adopting = false;
+		/* what isn't here by now never comes */
+		sockets_allow_descriptors(vm->channel.fd, false);
 		on_stats(vm, message, fd);
 		if (vm->doom.reason == DEATH_NONE)
 			vm_event(vm, message->stats.paused ? VM_ADOPTED_PAUSED

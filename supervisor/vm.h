@@ -160,6 +160,9 @@ int vm_spawn(struct vm *vm, struct problem *problem);
 /* Serves a process that is there: its end, its channel, its listener. 0 or
  * -errno: vm_let_go() then. */
 int vm_watch(struct vm *vm);
+/* Puts back the options of our ends of the channel and the console, which the
+ * process holds as well. Where that can't be done its process is ended: false. */
+bool vm_restore_sockets(struct vm *vm);
 /* Lets go of a process that has ended, or is none of ours. */
 void vm_let_go(struct vm *vm);
 /* Sends a signal through the pidfd; a process that just ended is no error. */

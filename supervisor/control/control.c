@@ -27,6 +27,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/control/client.h"
+#include "supervisor/sockets.h"
 
 /* So that a flood of connections leaves each turn time for the others. */
 #define ACCEPTS_PER_TURN 16
@@ -186,9 +187,10 @@ static void refuse(struct control *control, int fd, const struct ucred *peer,
  * same: there a member of the group can hold up the supervisor. */
 void control_allow_descriptors(int fd, bool allow)
 {
-	int on = allow;
-
-	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof(on));
+	/* a socket has its options from the one that listens, which systemd may
+	 * have been told to make otherwise */
+	sockets_ask_for_nothing(fd);
+	sockets_allow_descriptors(fd, allow);
 }
 
 int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)

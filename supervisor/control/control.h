@@ -29,11 +29,6 @@
 /* Of CONTROL_MAX_CLIENTS, what only root's connections may use. */
 #define CONTROL_ROOT_RESERVE 8
 
-/* Linux 6.16; the headers of older systems don't have it. */
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83
-#endif
-
 /* Descriptors beside one message, at most; of root's connections alone. */
 #define CONTROL_MAX_FDS 16
 

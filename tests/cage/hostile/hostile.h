@@ -56,7 +56,8 @@ attack_fn exits_ready_and_die;
  * "kvm-late-81" after it, and after a word about something else. Returns if the
  * VM has another name. */
 void exits_by_name(struct standin *s);
-/* Does what has a test of its own. Returns if the VM has another name. */
+/* Does what has a test of its own; "patient..." and "kvm-patient..." wait for
+ * it. Returns if the VM has another name. */
 void lives_by_name(struct standin *s);
 
 /* ---- console.c: attacks of lives.c, that serve on */
