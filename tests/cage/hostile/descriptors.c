@@ -128,12 +128,13 @@ static void ready_nested(struct standin *s)
 
 static const struct attack attacks[] = {
 	{ "fd-surplus", LATE, fd_surplus,
-	  "protocol: LOG with 1 descriptors \\(0 wanted\\)" },
+	  COSTS_FD("protocol: LOG with 1 descriptors \\(0 wanted\\)") },
 	{ "fds-eight", EARLY, fds_eight,
 	  "protocol: LOG with 8 descriptors \\(0 wanted\\)" },
-	{ "fds-all", LATE, fds_all, "protocol: too many descriptors" },
+	{ "fds-all", LATE, fds_all,
+	  COSTS_FD("protocol: too many descriptors") },
 	{ "fd-cycle", LATE, fd_cycle,
-	  "protocol: LOG with 1 descriptors \\(0 wanted\\)" },
+	  COSTS_FD("protocol: LOG with 1 descriptors \\(0 wanted\\)") },
 	{ "ready-without", EARLY, ready_without,
 	  "protocol: READY with 0 descriptors \\(1 wanted\\)" },
 	{ "ready-with-two", EARLY, ready_with_two,

@@ -10,6 +10,11 @@
 
 #define SCM_MAX_FDS 253 /* the kernel's SCM_MAX_FD */
 
+/* From Linux 6.16 on, the kernel refuses descriptors after READY to their
+ * sender, which ends then, for its attack can't be made. */
+#define REFUSED_EXIT   77
+#define COSTS_FD(cost) "(" cost "|exit: exit 77)"
+
 typedef void attack_fn(struct standin *s);
 
 enum when {
@@ -72,7 +77,8 @@ _Noreturn void listener_thief(struct standin *s);
 
 /* ---- send.c */
 
-/* One packet of any bytes, with the same descriptor count times. */
+/* One packet of any bytes, with the same descriptor count times. Ends the
+ * process if the kernel refuses these on the channel. */
 void send_raw(const struct standin *s, const void *data, size_t bytes, int fd,
 	      unsigned int count);
 /* As they are, right or not, without descriptors. */

@@ -34,7 +34,10 @@ static void ping_result(struct standin *s)
 
 static void ready_again(struct standin *s)
 {
-	standin_send(s, MSG_READY, s->epoll_fd);
+	union msg ready = { 0 };
+
+	if (channel_send(&s->channel, MSG_READY, &ready, s->epoll_fd) == -EPERM)
+		_exit(REFUSED_EXIT);
 }
 
 static void stats_twice(struct standin *s)
@@ -236,7 +239,8 @@ static const struct attack attacks[] = {
 	  "protocol: PING-RESULT while starting" },
 	{ "result-unasked", LATE, ping_result,
 	  "protocol: PING-RESULT without a PING" },
-	{ "ready-twice", LATE, ready_again, "protocol: READY while running" },
+	{ "ready-twice", LATE, ready_again,
+	  COSTS_FD("protocol: READY while running") },
 	{ "log-length", LATE, log_length,
 	  "protocol: LOG of level 2, length 240" },
 	{ "log-length-huge", EARLY, log_length_huge,
@@ -255,7 +259,8 @@ static const struct attack attacks[] = {
 	{ "size-long", LATE, size_long, "protocol: LOG of [0-9]+ bytes .*" },
 	{ "tiny", LATE, tiny, "protocol: message of 1 bytes" },
 	{ "empty", LATE, empty, "protocol: closed its channel" },
-	{ "empty-fd", LATE, empty_fd, "protocol: message of 0 bytes" },
+	{ "empty-fd", LATE, empty_fd,
+	  COSTS_FD("protocol: message of 0 bytes") },
 	{ "giant", LATE, giant, "protocol: message too long" },
 	{ "giant-fds", EARLY, giant_fds, "protocol: message too long" },
 	{ "generation-zero", LATE, generation_zero,

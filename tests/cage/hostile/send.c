@@ -26,7 +26,9 @@ void send_raw(const struct standin *s, const void *data, size_t bytes, int fd,
 		packet.msg_control = &control;
 		packet.msg_controllen = CMSG_SPACE(count * sizeof(int));
 	}
-	sendmsg(s->channel.fd, &packet, MSG_NOSIGNAL);
+	if (sendmsg(s->channel.fd, &packet, MSG_NOSIGNAL) < 0 &&
+	    errno == EPERM && s->channel.fd == PROTO_CHANNEL_FD)
+		_exit(REFUSED_EXIT);
 }
 
 void send_log(const struct standin *s, const struct msg_log *log)
