@@ -96,6 +96,13 @@ static int limit(const struct stage1 *stage)
 	return 0;
 }
 
+long stage1_oom_score(long supervisors)
+{
+	long score = supervisors + OOM_SCORE_MORE;
+
+	return score < OOM_SCORE_MAX ? score : OOM_SCORE_MAX;
+}
+
 /*
  * The OOM killer of a host without memory chooses a VM process before the
  * supervisor, which would take longer to come back and ends no VM's memory.
@@ -111,9 +118,8 @@ static int go_first(const struct stage1 *stage)
 
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
 		return -errno;
-	score = strtol(text, NULL, 10) + OOM_SCORE_MORE;
-	length = snprintf(text, sizeof(text), "%ld",
-			  score < OOM_SCORE_MAX ? score : OOM_SCORE_MAX);
+	score = stage1_oom_score(strtol(text, NULL, 10));
+	length = snprintf(text, sizeof(text), "%ld", score);
 	return write(fd, text, (size_t)length) < 0 ? -errno : 0;
 }
 

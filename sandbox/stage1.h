@@ -32,6 +32,9 @@ struct stage1 {
 	bool core_scheduling; /* no other process on its core: PR_SCHED_CORE */
 };
 
+/* The oom_score_adj of a VM process whose supervisor has that one. */
+long stage1_oom_score(long supervisors);
+
 /*
  * Should: give up, in the calling process, everything but the channel: enter
  * the room, a new session, limits, an identity of its own, no capability in any

@@ -13,11 +13,14 @@
 #include "supervisor/bounds.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 #include "ipc/fd.h"
+#include "sandbox/stage1.h"
 #include "supervisor/core.h"
 #include "supervisor/machine.h"
 
@@ -121,6 +124,48 @@ void bounds_explain(struct vm *vm, struct death *death)
 			 (unsigned long long)(bounds_of(&vm->config)
 						      .memory_bytes /
 					      MIB));
+}
+
+/* The supervisor's own; 0, as of most processes, if it can't be read. */
+static long own_oom_score(int proc_fd)
+{
+	char text[16] = "";
+	cleanup_fd int fd =
+		openat(proc_fd, "self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 || read(fd, text, sizeof(text) - 1) < 0
+		       ? 0
+		       : strtol(text, NULL, 10);
+}
+
+json_t *bounds_json(const struct vm *vm)
+{
+	const struct cgroup *cgroup = &vm->supervisor->cgroup;
+	const struct cgroup_limits limits = bounds_of(&vm->config);
+	const struct {
+		unsigned int controller;
+		const char *file;
+		uint64_t value; /* 0: none */
+	} files[] = {
+		{ CGROUP_MEMORY, "memory.max", limits.memory_bytes },
+		{ CGROUP_MEMORY, "memory.oom.group", 1 },
+		{ CGROUP_PIDS, "pids.max", limits.pids },
+		{ CGROUP_CPU, "cpu.weight", limits.cpu_weight },
+	};
+	long score = own_oom_score(vm->supervisor->proc_fd);
+	json_t *bounds = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (vm->bounded && files[i].value &&
+		    cgroup->controllers & 1U << files[i].controller)
+			json_object_set_new(
+				bounds, files[i].file,
+				json_integer((json_int_t)files[i].value));
+	/* versions that spoke an earlier protocol left it as it was */
+	if (vm->protocol > 2)
+		score = stage1_oom_score(score);
+	json_object_set_new(bounds, "oom_score_adj", json_integer(score));
+	return bounds;
 }
 
 int bounds_check_core(const struct vm_config *config, struct problem *problem)

@@ -3,6 +3,8 @@
 #ifndef VMSUP_SUPERVISOR_BOUNDS_H
 #define VMSUP_SUPERVISOR_BOUNDS_H
 
+#include <jansson.h>
+
 #include "sandbox/cgroup.h"
 #include "supervisor/config/config.h"
 #include "supervisor/death.h"
@@ -24,6 +26,9 @@ void bounds_explain(struct vm *vm, struct death *death);
 /* For a process that is there: bounds it, if an earlier supervisor made it and
  * didn't, and notes what its cgroup counts, for bounds_explain(). */
 void bounds_watch(struct vm *vm);
+
+/* The bounds of an io.vmsup Cage. */
+json_t *bounds_json(const struct vm *vm);
 
 /* 0, or MACHINE_HOPELESS with problem set: the VM wants a core of its own, and
  * this kernel can't give it one. */

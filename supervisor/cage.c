@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "supervisor/bounds.h"
 #include "supervisor/core.h"
 #include "supervisor/machine.h"
 
@@ -128,7 +129,7 @@ json_t *cage_json(const struct vm *vm)
 
 	return json_pack(
 		"{s:{s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:b, s:i, s:o, s:o, s:o, "
-		"s:o}}",
+		"s:o, s:o}}",
 		"cage", "name", vm->config.name, "pid", (int)vm->pid,
 		"generation", (json_int_t)vm->generation, "uid", (int)vm->uid,
 		"filters", (int)vm->filters, "threads",
@@ -137,5 +138,6 @@ json_t *cage_json(const struct vm *vm)
 		machine_file_bytes(&vm->config) > 0, "channel_fd",
 		PROTO_CHANNEL_FD, "descriptors", manifest_json(vm), "syscalls",
 		syscalls_json(vm), "namespaces",
-		namespaces_json(&supervisor->room), "cgroup", cgroup);
+		namespaces_json(&supervisor->room), "cgroup", cgroup, "bounds",
+		bounds_json(vm));
 }

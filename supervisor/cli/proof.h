@@ -30,6 +30,8 @@ int proof_print(const struct proof *proof);
 void proof_identity(struct proof *proof, const json_t *cage, int dir_fd);
 void proof_room(struct proof *proof, const json_t *cage, int dir_fd);
 void proof_limits(struct proof *proof, const json_t *cage, int dir_fd);
+/* What its cgroup bounds, and which process ends first without memory. */
+void proof_bounds(struct proof *proof, const json_t *cage, int dir_fd);
 void proof_descriptors(struct proof *proof, const json_t *cage, int dir_fd);
 
 #endif

@@ -64,6 +64,7 @@ static void look(struct proof *proof, const json_t *cage, int dir_fd)
 	proof_identity(proof, cage, dir_fd);
 	proof_room(proof, cage, dir_fd);
 	proof_limits(proof, cage, dir_fd);
+	proof_bounds(proof, cage, dir_fd);
 	proof_descriptors(proof, cage, dir_fd);
 }
 

@@ -91,6 +91,22 @@ glutton_ended() {
 	[[ $(of full pids.current) -lt $(of full pids.max) ]]
 }
 
+@test "bounds: vmsup sandbox reads them, and says where they are others" {
+	local was
+	vmsup sandbox vm0
+	vmsup sandbox full
+	vmsup sandbox --json full | jq -e '[.checks[].check] |
+		contains(["memory.max", "memory.oom.group", "pids.max",
+			"cpu.weight", "oom_score_adj"])' >/dev/null
+	was=$(of vm0 memory.max)
+	echo max >"$(echo $GROUPS_DIR/vmsup-*/vm0/memory.max)"
+	fails_with 1 vmsup sandbox vm0
+	vmsup sandbox --json vm0 >"$LAB/proof" 2>/dev/null || true
+	echo "$was" >"$(echo $GROUPS_DIR/vmsup-*/vm0/memory.max)"
+	[[ $(jq -r '.checks[] | select(.ok | not) | .check' "$LAB/proof") == \
+		memory.max ]]
+}
+
 @test "a guest that uses all of its memory is within its bound" {
 	local peak max
 	in_guest 1 'mkdir -p /fill; mount -t tmpfs -o size=100% none /fill

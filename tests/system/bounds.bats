@@ -31,6 +31,8 @@ offers() {
 		[[ $(<"/proc/$(vm_get $vm .pid)/oom_score_adj") == \
 			$((own + 300)) ]]
 	done
+	vmsup sandbox --json vm0 | jq -e '.checks[] |
+		select(.check == "oom_score_adj") | .ok' >/dev/null
 	# whoever comes back has no other score
 	vmsup kill vm0
 	wait_until 10 vm_is vm0 '.generation == 2 and .state == "running"'
