@@ -109,11 +109,12 @@ $(UNIT_SANDBOX): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(sandbox_SRC) \
 # Programs that stand in the VM process's place: tests/cage/*.c, or rooms there
 STANDIN_FILES := $(filter-out %/filters %/unlisted,$(patsubst %.c,$(BUILD)/%,\
 	$(wildcard tests/cage/*.c)))
-STANDIN_ROOMS := $(addprefix $(BUILD)/tests/cage/,hostile probe)
+STANDIN_ROOMS := $(addprefix $(BUILD)/tests/cage/,hostile probe sweep)
 STANDINS := $(STANDIN_FILES) $(STANDIN_ROOMS)
 $(STANDIN_FILES): $(BUILD)/%: $(OBJ)/%.o
 $(BUILD)/tests/cage/hostile: $(call objects,$(wildcard tests/cage/hostile/*.c))
 $(BUILD)/tests/cage/probe: $(call objects,$(wildcard tests/cage/probe/*.c))
+$(BUILD)/tests/cage/sweep: $(call objects,$(wildcard tests/cage/sweep/*.c))
 $(STANDINS): $(call objects,vmproc/lock.c vmproc/thread.c \
 		$(sandbox_vmproc_SRC) $(ipc_SRC))
 	@mkdir -p $(@D)
