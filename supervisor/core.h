@@ -9,6 +9,7 @@
 #include "sandbox/filter.h"
 #include "sandbox/room.h"
 #include "supervisor/events.h"
+#include "supervisor/firsthop.h"
 #include "supervisor/notify.h"
 #include "supervisor/rundir.h"
 #include "supervisor/uids.h"
@@ -43,6 +44,7 @@ struct supervisor {
 	int proc_fd; /* owned: /proc, for the proof of each cage */
 
 	struct net net;
+	struct firsthop firsthop;
 	struct net_monitor monitor;
 	struct source monitor_source;
 

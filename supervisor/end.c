@@ -29,10 +29,12 @@ static void free_vms(struct supervisor *supervisor)
 
 static void end_links(struct supervisor *supervisor)
 {
+	bool leave = supervisor->leave && any_adopted(supervisor);
+
 	/* in one batch, while the TAPs are still held: see net.h */
-	if (supervisor->net.sock &&
-	    !(supervisor->leave && any_adopted(supervisor)))
+	if (supervisor->net.sock && !leave)
 		net_destroy(&supervisor->net);
+	firsthop_end(supervisor, leave);
 	free_vms(supervisor);
 	if (supervisor->monitor.sock) {
 		loop_remove(&supervisor->loop, &supervisor->monitor_source);

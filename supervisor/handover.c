@@ -52,6 +52,9 @@ static const struct field own_fields[] = {
 	FIELD_NUMBER(struct supervisor, net.group, 0, UINT32_MAX),
 	FIELD_BOOL(struct supervisor, net.multicast),
 	TEXT(net.alias),
+	TEXT(firsthop.why_off),
+	FIELD_NUMBER(struct supervisor, firsthop.guard.flags, 0, UINT32_MAX),
+	FIELD_BOOL(struct supervisor, firsthop.guard.limits),
 	DESCRIPTOR(rundir.dir_fd),
 	DESCRIPTOR(rundir.lock_fd),
 	DESCRIPTOR(rundir.log_fd),
@@ -110,6 +113,7 @@ static void each_fd(const struct supervisor *supervisor, visit_fd *visit,
 		each_machine_fd(vm, visit, ctx);
 	}
 	visit(ctx, net_fd(&supervisor->net));
+	visit(ctx, firsthop_fd(supervisor));
 	visit(ctx, net_monitor_fd(&supervisor->monitor));
 	visit(ctx, supervisor->notify.fd);
 	control_each_fd(supervisor->control, visit, ctx);
@@ -164,7 +168,7 @@ static json_t *vms_document(const struct supervisor *supervisor)
 static json_t *document_of(const struct supervisor *supervisor)
 {
 	/* each of the values may be NULL, and so is all of it then */
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i}",
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:i}",
 			 "version", STATE_VERSION, "supervisor",
 			 fields_save(&own_group, supervisor), "config",
 			 state_config_save(supervisor->config), "vms",
@@ -173,7 +177,8 @@ static json_t *document_of(const struct supervisor *supervisor)
 			 control_save(supervisor->control), "notify",
 			 notify_save(&supervisor->notify), "net_fd",
 			 net_fd(&supervisor->net), "monitor_fd",
-			 net_monitor_fd(&supervisor->monitor));
+			 net_monitor_fd(&supervisor->monitor), "guard_fd",
+			 firsthop_fd(supervisor));
 }
 
 static int write_whole(int fd, const char *text, size_t bytes)
@@ -244,6 +249,9 @@ static int load_vm(struct supervisor *supervisor, const json_t *object,
 
 	if (!vm)
 		return -ENOMEM;
+	/* what an older program's document doesn't say */
+	vm->config = supervisor->config->defaults;
+	vm->config.machine = NULL;
 	error = state_vm_load(vm, object, problem);
 	if (!error && vm->pid_fd >= 0 && !proto_is_known(vm->protocol))
 		error = problem_set(problem, -EPROTO,

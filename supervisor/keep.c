@@ -442,6 +442,7 @@ int keep_merge(const struct kept *kept, struct config *config,
 		return error;
 	}
 	merged.log_level = config->log_level;
+	merged.guard = config->guard; /* no VM is touched by it */
 	config_uninit(config);
 	*config = merged;
 	return 0;

@@ -151,10 +151,12 @@ static void answer_status(const struct supervisor *supervisor,
 	json_t *vms = json_array();
 	bool complete = true;
 
-	for (size_t i = 0; i < count && complete; i++)
-		complete = json_array_append_new(
-				   vms,
-				   vm_json(asked_vm(supervisor, call, i))) == 0;
+	for (size_t i = 0; i < count && complete; i++) {
+		struct vm *vm = asked_vm(supervisor, call, i);
+
+		firsthop_count(vm);
+		complete = json_array_append_new(vms, vm_json(vm)) == 0;
+	}
 	if (!complete) {
 		json_decref(vms);
 		vms = NULL;

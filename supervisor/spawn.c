@@ -18,6 +18,7 @@
 #include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
+#include "supervisor/firsthop.h"
 #include "supervisor/keep.h"
 #include "supervisor/machine.h"
 #include "supervisor/sockets.h"
@@ -57,6 +58,7 @@ static void settle_stats(struct vm *vm)
 		/* what the queue drops until the next one reads is its loss */
 		vm->tap_base = now;
 	}
+	firsthop_count(vm);
 	for (int i = 0; i < VM_STATS; i++)
 		vm->settled[i] += vm->stats[i];
 	memset(vm->stats, 0, sizeof(vm->stats));

@@ -168,6 +168,8 @@ static int start_net(struct supervisor *supervisor)
 		error = prepare_links(supervisor, &bridge, &problem);
 	if (!error && supervisor->net.bridge_ifindex == 0)
 		error = net_bridge_create(&supervisor->net, &bridge, &problem);
+	if (!error)
+		error = firsthop_begin(supervisor, &problem);
 	return report(error, &problem);
 }
 

@@ -123,6 +123,10 @@ json_t *vm_json(const struct vm *vm)
 	json_object_set_new(object, "tap",
 			    vm_has_network(vm) ? json_string(config->tap)
 					       : json_null());
+	json_object_set_new(object, "guarded", json_boolean(vm->guarded));
+	json_object_set_new(object, "allow", firsthop_allow_json(vm));
+	json_object_set_new(object, "broadcast_rate",
+			    number(config->broadcast_rate));
 	json_object_set_new(object, "memory_bytes",
 			    machine ? number(machine->memory_bytes)
 				    : json_null());
@@ -137,9 +141,12 @@ json_t *vm_json(const struct vm *vm)
 
 json_t *supervisor_json(const struct supervisor *supervisor)
 {
-	return json_pack("{s:i, s:s, s:o, s:s, s:s}", "pid", (int)getpid(),
-			 "version", VMSUP_VERSION, "uptime_s",
+	const char *why_off = supervisor->firsthop.why_off;
+
+	return json_pack("{s:i, s:s, s:o, s:s, s:s, s:b, s:s?}", "pid",
+			 (int)getpid(), "version", VMSUP_VERSION, "uptime_s",
 			 seconds_since(supervisor->started_ns), "run_dir",
 			 supervisor->rundir.path, "bridge",
-			 supervisor->config->bridge);
+			 supervisor->config->bridge, "guard", !why_off[0],
+			 "guard_off", why_off[0] ? why_off : NULL);
 }

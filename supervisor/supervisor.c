@@ -41,9 +41,9 @@ int supervisor_add(struct supervisor *supervisor, struct vm *vm)
 	return 0;
 }
 
-/* Makes a VM of config and, if it is to, starts it. */
-static int add_vm(struct supervisor *supervisor, const struct vm_config *config,
-		  struct problem *problem)
+/* Makes a VM of config, which isn't guarded and not started yet. */
+static int make_vm(struct supervisor *supervisor,
+		   const struct vm_config *config, struct problem *problem)
 {
 	struct vm *vm = vm_new(supervisor, config, problem);
 
@@ -54,22 +54,41 @@ static int add_vm(struct supervisor *supervisor, const struct vm_config *config,
 		vm_free(vm);
 		return problem_set(problem, -ENOMEM, "out of memory");
 	}
-	events_add(&supervisor->events, vm, "defined", NULL);
-	if (config->autostart)
-		vm_event(vm, VM_START);
-	else
-		keep_vm(vm);
 	return 0;
 }
 
-/* Makes the VM of that place in the configuration, or, if there was one when
- * an earlier supervisor died, brings that where it should be. */
-static int make_vm(struct supervisor *supervisor, size_t index,
-		   struct problem *problem)
+/* Undoes make_vm(). */
+static void remove_last(struct supervisor *supervisor)
 {
-	if (index < supervisor->vm_count)
-		return adopt_revive(supervisor->vms[index], problem);
-	return add_vm(supervisor, &supervisor->config->vms[index], problem);
+	struct vm *vm = supervisor->vms[--supervisor->vm_count];
+
+	uids_give(&supervisor->uids, vm->uid);
+	vm_free(vm);
+}
+
+/* Guards the VMs from first on, at once, and starts those that are to. */
+static int begin_vms(struct supervisor *supervisor, size_t first,
+		     struct problem *problem)
+{
+	size_t count = supervisor->vm_count - first;
+	int error;
+
+	if (!count)
+		return 0;
+	error = firsthop_guard(supervisor, supervisor->vms + first, count,
+			       problem);
+	if (error)
+		return error;
+	for (; first < supervisor->vm_count; first++) {
+		struct vm *vm = supervisor->vms[first];
+
+		events_add(&supervisor->events, vm, "defined", NULL);
+		if (vm->config.autostart)
+			vm_event(vm, VM_START);
+		else
+			keep_vm(vm);
+	}
+	return 0;
 }
 
 int supervisor_assign(struct supervisor *supervisor, struct problem *problem)
@@ -114,7 +133,13 @@ int supervisor_define(struct supervisor *supervisor,
 	if (!error)
 		error = supervisor_assign(supervisor, problem);
 	if (!error)
-		error = add_vm(supervisor, vm, problem);
+		error = make_vm(supervisor, vm, problem);
+	if (!error) {
+		error = begin_vms(supervisor, supervisor->vm_count - 1,
+				  problem);
+		if (error)
+			remove_last(supervisor);
+	}
 	if (error)
 		config->vm_count--; /* the one just appended */
 	else
@@ -288,15 +313,27 @@ void supervisor_end(struct supervisor *supervisor, int exit_status)
 	supervisor_vm_changed(supervisor);
 }
 
-/* A VM that can't be made ends a start, unless others ran before it: then it
- * alone fails. False: the start is to end. */
-static bool go_on_without(struct supervisor *supervisor,
-			  const struct problem *problem)
+/* Brings those that were there when an earlier supervisor died where they should
+ * be, and makes others, a few in all. */
+static int populate_some(struct supervisor *supervisor, struct problem *problem)
 {
-	if (supervisor->populated >= supervisor->vm_count)
-		return false;
-	vm_fail(supervisor->vms[supervisor->populated], problem->text);
-	return true;
+	const struct config *config = supervisor->config;
+	size_t first = supervisor->vm_count;
+	int error = 0;
+
+	for (int i = 0; i < POPULATE_BATCH && !error; i++) {
+		size_t index = supervisor->populated;
+
+		if (index == config->vm_count)
+			break;
+		if (index >= first)
+			error = make_vm(supervisor, &config->vms[index],
+					problem);
+		else if (adopt_revive(supervisor->vms[index], problem) < 0)
+			vm_fail(supervisor->vms[index], problem->text);
+		supervisor->populated += !error;
+	}
+	return error ? error : begin_vms(supervisor, first, problem);
 }
 
 /* Makes the next few VMs of the configuration. */
@@ -306,16 +343,10 @@ void supervisor_populate(struct timer *timer)
 	struct config *config = supervisor->config;
 	struct problem problem;
 
-	for (int i = 0; i < POPULATE_BATCH; i++) {
-		if (supervisor->populated == config->vm_count)
-			break;
-		if (make_vm(supervisor, supervisor->populated, &problem) < 0 &&
-		    !go_on_without(supervisor, &problem)) {
-			log_error("%s", problem.text);
-			supervisor_end(supervisor, 1);
-			return;
-		}
-		supervisor->populated++;
+	if (populate_some(supervisor, &problem) < 0) {
+		log_error("%s", problem.text);
+		supervisor_end(supervisor, 1);
+		return;
 	}
 	if (supervisor->populated < config->vm_count)
 		loop_timer_at(&supervisor->loop, timer, loop_now_ns());

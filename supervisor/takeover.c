@@ -122,13 +122,18 @@ static int attach_net(struct supervisor *supervisor, const json_t *document)
 {
 	const json_t *requests = json_object_get(document, "net_fd");
 	const json_t *news = json_object_get(document, "monitor_fd");
+	const json_t *guard = json_object_get(document, "guard_fd");
 	int net_fd = (int)json_integer_value(requests);
 	int monitor_fd = (int)json_integer_value(news);
 	int error;
 
 	if (!json_is_integer(requests) || !json_is_integer(news))
 		return -EBADMSG;
-	error = net_attach(&supervisor->net, net_fd);
+	error = firsthop_go_on(
+		supervisor,
+		json_is_integer(guard) ? (int)json_integer_value(guard) : -1);
+	if (!error)
+		error = net_attach(&supervisor->net, net_fd);
 	if (!error)
 		error = net_monitor_attach(&supervisor->monitor, monitor_fd,
 					   supervisor_on_link_news, supervisor);

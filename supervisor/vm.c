@@ -13,6 +13,7 @@
 #include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
+#include "supervisor/firsthop.h"
 
 static const char *const state_names[] = {
 	[VM_STOPPED] = "stopped",   [VM_STARTING] = "starting",
@@ -45,26 +46,7 @@ void vm_close_tap(struct vm *vm)
 		fd_close(&vm->queue_fds[i]);
 }
 
-/* Under vhost-net frames pass the process by, which would count those that it
- * drops. Without filters the port drops them, where it can (Linux 5.18). */
-static void watch_sources(struct vm *vm)
-{
-	const struct machine_config *machine = vm->config.machine;
-	int error;
-
-	if (!machine || machine->vhost == VHOST_OFF)
-		return;
-	error = net_sources_watch(&vm->supervisor->net, vm->tap_ifindex,
-				  vm->config.mac);
-	if (error)
-		vm_log(vm, LOG_LEVEL_INFO,
-		       "frames of a foreign source won't be counted under "
-		       "vhost-net: filters on %s: %s (modprobe sch_ingress "
-		       "cls_u32 act_gact)",
-		       vm->config.tap, strerror(-error));
-}
-
-int vm_make_tap(struct vm *vm, struct problem *problem)
+static int make_tap(struct vm *vm, struct problem *problem)
 {
 	const struct machine_config *machine = vm->config.machine;
 	struct net_tap tap = {
@@ -90,8 +72,18 @@ int vm_make_tap(struct vm *vm, struct problem *problem)
 	vm->tap_fd = fds[0];
 	for (uint32_t i = 1; i < tap.queues; i++)
 		vm->queue_fds[i - 1] = fds[i];
-	watch_sources(vm);
 	return 0;
+}
+
+int vm_make_tap(struct vm *vm, struct problem *problem)
+{
+	int error = make_tap(vm, problem);
+
+	if (!error)
+		error = firsthop_guard(vm->supervisor, &vm, 1, problem);
+	if (error)
+		vm_close_tap(vm);
+	return error;
 }
 
 struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)
@@ -128,7 +120,7 @@ struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
 		free(vm);
 		return NULL;
 	}
-	if (vm_make_tap(vm, problem) < 0) {
+	if (make_tap(vm, problem) < 0) {
 		uids_give(&supervisor->uids, vm->uid);
 		free(vm);
 		return NULL;
@@ -150,17 +142,7 @@ void vm_free(struct vm *vm)
 
 int vm_read_tap(const struct vm *vm, struct net_counters *now)
 {
-	struct net *net = &vm->supervisor->net;
-	int error = net_tap_counters(net, vm->tap_ifindex, now);
-
-	if (error)
-		return error;
-	/* where nobody counts them there are none */
-	now->tx_foreign = vm->tap_base.tx_foreign;
-	if (vm->vhost_used)
-		(void)net_sources_foreign(net, vm->tap_ifindex,
-					  &now->tx_foreign);
-	return 0;
+	return net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, now);
 }
 
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now)
@@ -172,8 +154,6 @@ void vm_count_by_tap(struct vm *vm, const struct net_counters *now)
 	vm->stats[STAT_TX_FRAMES] = now->tx_frames - base->tx_frames;
 	vm->stats[STAT_TX_BYTES] = now->tx_bytes - base->tx_bytes;
 	vm->stats[STAT_RX_DROP_QUEUE] = now->rx_dropped - base->rx_dropped;
-	vm->stats[VM_STAT_TX_DROP_FOREIGN] =
-		(uint32_t)(now->tx_foreign - base->tx_foreign);
 }
 
 int vm_renew_tap(struct vm *vm, struct problem *problem)
@@ -183,6 +163,7 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 	if (!vm_has_network(vm) || net_tap_alive(vm->tap_fd))
 		return 0;
 	vm_close_tap(vm);
+	firsthop_forget(vm);
 	error = vm_make_tap(vm, problem);
 	if (error)
 		return error;

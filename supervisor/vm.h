@@ -14,6 +14,7 @@
 #include "supervisor/config/config.h"
 #include "supervisor/control/control.h"
 #include "supervisor/death.h"
+#include "supervisor/net/guard.h"
 #include "supervisor/net/net.h"
 #include "supervisor/vmlog.h"
 
@@ -53,8 +54,8 @@ struct vm_ping {
 /* What is counted of a VM: what its process tells, and after that what only the
  * supervisor can know. */
 enum vm_stat {
-	VM_STAT_TX_DROP_FOREIGN = STATS, /* by its TAP, under vhost-net */
-	VM_STATS
+	VM_STAT_GUARD_FIRST = STATS, /* one for each enum guard_reason */
+	VM_STATS = STATS + GUARD_REASONS
 };
 
 struct vm {
@@ -80,6 +81,8 @@ struct vm {
 	uint32_t tap_mtu;
 	uint32_t told_mtu; /* what the process knows of it */
 	struct net_counters tap_base; /* when the last generation ended */
+	bool guarded; /* the first-hop guard is in force there */
+	uint64_t guard_seen[GUARD_REASONS]; /* its counters, as last read */
 
 	/* the process, if there is one: pid_fd >= 0 */
 	pid_t pid; /* to be shown; signals go through pid_fd */
@@ -133,7 +136,8 @@ struct vm {
 
 /* A VM with nothing but its supervisor. NULL with problem set. */
 struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem);
-/* Makes a VM: uid, TAP. NULL with problem set, and nothing left behind. */
+/* Makes a VM: uid, TAP, which isn't guarded yet (firsthop_guard()). NULL with
+ * problem set, and nothing left behind. */
 struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
 		  struct problem *problem);
 /* Frees a VM without a process; its TAP stays until its link is deleted. */
@@ -170,12 +174,11 @@ void vm_signal(struct vm *vm, int signal);
 /* Records why the process must end (the first reason counts) and kills it. */
 void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Makes the TAP that the VM will keep, if it has one. 0 or -errno with problem
- * set. */
+/* Makes the TAP that the VM will keep, if it has one, and has it guarded. 0 or
+ * -errno with problem set. */
 int vm_make_tap(struct vm *vm, struct problem *problem);
 void vm_close_tap(struct vm *vm);
-/* The TAP's own counters; foreign frames are read under vhost-net only. 0 or
- * -errno. */
+/* The TAP's own counters. 0 or -errno. */
 int vm_read_tap(const struct vm *vm, struct net_counters *now);
 /* Traffic of this generation by the TAP's own counters, which are these now. */
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now);

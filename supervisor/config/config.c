@@ -17,6 +17,7 @@
 static const struct vm_config default_vm = {
 	.guest = GUEST_BUILTIN,
 	.autostart = true,
+	.broadcast_rate = 1000,
 	.restart = {
 		.enabled = true,
 		.steady_ms = 1000,

@@ -12,6 +12,24 @@
 #include "ipc/proto.h"
 #include "supervisor/problem.h"
 
+/* Whether the first-hop guard is in force. */
+enum guard_policy {
+	GUARD_POLICY_ON, /* if the kernel has it */
+	GUARD_POLICY_OFF,
+	GUARD_POLICY_REQUIRED, /* or nothing starts */
+	GUARD_POLICIES
+};
+
+/* What it lets pass if a VM is allowed to, as bits 1 << this. The numbers are in
+ * documents: new ones stand at the end. */
+enum allow {
+	ALLOW_RA,
+	ALLOW_REDIRECT,
+	ALLOW_MLD_QUERY,
+	ALLOW_DHCP_SERVER,
+	ALLOWS
+};
+
 #define CONFIG_DEFAULT_FILE "/etc/vmsup/vmsup.conf"
 /* A Linux bridge takes this many ports (BR_MAX_PORTS less the zeroth). */
 #define CONFIG_MAX_VMS 1023
@@ -101,6 +119,8 @@ struct vm_config {
 	struct in_addr ipv4;
 	struct in6_addr ipv6;
 	uint32_t ipv6_prefix;
+	uint32_t allow; /* what it may send: bits of enum allow */
+	uint32_t broadcast_rate; /* frames to groups a second; 0: any number */
 	char tap[IFNAMSIZ]; /* empty: <tap_prefix>N */
 	struct restart_policy restart;
 	struct vm_timeouts timeouts;
@@ -123,6 +143,7 @@ struct config {
 	char tap_prefix[IFNAMSIZ]; /* at most 11 characters */
 	uint32_t uid_first, uid_count; /* one for each VM */
 	uint32_t log_level; /* enum log_level */
+	uint32_t guard; /* enum guard_policy */
 	struct vm_config defaults; /* what a VM has that says nothing */
 	struct vm_config *vms; /* owned; each complete, defaults applied */
 	size_t vm_count;

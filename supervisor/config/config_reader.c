@@ -259,20 +259,55 @@ static void read_path(struct config_reader *reader,
 		memcpy(field(setting, object), whole, strlen(whole) + 1);
 }
 
+/* The index of text among the choices, -1: it isn't there. */
+static int choice_of(const struct setting *setting, const char *text)
+{
+	for (int i = 0; setting->choices[i]; i++)
+		if (!strcmp(text, setting->choices[i]))
+			return i;
+	return -1;
+}
+
 static void read_choice(struct config_reader *reader,
 			const struct setting *setting,
 			const struct config_node *node, void *object)
 {
+	int choice;
+
 	if (node->type != NODE_STRING) {
 		wrong_type(reader, setting, node);
 		return;
 	}
-	for (uint32_t i = 0; setting->choices[i]; i++)
-		if (!strcmp(node->value.string, setting->choices[i])) {
-			memcpy(field(setting, object), &i, sizeof(i));
+	choice = choice_of(setting, node->value.string);
+	if (choice < 0)
+		wrong_value(reader, setting, node);
+	else
+		memcpy(field(setting, object), &choice, sizeof(choice));
+}
+
+static void read_flags(struct config_reader *reader,
+		       const struct setting *setting,
+		       const struct config_node *node, void *object)
+{
+	uint32_t flags = 0;
+
+	if (node->type != NODE_LIST && node->type != NODE_ARRAY) {
+		wrong_type(reader, setting, node);
+		return;
+	}
+	for (size_t i = 0; i < node->count; i++) {
+		struct config_node child = config_tree_child(node, i);
+		int choice = child.type == NODE_STRING
+				     ? choice_of(setting, child.value.string)
+				     : -1;
+
+		if (choice < 0) {
+			wrong_value(reader, setting, &child);
 			return;
 		}
-	wrong_value(reader, setting, node);
+		flags |= 1U << choice;
+	}
+	*(uint32_t *)field(setting, object) = flags;
 }
 
 static void read_name(struct config_reader *reader,
@@ -394,6 +429,7 @@ static read_fn *const read_kind[] = {
 	[SETTING_SIZE] = read_size,
 	[SETTING_MEMORY] = read_size,
 	[SETTING_CHOICE] = read_choice,
+	[SETTING_FLAGS] = read_flags,
 	[SETTING_TEXT] = read_text,
 	[SETTING_PATH] = read_path,
 	[SETTING_DISKS] = read_disks,

@@ -22,6 +22,8 @@
 #define MEMORY_MIN     (UINT64_C(1) << 20)
 #define CPUS_MAX       1024
 #define CPU_WEIGHT_MAX 10000 /* Linux, Documentation cgroup-v2, cpu.weight */
+/* More than a bridge forwards. */
+#define BROADCAST_RATE_MAX 10000000
 /* Far beyond any host; the state document holds it. */
 #define MACHINE_MEMORY_MAX (UINT64_C(1) << 50)
 
@@ -61,6 +63,21 @@ static const char *const vhost_names[] = {
 	[VHOST_ON] = "on",
 	[VHOST_OFF] = "off",
 	[VHOST_POLICIES] = NULL,
+};
+
+static const char *const guard_names[] = {
+	[GUARD_POLICY_ON] = "on",
+	[GUARD_POLICY_OFF] = "off",
+	[GUARD_POLICY_REQUIRED] = "required",
+	[GUARD_POLICIES] = NULL,
+};
+
+static const char *const allow_names[] = {
+	[ALLOW_RA] = "ra",
+	[ALLOW_REDIRECT] = "redirect",
+	[ALLOW_MLD_QUERY] = "mld-query",
+	[ALLOW_DHCP_SERVER] = "dhcp-server",
+	[ALLOWS] = NULL,
 };
 
 static const struct setting restart_settings[] = {
@@ -121,6 +138,9 @@ const struct setting_group config_settings_disk = GROUP(disk_settings);
 #define INHERITED(X)                                                           \
 	X("guest", SETTING_CHOICE, IN_VM(guest), .choices = guest_names)       \
 	X("autostart", SETTING_BOOL, IN_VM(autostart))                         \
+	X("allow", SETTING_FLAGS, IN_VM(allow), .choices = allow_names)        \
+	X("broadcast_rate", SETTING_UINT32, IN_VM(broadcast_rate),             \
+	  RANGE(0, BROADCAST_RATE_MAX))                                        \
 	X("restart", SETTING_GROUP, .group = &restart_group)                   \
 	X("timeouts", SETTING_GROUP, .group = &timeouts_group)                 \
 	X("limits", SETTING_GROUP, .group = &limits_group)                     \
@@ -178,6 +198,7 @@ static const struct setting root_settings[] = {
 	{ "uids", SETTING_GROUP, .group = &uids_group },
 	{ "log_level", SETTING_CHOICE, IN_CONFIG(log_level),
 	  .choices = level_names },
+	{ "guard", SETTING_CHOICE, IN_CONFIG(guard), .choices = guard_names },
 	{ "defaults", SETTING_GROUP, IN_CONFIG(defaults),
 	  .group = &defaults_group },
 	{ "vms", SETTING_VMS, IN_WHOLE },
@@ -239,6 +260,19 @@ static void expect_choice(const struct setting *setting, char *text,
 					   setting->choices[i]);
 }
 
+static void expect_flags(const struct setting *setting, char *text, size_t size)
+{
+	size_t length = (size_t)snprintf(text, size, "a list of some of ");
+
+	for (size_t i = 0; setting->choices[i] && length < size; i++)
+		length += (size_t)snprintf(text + length, size - length,
+					   "%s\"%s\"", i ? ", " : "",
+					   setting->choices[i]);
+	if (length < size)
+		snprintf(text + length, size - length, ", as in ( \"%s\" )",
+			 setting->choices[0]);
+}
+
 static void expect_link_name(const struct setting *setting, char *text,
 			     size_t size)
 {
@@ -264,6 +298,7 @@ static const struct {
 				    "least \"1M\", or 0 for no limit" },
 	[SETTING_MEMORY] = { .describe = expect_memory },
 	[SETTING_CHOICE] = { .describe = expect_choice },
+	[SETTING_FLAGS] = { .describe = expect_flags },
 	[SETTING_TEXT] = { .describe = expect_text },
 	[SETTING_PATH] = { .describe = expect_path },
 	[SETTING_DISKS] = { .words = "a list of groups, as in "

@@ -15,6 +15,7 @@ enum setting_kind {
 	SETTING_SIZE, /* uint64_t bytes, 0 or min to max */
 	SETTING_MEMORY, /* uint64_t bytes, whole MiB, min to max */
 	SETTING_CHOICE, /* uint32_t index into choices */
+	SETTING_FLAGS, /* uint32_t, a bit for each of a list of choices */
 	SETTING_TEXT, /* char[max + 1] */
 	SETTING_PATH, /* char[max + 1], of a file, made absolute; min 0: or "" */
 	SETTING_DISKS, /* the list of disks */

@@ -541,16 +541,23 @@ int guard_add(struct guard *guard, const struct guard_port *ports, size_t count)
 
 void guard_forget(struct guard *guard, const struct guard_port *port)
 {
+	struct nft_batch counted = { .table = guard->table };
+	struct nft_batch permitted = { .table = guard->table };
+	uint64_t counts[GUARD_REASONS];
+
+	if (guard_count(guard, port->ifindex, counts) < 0)
+		return;
 	for (uint32_t i = 0; i < GUARD_REASONS; i++) {
 		const uint32_t key[KEY_WORDS] = { (uint32_t)port->ifindex, i };
-		struct nft_batch batch = { .table = guard->table };
 
-		/* one by one: most aren't there, and that fails */
-		nft_delete_element(&batch, &dropped, key);
-		(void)nft_commit(guard->sock, &batch);
-		nft_delete_element(&batch, &allowed, key);
-		(void)nft_commit(guard->sock, &batch);
+		/* what isn't there can't be deleted */
+		if (counts[i])
+			nft_delete_element(&counted, &dropped, key);
+		if (port->allow & GUARD_ALLOWABLE & 1U << i)
+			nft_delete_element(&permitted, &allowed, key);
 	}
+	(void)nft_commit(guard->sock, &counted);
+	(void)nft_commit(guard->sock, &permitted);
 }
 
 int guard_count(const struct guard *guard, int ifindex,

@@ -45,7 +45,7 @@ struct net_counters {
 	uint64_t tx_frames, tx_bytes; /* written by it */
 	uint64_t rx_dropped; /* came while its queue was full */
 	uint64_t tx_dropped; /* refused: malformed, or too long */
-	uint32_t tx_foreign; /* of another source: net_sources_foreign() */
+	uint32_t tx_foreign; /* what a vmsup of before the guard counted: its */
 };
 
 struct net {
@@ -119,19 +119,12 @@ bool net_tap_is(int fd, const char *name, uint64_t network_inode);
 /* The inode of the network namespace of this process; 0 if it can't be told. */
 uint64_t net_namespace_inode(void);
 
-/* All but tx_foreign, which is 0. 0 or -errno (-ENODEV: no such link). */
+/* 0 or -errno (-ENODEV: no such link). */
 int net_tap_counters(struct net *net, int ifindex,
 		     struct net_counters *counters);
 
-/*
- * From here on, frames from a TAP whose source isn't mac are counted, and
- * dropped, as the bridge's port would do uncounted. 0 or -errno, and nothing is
- * changed (-ENOENT: the kernel has no filters of that kind).
- */
-int net_sources_watch(struct net *net, int ifindex, const uint8_t mac[6]);
-/* How many there were: begins anew after 2^32. 0, or -errno where that isn't
- * counted. */
-int net_sources_foreign(struct net *net, int ifindex, uint32_t *frames);
+/* Takes away filters that a vmsup of before the first-hop guard made. */
+void net_tap_unfilter(struct net *net, int ifindex);
 
 /* Deletes every TAP of ours and the bridge in one request. Call it while the
  * TAPs' descriptors are still open: closing them one by one costs 20 ms each.

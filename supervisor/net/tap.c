@@ -15,6 +15,7 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <string.h>
@@ -356,4 +357,19 @@ int net_tap_counters(struct net *net, int ifindex,
 	if (!error && !counting.found)
 		error = -ENODEV;
 	return error;
+}
+
+/* There may be none. */
+void net_tap_unfilter(struct net *net, int ifindex)
+{
+	struct tcmsg which = {
+		.tcm_ifindex = ifindex,
+		.tcm_parent = TC_H_INGRESS,
+		.tcm_handle = TC_H_MAKE(TC_H_INGRESS, 0),
+	};
+	struct netlink_batch batch = { 0 };
+
+	netlink_add(&batch, RTM_DELQDISC, 0, NULL, &which, sizeof(which));
+	netlink_put_text(&batch, TCA_KIND, "ingress");
+	(void)netlink_send(net->sock, &batch);
 }

@@ -37,6 +37,48 @@ static const char *const vhosts[] = {
 };
 static_assert(ARRAY_SIZE(vhosts) == VHOST_POLICIES, "a name per policy");
 
+static const char *const guard_policies[] = {
+	[GUARD_POLICY_ON] = "on",
+	[GUARD_POLICY_OFF] = "off",
+	[GUARD_POLICY_REQUIRED] = "required",
+};
+static_assert(ARRAY_SIZE(guard_policies) == GUARD_POLICIES, "a name each");
+
+static const char *const allows[] = {
+	[ALLOW_RA] = "ra",
+	[ALLOW_REDIRECT] = "redirect",
+	[ALLOW_MLD_QUERY] = "mld-query",
+	[ALLOW_DHCP_SERVER] = "dhcp-server",
+};
+static_assert(ARRAY_SIZE(allows) == ALLOWS, "a name each");
+
+/* Those of the guard, as they stand among a VM's counters. */
+static const char *const guard_stats[] = {
+	[GUARD_FOREIGN] = "tx_drop_foreign",
+	[GUARD_FLOOD] = "tx_drop_flood",
+	[GUARD_RA] = "tx_drop_ra",
+	[GUARD_REDIRECT] = "tx_drop_redirect",
+	[GUARD_MLD_QUERY] = "tx_drop_mld_query",
+	[GUARD_DHCP_SERVER] = "tx_drop_dhcp_server",
+	[GUARD_HIDDEN] = "tx_drop_hidden",
+};
+static_assert(ARRAY_SIZE(guard_stats) == GUARD_REASONS, "a name each");
+
+const char *names_guard(unsigned int policy)
+{
+	return guard_policies[policy];
+}
+
+const char *names_allow(unsigned int what)
+{
+	return allows[what];
+}
+
+const char *names_guard_reason(unsigned int reason)
+{
+	return guard_reason_name((enum guard_reason)reason);
+}
+
 const char *names_vhost(unsigned int policy)
 {
 	return vhosts[policy];
@@ -74,7 +116,7 @@ const char *names_death(unsigned int reason)
 
 const char *names_stat(unsigned int counter)
 {
-	if (counter == VM_STAT_TX_DROP_FOREIGN)
-		return "tx_drop_foreign";
+	if (counter >= VM_STAT_GUARD_FIRST)
+		return guard_stats[counter - VM_STAT_GUARD_FIRST];
 	return stat_name((enum counter)counter);
 }

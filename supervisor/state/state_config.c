@@ -13,8 +13,9 @@
 #define HOUR_MS (3600 * 1000)
 #define DAY_MS  (24 * HOUR_MS)
 /* Of a TAP: 65,535 bytes less the Ethernet header; RFC 791. */
-#define MTU_MAX 65521
-#define MTU_MIN 68
+#define MTU_MAX            65521
+#define MTU_MIN            68
+#define BROADCAST_RATE_MAX 10000000
 
 /* None yet: it follows from the prefix and the VM's index. */
 static bool no_or_link_name(const char *text)
@@ -62,12 +63,15 @@ static const struct field limits_fields[] = {
 static const struct field_group limits_group = FIELD_GROUP_OF(limits_fields);
 
 /* What the defaults have as well; the rest no two VMs can share. */
-#define SHARED                                                            \
-	FIELD_CHOICE(struct vm_config, guest, names_guest, GUEST_KINDS),  \
-		FIELD_BOOL(struct vm_config, autostart),                  \
-		FIELD_GROUP(struct vm_config, restart, &restart_group),   \
-		FIELD_GROUP(struct vm_config, timeouts, &timeouts_group), \
-		FIELD_GROUP(struct vm_config, limits, &limits_group),     \
+#define SHARED                                                               \
+	FIELD_CHOICE(struct vm_config, guest, names_guest, GUEST_KINDS),     \
+		FIELD_BOOL(struct vm_config, autostart),                     \
+		FIELD_NUMBER(struct vm_config, allow, 0, (1 << ALLOWS) - 1), \
+		FIELD_NUMBER(struct vm_config, broadcast_rate, 0,            \
+			     BROADCAST_RATE_MAX),                            \
+		FIELD_GROUP(struct vm_config, restart, &restart_group),      \
+		FIELD_GROUP(struct vm_config, timeouts, &timeouts_group),    \
+		FIELD_GROUP(struct vm_config, limits, &limits_group),        \
 		FIELD_BOOL(struct vm_config, core_scheduling)
 
 static const struct field shared_fields[] = { SHARED };
@@ -96,6 +100,7 @@ static const struct field config_fields[] = {
 	FIELD_NUMBER(struct config, uid_first, 1, UINT32_MAX - 1),
 	FIELD_NUMBER(struct config, uid_count, 1, UINT32_MAX - 1),
 	FIELD_CHOICE(struct config, log_level, names_level, LOG_LEVELS),
+	FIELD_CHOICE(struct config, guard, names_guard, GUARD_POLICIES),
 	FIELD_GROUP(struct config, defaults, &shared_group),
 };
 static const struct field_group config_group = FIELD_GROUP_OF(config_fields);

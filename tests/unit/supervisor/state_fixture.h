@@ -35,6 +35,8 @@ static inline void fixture_vm_config(struct vm_config *vm)
 		(struct vm_timeouts){ 10001, 1002, 10002, 2001, 30002, 5001 };
 	vm->limits = (struct vm_limits){ UINT64_C(1) << 40, 150, 77 };
 	vm->core_scheduling = true;
+	vm->allow = 1 << ALLOW_RA | 1 << ALLOW_DHCP_SERVER;
+	vm->broadcast_rate = 77;
 }
 
 static inline void fixture_config(struct config *config)
@@ -59,6 +61,8 @@ static inline void fixture_config(struct config *config)
 	config->defaults.timeouts =
 		(struct vm_timeouts){ 11, 22, 33, 44, 55, 66 };
 	config->defaults.limits.cpu_percent = 50;
+	config->defaults.allow = 1 << ALLOW_MLD_QUERY;
+	config->guard = GUARD_POLICY_REQUIRED;
 }
 
 /* As vm_new() leaves it, but for what is the supervisor's. */
@@ -143,6 +147,9 @@ static inline void fixture_vm(struct vm *vm)
 	vm->tap_ifindex = 42;
 	vm->tap_mtu = 1500;
 	vm->tap_base = (struct net_counters){ 1, 2, 3, 4, 5, 6, 7 };
+	vm->guarded = true;
+	for (unsigned int i = 0; i < GUARD_REASONS; i++)
+		vm->guard_seen[i] = 300 + i;
 	fixture_process(vm);
 	for (unsigned int i = 0; i < VM_STATS; i++) {
 		vm->stats[i] = 100 + i;

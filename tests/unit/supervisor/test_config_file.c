@@ -87,6 +87,32 @@ static void test_bridge_and_the_like(void **state)
 	assert_int_equal(config.uid_count, 16);
 }
 
+static void test_guard(void **state)
+{
+	struct config config;
+
+	(void)state;
+	read_good(&config, "vms = ( { name = \"a\"; } );\n");
+	assert_int_equal(config.guard, GUARD_POLICY_ON);
+	assert_int_equal(config.vms[0].allow, 0);
+	assert_int_equal(config.vms[0].broadcast_rate, 1000);
+	read_good(&config,
+		  "guard = \"required\";\n"
+		  "defaults = { allow = ( \"ra\" ); broadcast_rate = 0; };\n"
+		  "vms = ( { name = \"a\"; }, { name = \"b\"; allow = (); },\n"
+		  "{ name = \"c\"; broadcast_rate = 5;\n"
+		  "allow = [ \"dhcp-server\", \"mld-query\", \"redirect\", "
+		  "\"dhcp-server\" ]; } );\n");
+	assert_int_equal(config.guard, GUARD_POLICY_REQUIRED);
+	assert_int_equal(config.vms[0].allow, 1 << ALLOW_RA);
+	assert_int_equal(config.vms[0].broadcast_rate, 0);
+	assert_int_equal(config.vms[1].allow, 0);
+	assert_int_equal(config.vms[2].allow, 1 << ALLOW_DHCP_SERVER |
+						      1 << ALLOW_MLD_QUERY |
+						      1 << ALLOW_REDIRECT);
+	assert_int_equal(config.vms[2].broadcast_rate, 5);
+}
+
 static void test_vm_over_defaults(void **state)
 {
 	struct config config;
@@ -155,7 +181,25 @@ static const struct {
 	  "f:2: nested too deeply (" },
 	/* unknown */
 	{ "brige = { };", "f:1: brige: no such setting (known here: bridge, "
-			  "tap_prefix, uids, log_level, defaults, vms)\n" },
+			  "tap_prefix, uids, log_level, guard, "
+			  "defaults, vms)\n" },
+	{ "guard = \"yes\";", "f:1: guard can't be \"yes\" (write \"on\" or "
+			      "\"off\" or \"required\")\n" },
+	{ "defaults = { allow = \"ra\"; };",
+	  "f:1: defaults.allow is a string (write a list of some of \"ra\", "
+	  "\"redirect\", \"mld-query\", \"dhcp-server\", as in ( \"ra\" "
+	  "))\n" },
+	{ "defaults = { allow = ( \"ra\", \"dhcp\" ); };",
+	  "f:1: defaults.allow can't be \"dhcp\" (write a list of some of "
+	  "\"ra\", \"redirect\", \"mld-query\", \"dhcp-server\", as in ( "
+	  "\"ra\" ))\n" },
+	{ "defaults = { allow = ( 1 ); };",
+	  "f:1: defaults.allow can't be 1 (write a list of some of \"ra\", "
+	  "\"redirect\", \"mld-query\", \"dhcp-server\", as in ( \"ra\" "
+	  "))\n" },
+	{ "defaults = { broadcast_rate = -1; };",
+	  "f:1: defaults.broadcast_rate can't be -1 (write a whole number from "
+	  "0 to 10000000)\n" },
 	{ "bridge = {\n adress = 1; };",
 	  "f:2: bridge.adress: no such setting (known here: name, address, "
 	  "address6, mtu)\n" },
@@ -531,6 +575,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty_file_changes_nothing),
 		cmocka_unit_test(test_bridge_and_the_like),
+		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_vm_over_defaults),
 		cmocka_unit_test(test_each_error_is_told_with_its_line),
 		cmocka_unit_test(test_all_errors_come_at_once_by_line),

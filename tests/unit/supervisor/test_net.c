@@ -251,45 +251,6 @@ static void frames_reach_their_vm_only(void **state)
 	host_close(&host);
 }
 
-/* Not every kernel has the filters: then nothing may be left of the attempt. */
-static void foreign_sources_are_counted(void **state)
-{
-	const uint8_t *own, *to, *third;
-	uint32_t frames = 9;
-	bool counted;
-	int error;
-
-	(void)state;
-	host_open(&host, "/run/vmsup");
-	host_start(&host, 3);
-	own = host.taps[0].guest_mac;
-	to = host.taps[1].guest_mac;
-	third = host.taps[2].guest_mac;
-	assert_true(net_sources_foreign(&host.net, host.indices[0], &frames) <
-		    0);
-	/* what can be had of any kernel: an answer */
-	run("tc qdisc add dev vmtap2 ingress");
-	assert_int_equal(
-		net_sources_foreign(&host.net, host.indices[2], &frames), 0);
-	assert_int_equal(frames, 0);
-	error = net_sources_watch(&host.net, host.indices[0], own);
-	counted = error == 0;
-	print_message("foreign frames: %s\n",
-		      counted ? "counted" : strerror(-error));
-	assert_true(counted || error == -ENOENT);
-	send_frame(0, own, to, 1);
-	assert_int_equal(next_mark(1, WAIT_MS), 1);
-	for (uint8_t i = 0; i < 3; i++)
-		send_frame(0, third, to, 2);
-	send_frame(0, own, to, 3);
-	assert_int_equal(next_mark(1, WAIT_MS), 3);
-	error = net_sources_foreign(&host.net, host.indices[0], &frames);
-	assert_true(counted ? error == 0 : error < 0);
-	assert_int_equal(frames, counted ? 3 : 0);
-	assert_int_equal(net_sources_watch(&host.net, 9999, own), -ENODEV);
-	host_close(&host);
-}
-
 static void counters_are_the_vms_view(void **state)
 {
 	struct net_counters from, to;
@@ -643,7 +604,6 @@ int main(void)
 		IN_NAMESPACE(a_tap_is_as_described),
 		IN_NAMESPACE(multicast_is_opened_once_all_are_there),
 		IN_NAMESPACE(frames_reach_their_vm_only),
-		IN_NAMESPACE(foreign_sources_are_counted),
 		IN_NAMESPACE(counters_are_the_vms_view),
 		IN_NAMESPACE(taken_names_are_refused),
 		IN_NAMESPACE(another_instance_is_named),

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The first-hop guard of this instance's VMs.
+ *
+ * Theory of operation: the rules are in the kernel, so they hold whoever runs:
+ * a supervisor, none, or the next one, which finds the instance's table by its
+ * name. They are made over one socket that is opened before the supervisor cuts
+ * its rights, and handed on in upgrades; an upgrade from a program that had
+ * none can't open one, and goes on without. Counters are read when somebody
+ * asks or a process ends: a VM's are the sum of what each reading found more
+ * than the last, so that a table made anew takes nothing away.
+ */
+#include "supervisor/firsthop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/core.h"
+#include "supervisor/state/names.h"
+
+static const enum guard_reason reason_of[] = {
+	[ALLOW_RA] = GUARD_RA,
+	[ALLOW_REDIRECT] = GUARD_REDIRECT,
+	[ALLOW_MLD_QUERY] = GUARD_MLD_QUERY,
+	[ALLOW_DHCP_SERVER] = GUARD_DHCP_SERVER,
+};
+static_assert(ARRAY_SIZE(reason_of) == ALLOWS, "a reason for each");
+
+static const char no_socket[] =
+	"this supervisor comes, by upgrade, from a vmsup that had none (vmsup "
+	"detach && vmsup start puts it in force, and touches no VM)";
+
+/* ---- what the kernel is told of a VM */
+
+static struct guard_port port_of(const struct vm *vm)
+{
+	struct guard_port port = {
+		.ifindex = vm->tap_ifindex,
+		.group_rate = vm->config.broadcast_rate,
+	};
+
+	memcpy(port.tap, vm->config.tap, sizeof(port.tap));
+	memcpy(port.mac, vm->config.mac, sizeof(port.mac));
+	for (int i = 0; i < ALLOWS; i++)
+		if (vm->config.allow & 1U << i)
+			port.allow |= 1U << reason_of[i];
+	return port;
+}
+
+/* ---- the beginning and the end */
+
+static bool is_off(const struct supervisor *supervisor)
+{
+	return supervisor->firsthop.why_off[0];
+}
+
+/* 0, or -errno with problem set if it is required. */
+static int do_without(struct supervisor *supervisor, struct problem *problem)
+{
+	const char *why = supervisor->firsthop.why_off;
+
+	if (supervisor->config->guard == GUARD_POLICY_REQUIRED)
+		return problem_set(problem, -EOPNOTSUPP,
+				   "the first-hop guard is required, and can't "
+				   "be in force: %s",
+				   why);
+	/* an error, for whoever starts this reads it */
+	log_error("VMs run without a first-hop guard, and may send each other "
+		  "router advertisements, DHCP answers, MLD queries and "
+		  "redirects: %s",
+		  why);
+	return 0;
+}
+
+static void explain(struct supervisor *supervisor, int error)
+{
+	bool lacks = error != -EPERM && error != -ENOMEM;
+
+	snprintf(supervisor->firsthop.why_off,
+		 sizeof(supervisor->firsthop.why_off), "%s (%s)",
+		 strerror(-error),
+		 error == -EPERM ? "run as root, or give vmsup CAP_NET_ADMIN"
+		 : lacks         ? "it takes nf_tables with netdev chains: "
+				   "modprobe nf_tables"
+				 : "the kernel is out of memory");
+}
+
+/* What was dropped while there was no supervisor, before anything changes. */
+static void count_all(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		firsthop_count(supervisor->vms[i]);
+}
+
+/* The TAPs that are taken over: the caller's array, NULL without memory. */
+static struct guard_port *kept_ports(struct supervisor *supervisor,
+				     size_t *count)
+{
+	struct guard_port *ports =
+		calloc(supervisor->vm_count + 1, sizeof(*ports));
+
+	*count = 0;
+	for (size_t i = 0; ports && i < supervisor->vm_count; i++) {
+		struct vm *vm = supervisor->vms[i];
+
+		vm->guarded = vm->adopting && vm_has_network(vm);
+		if (vm->guarded)
+			ports[(*count)++] = port_of(vm);
+	}
+	return ports;
+}
+
+/* Filters that an older vmsup may have put on a TAP would drop uncounted. */
+static void drop_old_filters(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		const struct vm *vm = supervisor->vms[i];
+
+		if (vm->guarded && vm->config.machine)
+			net_tap_unfilter(&supervisor->net, vm->tap_ifindex);
+	}
+}
+
+static int put_in_force(struct supervisor *supervisor)
+{
+	struct guard *guard = &supervisor->firsthop.guard;
+	cleanup_free struct guard_port *ports = NULL;
+	size_t count;
+	int error = guard_open(guard, supervisor->net.alias);
+
+	if (error)
+		return error;
+	count_all(supervisor);
+	ports = kept_ports(supervisor, &count);
+	if (!ports)
+		error = -ENOMEM;
+	if (!error && count == 0) /* counters of nobody as well */
+		error = guard_end(guard);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
+	if (!error)
+		error = guard_begin(guard, ports, count);
+	if (error)
+		guard_close(guard);
+	return error;
+}
+
+static void forget_the_dead(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		if (!supervisor->vms[i]->guarded)
+			firsthop_forget(supervisor->vms[i]);
+}
+
+/* By the configuration: what an earlier supervisor had in force goes. */
+static void turn_off(struct supervisor *supervisor)
+{
+	struct firsthop *firsthop = &supervisor->firsthop;
+
+	snprintf(firsthop->why_off, sizeof(firsthop->why_off),
+		 "the configuration turns it off");
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		supervisor->vms[i]->guarded = false;
+	if (guard_open(&firsthop->guard, supervisor->net.alias) == 0)
+		(void)guard_end(&firsthop->guard);
+	guard_close(&firsthop->guard);
+}
+
+int firsthop_begin(struct supervisor *supervisor, struct problem *problem)
+{
+	int error;
+
+	if (supervisor->config->guard == GUARD_POLICY_OFF) {
+		turn_off(supervisor);
+		return 0;
+	}
+	error = put_in_force(supervisor);
+	if (error) {
+		explain(supervisor, error);
+		return do_without(supervisor, problem);
+	}
+	supervisor->firsthop.why_off[0] = '\0';
+	drop_old_filters(supervisor);
+	forget_the_dead(supervisor);
+	if (!supervisor->firsthop.guard.limits)
+		log_warn("frames to groups aren't bounded: this kernel has no "
+			 "limits (modprobe nft_limit)");
+	return 0;
+}
+
+int firsthop_go_on(struct supervisor *supervisor, int fd)
+{
+	struct firsthop *firsthop = &supervisor->firsthop;
+
+	if (fd >= 0)
+		return guard_attach(&firsthop->guard, supervisor->net.alias,
+				    fd);
+	if (!is_off(supervisor)) {
+		snprintf(firsthop->why_off, sizeof(firsthop->why_off), "%s",
+			 no_socket);
+		log_warn("VMs run without a first-hop guard: %s", no_socket);
+	}
+	return 0;
+}
+
+int firsthop_fd(const struct supervisor *supervisor)
+{
+	return guard_fd(&supervisor->firsthop.guard);
+}
+
+void firsthop_end(struct supervisor *supervisor, bool leave)
+{
+	struct guard *guard = &supervisor->firsthop.guard;
+
+	if (guard->sock && !leave)
+		(void)guard_end(guard);
+	guard_close(guard);
+}
+
+/* ---- VMs */
+
+/* The TAPs of those VMs that have one. */
+static size_t ports_of(struct vm *const *vms, size_t count,
+		       struct guard_port *ports)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (vm_has_network(vms[i]))
+			ports[used++] = port_of(vms[i]);
+	return used;
+}
+
+int firsthop_guard(struct supervisor *supervisor, struct vm *const *vms,
+		   size_t count, struct problem *problem)
+{
+	struct guard *guard = &supervisor->firsthop.guard;
+	cleanup_free struct guard_port *ports = NULL;
+	int error;
+
+	if (!guard->sock)
+		return 0;
+	ports = calloc(count + 1, sizeof(*ports));
+	error = ports ? guard_add(guard, ports, ports_of(vms, count, ports))
+		      : -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		vms[i]->guarded = !error && vm_has_network(vms[i]);
+	if (!error)
+		return 0;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
+	if (supervisor->config->guard == GUARD_POLICY_REQUIRED)
+		return problem_set(problem, error,
+				   "the first-hop guard is required, and can't "
+				   "be put on %s: %s",
+				   vms[0]->config.tap, strerror(-error));
+	log_warn("%zu VM%s from %s on without a first-hop guard: %s", count,
+		 count == 1 ? "" : "s", vms[0]->config.name, strerror(-error));
+	return 0;
+}
+
+/* ---- counters */
+
+void firsthop_count(struct vm *vm)
+{
+	const struct guard *guard = &vm->supervisor->firsthop.guard;
+	uint64_t now[GUARD_REASONS];
+
+	if (!vm->guarded || !guard->sock ||
+	    guard_count(guard, vm->tap_ifindex, now) < 0)
+		return;
+	for (int i = 0; i < GUARD_REASONS; i++) {
+		uint64_t *seen = &vm->guard_seen[i];
+
+		/* fewer: counted from 0 anew */
+		vm->stats[VM_STAT_GUARD_FIRST + i] +=
+			now[i] >= *seen ? now[i] - *seen : now[i];
+		*seen = now[i];
+	}
+}
+
+void firsthop_forget(struct vm *vm)
+{
+	struct guard_port port = port_of(vm);
+
+	firsthop_count(vm);
+	if (vm->supervisor->firsthop.guard.sock && vm->tap_ifindex > 0)
+		guard_forget(&vm->supervisor->firsthop.guard, &port);
+	vm->guarded = false;
+	memset(vm->guard_seen, 0, sizeof(vm->guard_seen));
+}
+
+json_t *firsthop_allow_json(const struct vm *vm)
+{
+	json_t *allow = json_array();
+
+	for (unsigned int i = 0; i < ALLOWS; i++)
+		if (vm->config.allow & 1U << i)
+			json_array_append_new(allow,
+					      json_string(names_allow(i)));
+	return allow;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/* The first-hop guard of this instance's VMs: when it is in force, on whom, and
+ * what it counted. What it does is net/guard.h's. */
+#ifndef VMSUP_SUPERVISOR_FIRSTHOP_H
+#define VMSUP_SUPERVISOR_FIRSTHOP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "supervisor/net/guard.h"
+#include "supervisor/problem.h"
+
+struct supervisor;
+struct vm;
+
+struct firsthop {
+	struct guard guard; /* without a socket: none is in force */
+	char why_off[160]; /* "": it is in force */
+};
+
+/*
+ * Puts the guard in force, at a start: on the TAPs of those VMs that are taken
+ * over; others' are swept. Where the kernel has none, says so once, and VMs go
+ * without; -errno with problem set if the configuration requires it.
+ */
+int firsthop_begin(struct supervisor *supervisor, struct problem *problem);
+/* Goes on with it after an upgrade: fd is its socket, -1: there was none. 0 or
+ * -errno; fd is taken over. */
+int firsthop_go_on(struct supervisor *supervisor, int fd);
+/* The socket, -1: none. */
+int firsthop_fd(const struct supervisor *supervisor);
+/* Takes it down with the links (leave false), or leaves it in force. */
+void firsthop_end(struct supervisor *supervisor, bool leave);
+
+/* Guards the TAPs of count VMs, just made. 0, also if they go without it; or
+ * -errno with problem set if the configuration requires it. */
+int firsthop_guard(struct supervisor *supervisor, struct vm *const *vms,
+		   size_t count, struct problem *problem);
+/* Adds what was dropped since the last time to the VM's counters. */
+void firsthop_count(struct vm *vm);
+/* The same for the last time: its TAP is gone. */
+void firsthop_forget(struct vm *vm);
+
+/* The names of what the VM is allowed to send. */
+json_t *firsthop_allow_json(const struct vm *vm);
+
+#endif
