@@ -115,17 +115,6 @@ static struct guard_port *kept_ports(struct supervisor *supervisor,
 	return ports;
 }
 
-/* Filters that an older vmsup may have put on a TAP would drop uncounted. */
-static void drop_old_filters(struct supervisor *supervisor)
-{
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		const struct vm *vm = supervisor->vms[i];
-
-		if (vm->guarded && vm->config.machine)
-			net_tap_unfilter(&supervisor->net, vm->tap_ifindex);
-	}
-}
-
 static int put_in_force(struct supervisor *supervisor)
 {
 	struct guard *guard = &supervisor->firsthop.guard;
@@ -184,7 +173,6 @@ int firsthop_begin(struct supervisor *supervisor, struct problem *problem)
 		return do_without(supervisor, problem);
 	}
 	supervisor->firsthop.why_off[0] = '\0';
-	drop_old_filters(supervisor);
 	forget_the_dead(supervisor);
 	if (!supervisor->firsthop.guard.limits)
 		log_warn("frames to groups aren't bounded: this kernel has no "

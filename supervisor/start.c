@@ -152,6 +152,19 @@ static int prepare_links(struct supervisor *supervisor,
 	return error;
 }
 
+/* What is in the way of the guard, or was made without groups, by an older vmsup. */
+static void update_taps(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		struct vm *vm = supervisor->vms[i];
+		int error = vm->adopting ? vm_update_tap(vm) : 0;
+
+		if (error)
+			log_warn("cannot bring %s up to date: %s",
+				 vm->config.tap, strerror(-error));
+	}
+}
+
 /* Looks for everything that is in the way before anything is made. */
 static int start_net(struct supervisor *supervisor)
 {
@@ -170,6 +183,8 @@ static int start_net(struct supervisor *supervisor)
 		error = net_bridge_create(&supervisor->net, &bridge, &problem);
 	if (!error)
 		error = firsthop_begin(supervisor, &problem);
+	if (!error)
+		update_taps(supervisor);
 	return report(error, &problem);
 }
 

@@ -46,7 +46,7 @@ void vm_close_tap(struct vm *vm)
 		fd_close(&vm->queue_fds[i]);
 }
 
-static int make_tap(struct vm *vm, struct problem *problem)
+static struct net_tap tap_of(const struct vm *vm)
 {
 	const struct machine_config *machine = vm->config.machine;
 	struct net_tap tap = {
@@ -55,15 +55,22 @@ static int make_tap(struct vm *vm, struct problem *problem)
 		.queues = machine ? machine->queues : 1,
 		.vnet_header = machine != NULL,
 	};
+
+	memcpy(tap.name, vm->config.tap, sizeof(tap.name));
+	memcpy(tap.guest_mac, vm->config.mac, sizeof(tap.guest_mac));
+	if (vm->config.has_ipv6)
+		tap.guest_ipv6 = vm->config.ipv6;
+	return tap;
+}
+
+static int make_tap(struct vm *vm, struct problem *problem)
+{
+	struct net_tap tap = tap_of(vm);
 	int fds[MACHINE_QUEUES];
 	int error;
 
 	if (!vm_has_network(vm))
 		return 0;
-	memcpy(tap.name, vm->config.tap, sizeof(tap.name));
-	memcpy(tap.guest_mac, vm->config.mac, sizeof(tap.guest_mac));
-	if (vm->config.has_ipv6)
-		tap.guest_ipv6 = vm->config.ipv6;
 	error = net_tap_create(&vm->supervisor->net, &tap, fds,
 			       &vm->tap_ifindex, problem);
 	if (error)
@@ -84,6 +91,15 @@ int vm_make_tap(struct vm *vm, struct problem *problem)
 	if (error)
 		vm_close_tap(vm);
 	return error;
+}
+
+int vm_update_tap(struct vm *vm)
+{
+	const struct net_tap tap = tap_of(vm);
+
+	if (!vm_has_network(vm))
+		return 0;
+	return net_tap_update(&vm->supervisor->net, &tap, vm->tap_ifindex);
 }
 
 struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)

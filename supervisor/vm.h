@@ -177,6 +177,9 @@ void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
 /* Makes the TAP that the VM will keep, if it has one, and has it guarded. 0 or
  * -errno with problem set. */
 int vm_make_tap(struct vm *vm, struct problem *problem);
+/* The same of one that was taken over, and that an older vmsup may have made. 0
+ * or -errno. */
+int vm_update_tap(struct vm *vm);
 void vm_close_tap(struct vm *vm);
 /* The TAP's own counters. 0 or -errno. */
 int vm_read_tap(const struct vm *vm, struct net_counters *now);

@@ -87,24 +87,35 @@ static int create(struct net *net, const struct net_bridge *bridge,
 }
 
 /*
- * VMs are not to be trusted, so no router advertisement of theirs may become
- * the host's default route. There is no netlink request for this.
+ * VMs are not to be trusted, so nothing that they say may change the host's
+ * routes, whether or not a guard drops it before. There is no netlink request
+ * for this. IPv4's own switch also takes that of all interfaces to be off.
  */
-static void ignore_routers(const struct net_bridge *bridge)
-{
-	char path[64];
-	cleanup_fd int fd = -1;
+static const struct {
+	const char *family, *setting, *danger;
+} untrusted[] = {
+	{ "ipv6", "accept_ra", "use them as its IPv6 router" },
+	{ "ipv6", "accept_redirects", "send by way of them, by IPv6" },
+	{ "ipv4", "accept_redirects", "send by way of them, by IPv4" },
+};
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra",
-		 bridge->name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return; /* no IPv6 here */
-	if (fd < 0 || write(fd, "0", 1) != 1)
-		log_warn("cannot turn off %s: %s (VMs could announce "
-			 "themselves as the host's IPv6 router; turn it off "
-			 "with sysctl)",
-			 path, strerror(errno));
+static void trust_nobody(const struct net_bridge *bridge)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(untrusted); i++) {
+		cleanup_fd int fd = -1;
+		char path[80];
+
+		snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s",
+			 untrusted[i].family, bridge->name,
+			 untrusted[i].setting);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT)
+			continue; /* no IPv6 here */
+		if (fd < 0 || write(fd, "0", 1) != 1)
+			log_warn("cannot turn off %s: %s (VMs could tell the "
+				 "host to %s; turn it off with sysctl)",
+				 path, strerror(errno), untrusted[i].danger);
+	}
 }
 
 static void put_link(struct netlink_batch *batch, const struct net *net)
@@ -188,7 +199,7 @@ static int set_up(struct net *net, const struct net_bridge *bridge,
 	struct netlink_batch batch = { 0 };
 	int error;
 
-	ignore_routers(bridge);
+	trust_nobody(bridge);
 	put_link(&batch, net);
 	put_ipv4(&batch, net, bridge);
 	if (bridge->has_ipv6)

@@ -31,4 +31,16 @@ int net_open_tun(int *fd, struct problem *problem);
 /* The link-local address that a MAC makes (RFC 4291, appendix A). */
 struct in6_addr net_link_local(const uint8_t mac[6]);
 
+struct netlink_batch;
+
+/* Groups that one VM may join: a share of the bridge's table. */
+#define NET_GROUPS_PER_PORT 64
+/* Adds a request for that. */
+void net_multicast_put_share(struct netlink_batch *batch, int ifindex);
+/* Adds requests for the permanent entries of the VM's groups: RTM_NEWMDB, once
+ * the port is up, or RTM_DELMDB. */
+void net_multicast_put_groups(struct netlink_batch *batch, int type,
+			      const struct net *net, const struct net_tap *tap,
+			      int ifindex);
+
 #endif

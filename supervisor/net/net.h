@@ -123,8 +123,9 @@ uint64_t net_namespace_inode(void);
 int net_tap_counters(struct net *net, int ifindex,
 		     struct net_counters *counters);
 
-/* Takes away filters that a vmsup of before the first-hop guard made. */
-void net_tap_unfilter(struct net *net, int ifindex);
+/* Makes of a TAP that is taken over, on the bridge, what net_tap_create() would
+ * make of it: an older vmsup may have made it. 0 or -errno. */
+int net_tap_update(struct net *net, const struct net_tap *tap, int ifindex);
 
 /* Deletes every TAP of ours and the bridge in one request. Call it while the
  * TAPs' descriptors are still open: closing them one by one costs 20 ms each.

@@ -209,6 +209,8 @@ static int join(struct net *net, const struct net_tap *tap, int ifindex,
 	info.ifi_flags = info.ifi_change = IFF_UP;
 	netlink_add(&batch, RTM_SETLINK, 0, "setting it up", &info,
 		    sizeof(info));
+	net_multicast_put_share(&batch, ifindex);
+	net_multicast_put_groups(&batch, RTM_NEWMDB, net, tap, ifindex);
 	error = netlink_send(net->sock, &batch);
 	if (!error)
 		return 0;
@@ -359,17 +361,27 @@ int net_tap_counters(struct net *net, int ifindex,
 	return error;
 }
 
-/* There may be none. */
-void net_tap_unfilter(struct net *net, int ifindex)
+/* Filters that drop uncounted, and come before the guard. */
+static void put_unfilter(struct netlink_batch *batch, int ifindex)
 {
 	struct tcmsg which = {
 		.tcm_ifindex = ifindex,
 		.tcm_parent = TC_H_INGRESS,
 		.tcm_handle = TC_H_MAKE(TC_H_INGRESS, 0),
 	};
+
+	netlink_add(batch, RTM_DELQDISC, 0, NULL, &which, sizeof(which));
+	netlink_put_text(batch, TCA_KIND, "ingress");
+}
+
+int net_tap_update(struct net *net, const struct net_tap *tap, int ifindex)
+{
 	struct netlink_batch batch = { 0 };
 
-	netlink_add(&batch, RTM_DELQDISC, 0, NULL, &which, sizeof(which));
-	netlink_put_text(&batch, TCA_KIND, "ingress");
-	(void)netlink_send(net->sock, &batch);
+	put_unfilter(&batch, ifindex);
+	net_multicast_put_share(&batch, ifindex);
+	/* one that the guest joined by itself isn't permanent */
+	net_multicast_put_groups(&batch, RTM_DELMDB, net, tap, ifindex);
+	net_multicast_put_groups(&batch, RTM_NEWMDB, net, tap, ifindex);
+	return netlink_send(net->sock, &batch);
 }

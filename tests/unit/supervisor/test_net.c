@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "tests/unit/supervisor/net_bench.h"
@@ -74,8 +75,9 @@ static void the_bridge_is_as_described(void **state)
 	assert_null(json_object_get(link, "tentative"));
 	assert_int_equal(json_array_size(info), 3);
 	json_decref(addresses);
-	assert_int_equal(run("test $(cat /proc/sys/net/ipv6/conf/vmsup0/"
-			     "accept_ra) = 0"),
+	assert_int_equal(run("cd /proc/sys/net && ! grep -v 0 "
+			     "ipv6/conf/vmsup0/accept_ra "
+			     "ipv[46]/conf/vmsup0/accept_redirects"),
 			 0);
 	assert_int_equal(net_destroy(&host.net), 0);
 	assert_false(exists("vmsup0"));
@@ -141,6 +143,21 @@ static void multicast_is_opened_once_all_are_there(void **state)
 	host_close(&host);
 }
 
+static void expect_group(json_t *list, const char *tap, const char *group)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach(list, i, entry)
+		if (strcmp(text_at(entry, "port"), tap) == 0 &&
+		    strcmp(text_at(entry, "grp"), group) == 0) {
+			assert_string_equal(text_at(entry, "state"),
+					    "permanent");
+			return;
+		}
+	fail_msg("%s isn't in %s", tap, group);
+}
+
 static void a_tap_is_as_described(void **state)
 {
 	json_t *links, *link, *port, *list, *entry;
@@ -182,6 +199,12 @@ static void a_tap_is_as_described(void **state)
 	assert_string_equal(text_at(entry, "master"), "vmsup0");
 	assert_string_equal(text_at(entry, "state"), "static");
 	json_decref(list);
+
+	list = output("bridge -j mdb show dev vmsup0");
+	list = list ? json_object_get(json_array_get(list, 0), "mdb") : NULL;
+	expect_group(list, "vmtap0", "ff02::1:ff73:0");
+	expect_group(list, "vmtap0", "ff02::1:ff00:2");
+	expect_group(list, "vmtap1", "ff02::1:ff73:1");
 
 	list = output("ip -j neigh show dev vmsup0");
 	entry = find(list, "dst", "10.77.0.2");
@@ -248,6 +271,82 @@ static void frames_reach_their_vm_only(void **state)
 	assert_int_equal(next_mark(2, WAIT_MS), 5);
 	send_frame(1, mac[1], mac[0], 6);
 	assert_int_equal(next_mark(0, WAIT_MS), 6);
+	host_close(&host);
+}
+
+/* ---- groups */
+
+static uint16_t checksum(const uint8_t *bytes, size_t length, uint32_t sum)
+{
+	for (size_t i = 0; i < length; i += 2)
+		sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* A report of MLD version 1 (RFC 2710) for the group of that number. */
+static void join_group(size_t from, uint16_t number)
+{
+	uint8_t frame[14 + 40 + 8 + 24] = {
+		[0] = 0x33,  [1] = 0x33,  [2] = 1,     [12] = 0x86,
+		[13] = 0xdd, [14] = 0x60, [19] = 32,   [20] = 0,
+		[21] = 1,    [22] = 0xfe, [23] = 0x80, [37] = 1, /* from */
+		[38] = 0xff, [39] = 2,    [50] = 1, /* to the group */
+		[54] = 58,   [56] = 5,    [57] = 2, /* router alert */
+		[62] = 131,  [70] = 0xff, [71] = 2,    [82] = 1,
+	};
+	const size_t length = 24;
+	uint16_t sum;
+
+	frame[4] = frame[52] = frame[84] = (uint8_t)(number >> 8);
+	frame[5] = frame[53] = frame[85] = (uint8_t)number;
+	memcpy(frame + 6, host.taps[from].guest_mac, 6);
+	sum = checksum(frame + 62, length, 0);
+	sum = checksum(frame + 22, 32,
+		       (uint32_t)(uint16_t)~sum + (uint32_t)length + 58);
+	frame[64] = (uint8_t)(sum >> 8);
+	frame[65] = (uint8_t)sum;
+	assert_int_equal(write(host.fds[from], frame, sizeof(frame)),
+			 sizeof(frame));
+}
+
+static int groups_of(const char *tap)
+{
+	json_t *list = output("bridge -j mdb show dev vmsup0"), *entry;
+	int count = 0;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_array_get(list, 0), "mdb"), i,
+			   entry)
+		count += strcmp(text_at(entry, "port"), tap) == 0;
+	json_decref(list);
+	return count;
+}
+
+static void a_vm_has_its_share_of_groups(void **state)
+{
+	struct utsname kernel;
+	int major, minor;
+
+	(void)state;
+	assert_int_equal(uname(&kernel), 0);
+	assert_int_equal(sscanf(kernel.release, "%d.%d", &major, &minor), 2);
+	if (major < 6 || (major == 6 && minor < 3)) {
+		print_message("a kernel without shares of the table\n");
+		skip();
+	}
+	host_open(&host, "/run/vmsup");
+	host_start(&host, 2);
+	for (uint16_t i = 1; i <= 30; i++)
+		join_group(0, i);
+	/* its own, for the host knows its address, and these */
+	assert_int_equal(groups_of("vmtap0"), 1 + 30);
+	for (uint16_t i = 31; i <= 300; i++)
+		join_group(0, i);
+	assert_int_equal(groups_of("vmtap0"), 64);
+	join_group(1, 1); /* nobody else's loss */
+	assert_int_equal(groups_of("vmtap1"), 1 + 1);
 	host_close(&host);
 }
 
@@ -604,6 +703,7 @@ int main(void)
 		IN_NAMESPACE(a_tap_is_as_described),
 		IN_NAMESPACE(multicast_is_opened_once_all_are_there),
 		IN_NAMESPACE(frames_reach_their_vm_only),
+		IN_NAMESPACE(a_vm_has_its_share_of_groups),
 		IN_NAMESPACE(counters_are_the_vms_view),
 		IN_NAMESPACE(taken_names_are_refused),
 		IN_NAMESPACE(another_instance_is_named),
