@@ -129,7 +129,7 @@ json_t *cage_json(const struct vm *vm)
 
 	return json_pack(
 		"{s:{s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:b, s:i, s:o, s:o, s:o, "
-		"s:o, s:o}}",
+		"s:o, s:o, s:o, s:o}}",
 		"cage", "name", vm->config.name, "pid", (int)vm->pid,
 		"generation", (json_int_t)vm->generation, "uid", (int)vm->uid,
 		"filters", (int)vm->filters, "threads",
@@ -139,5 +139,7 @@ json_t *cage_json(const struct vm *vm)
 		PROTO_CHANNEL_FD, "descriptors", manifest_json(vm), "syscalls",
 		syscalls_json(vm), "namespaces",
 		namespaces_json(&supervisor->room), "cgroup", cgroup, "bounds",
-		bounds_json(vm));
+		bounds_json(vm), "guarded",
+		vm_has_network(vm) ? json_boolean(vm->guarded) : json_null(),
+		"allow", firsthop_allow_json(vm));
 }

@@ -55,6 +55,7 @@ struct supervisor {
 	struct timer populate; /* makes the configured VMs, a few a turn */
 	struct timer multicast; /* opens it between VMs */
 	struct timer review; /* after changes of VMs */
+	struct timer watch; /* over the first-hop guard, where it can be taken */
 
 	struct vm **vms; /* owned */
 	size_t vm_count;

@@ -67,11 +67,12 @@ static void answer(struct counters *counters)
 {
 	while (counters->waits) {
 		struct counters_wait *wait = counters->waits;
+		json_t *all = json_copy(counters->whole);
 
+		firsthop_add_counters(wait->vm, all);
 		counters->waits = wait->next;
 		wait->call->gone = NULL;
-		call_reply(wait->call,
-			   json_pack("{s:O}", "counters", counters->whole));
+		call_reply(wait->call, json_pack("{s:o}", "counters", all));
 		free(wait);
 	}
 }

@@ -90,6 +90,7 @@ int supervisor_serve(struct supervisor *supervisor)
 
 	if (supervisor->notify.fd >= 0 && supervisor->notify.watchdog_ns)
 		loop_timer_at(&supervisor->loop, &supervisor->watchdog, 0);
+	firsthop_watch_start(supervisor);
 	error = loop_run(&supervisor->loop);
 
 	if (error)

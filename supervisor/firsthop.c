@@ -97,22 +97,28 @@ static void count_all(struct supervisor *supervisor)
 		firsthop_count(supervisor->vms[i]);
 }
 
-/* The TAPs that are taken over: the caller's array, NULL without memory. */
-static struct guard_port *kept_ports(struct supervisor *supervisor,
-				     size_t *count)
+/* The TAPs that are guarded: the caller's array, NULL without memory. */
+static struct guard_port *guarded_ports(const struct supervisor *supervisor,
+					size_t *count)
 {
 	struct guard_port *ports =
 		calloc(supervisor->vm_count + 1, sizeof(*ports));
 
 	*count = 0;
-	for (size_t i = 0; ports && i < supervisor->vm_count; i++) {
+	for (size_t i = 0; ports && i < supervisor->vm_count; i++)
+		if (supervisor->vms[i]->guarded)
+			ports[(*count)++] = port_of(supervisor->vms[i]);
+	return ports;
+}
+
+/* Those that are taken over are to be. */
+static void guard_the_kept(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
 		struct vm *vm = supervisor->vms[i];
 
 		vm->guarded = vm->adopting && vm_has_network(vm);
-		if (vm->guarded)
-			ports[(*count)++] = port_of(vm);
 	}
-	return ports;
 }
 
 static int put_in_force(struct supervisor *supervisor)
@@ -125,7 +131,8 @@ static int put_in_force(struct supervisor *supervisor)
 	if (error)
 		return error;
 	count_all(supervisor);
-	ports = kept_ports(supervisor, &count);
+	guard_the_kept(supervisor);
+	ports = guarded_ports(supervisor, &count);
 	if (!ports)
 		error = -ENOMEM;
 	if (!error && count == 0) /* counters of nobody as well */
@@ -250,6 +257,51 @@ int firsthop_guard(struct supervisor *supervisor, struct vm *const *vms,
 	return 0;
 }
 
+/* ---- a table that is everybody's */
+
+/* A firewall that is loaded anew deletes it: for so long at most. */
+#define WATCH_MS 1000
+
+static void put_back(struct supervisor *supervisor)
+{
+	struct guard *guard = &supervisor->firsthop.guard;
+	cleanup_free struct guard_port *ports = NULL;
+	size_t count;
+	int error;
+
+	ports = guarded_ports(supervisor, &count);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
+	error = ports ? guard_begin(guard, ports, count) : -ENOMEM;
+	if (error)
+		log_error("the first-hop guard was taken away from outside, "
+			  "and can't be put back: %s",
+			  strerror(-error));
+	else
+		log_warn("the first-hop guard was taken away from outside: put "
+			 "back (a firewall that flushes all rules?)");
+}
+
+void firsthop_watch(struct timer *timer)
+{
+	struct supervisor *supervisor = timer->ctx;
+
+	if (supervisor->ending)
+		return;
+	if (!guard_there(&supervisor->firsthop.guard))
+		put_back(supervisor);
+	loop_timer_in(&supervisor->loop, timer, WATCH_MS);
+}
+
+void firsthop_watch_start(struct supervisor *supervisor)
+{
+	const struct guard *guard = &supervisor->firsthop.guard;
+
+	supervisor->watch =
+		(struct timer){ .fire = firsthop_watch, .ctx = supervisor };
+	if (guard->sock && !guard_is_owned(guard))
+		loop_timer_in(&supervisor->loop, &supervisor->watch, WATCH_MS);
+}
+
 /* ---- counters */
 
 void firsthop_count(struct vm *vm)
@@ -290,4 +342,17 @@ json_t *firsthop_allow_json(const struct vm *vm)
 			json_array_append_new(allow,
 					      json_string(names_allow(i)));
 	return allow;
+}
+
+void firsthop_add_counters(struct vm *vm, json_t *counters)
+{
+	firsthop_count(vm);
+	for (unsigned int i = 0; vm->guarded && i < GUARD_REASONS; i++) {
+		uint64_t value = vm->stats[VM_STAT_GUARD_FIRST + i];
+		char name[32];
+
+		snprintf(name, sizeof(name), "guard.%s", names_guard_reason(i));
+		json_object_set_new(counters, name,
+				    json_integer((json_int_t)value));
+	}
 }

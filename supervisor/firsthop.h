@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ipc/loop.h"
 #include "supervisor/net/guard.h"
 #include "supervisor/problem.h"
 
@@ -37,6 +38,11 @@ void firsthop_end(struct supervisor *supervisor, bool leave);
  * -errno with problem set if the configuration requires it. */
 int firsthop_guard(struct supervisor *supervisor, struct vm *const *vms,
 		   size_t count, struct problem *problem);
+/* Fires while anybody may delete the guard's table: puts it back. ctx is the
+ * supervisor. */
+void firsthop_watch(struct timer *timer);
+/* Starts that, where it is needed. */
+void firsthop_watch_start(struct supervisor *supervisor);
 /* Adds what was dropped since the last time to the VM's counters. */
 void firsthop_count(struct vm *vm);
 /* The same for the last time: its TAP is gone. */
@@ -44,5 +50,8 @@ void firsthop_forget(struct vm *vm);
 
 /* The names of what the VM is allowed to send. */
 json_t *firsthop_allow_json(const struct vm *vm);
+/* Adds what was dropped in this generation to counters, as "guard.ra" and so
+ * on. Read anew first. */
+void firsthop_add_counters(struct vm *vm, json_t *counters);
 
 #endif

@@ -648,13 +648,17 @@ static void sandbox(void *ctx, struct call *call)
 static void stats(void *ctx, struct call *call)
 {
 	struct vm *vm = working_vm(ctx, call);
+	json_t *counters;
 
 	if (!vm)
 		return;
-	if (vm->config.machine)
+	if (vm->config.machine) {
 		counters_call(vm, call);
-	else
-		reply(call, json_pack("{s:{}}", "counters"));
+		return;
+	}
+	counters = json_object();
+	firsthop_add_counters(vm, counters);
+	reply(call, json_pack("{s:o}", "counters", counters));
 }
 
 /* The VM of a call about its console; NULL with the call answered. */

@@ -36,6 +36,7 @@ static const struct {
 	{ "KSM", check_ksm, false },
 	{ "group vmsup", check_group, false },
 	{ "IPv6", check_ipv6, false },
+	{ "first-hop guard", check_guard, false },
 	{ "/dev/kvm", check_kvm, false },
 };
 

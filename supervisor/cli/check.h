@@ -28,5 +28,7 @@ check_fn check_smt, check_mitigations, check_ksm;
 /* check_host.c */
 check_fn check_root, check_tun, check_bridge, check_descriptors, check_group;
 check_fn check_ipv6, check_kvm, check_vmproc;
+/* check_guard.c */
+check_fn check_guard;
 
 #endif

@@ -119,6 +119,23 @@ static void print_syscalls(const json_t *cage)
 	putchar('\n');
 }
 
+/* Of the network, which is no matter of /proc: what the supervisor says. */
+static void print_guard(const json_t *cage)
+{
+	const json_t *guarded = json_object_get(cage, "guarded"), *name;
+	size_t i;
+
+	if (!json_is_boolean(guarded))
+		return;
+	printf("First-hop guard: %s",
+	       json_is_true(guarded) ? "in force"
+				     : "none (vmsup status --json says why)");
+	json_array_foreach(json_object_get(cage, "allow"), i, name)
+		printf("%s%s", i ? ", " : "; allowed: ",
+		       json_string_value(name) ? json_string_value(name) : "?");
+	putchar('\n');
+}
+
 static int print(const struct cli_args *args, const json_t *cage,
 		 const struct proof *proof)
 {
@@ -142,6 +159,7 @@ static int print(const struct cli_args *args, const json_t *cage,
 	if (status)
 		return status;
 	putchar('\n');
+	print_guard(cage);
 	if (args->values[OPT_SYSCALLS])
 		print_syscalls(cage);
 	else

@@ -503,6 +503,11 @@ int guard_end(struct guard *guard)
 	return error == -ENOENT ? 0 : error;
 }
 
+bool guard_is_owned(const struct guard *guard)
+{
+	return guard->flags & NFT_TABLE_F_OWNER;
+}
+
 bool guard_there(const struct guard *guard)
 {
 	uint32_t flags;

@@ -76,6 +76,8 @@ int guard_add(struct guard *guard, const struct guard_port *ports,
 	      size_t count);
 /* Forgets what was counted and allowed for a TAP that is gone. */
 void guard_forget(struct guard *guard, const struct guard_port *port);
+/* Whether nobody else can change it, nor take it down. */
+bool guard_is_owned(const struct guard *guard);
 /* False if somebody else took all of it down. */
 bool guard_there(const struct guard *guard);
 /* Takes all of it down. 0 or -errno. */

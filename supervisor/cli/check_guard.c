@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/* vmsup check: whether there can be a first-hop guard. */
+#include "supervisor/cli/check.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "supervisor/net/guard.h"
+
+/* In a network namespace of its own, which ends with it: an errno, or 0. */
+static int try_guard(void)
+{
+	return unshare(CLONE_NEWNET) < 0 ? errno : -guard_try();
+}
+
+/* What came of it in a child. */
+static int in_child(void)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(try_guard());
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
+		return EIO;
+	return WEXITSTATUS(status);
+}
+
+bool check_guard(struct finding *finding)
+{
+	int error = in_child();
+
+	if (error == EPERM)
+		return check_missing(finding, "run this check as root");
+	if (error == ENOTSUP)
+		return check_missing(finding, "all but the bound on broadcast: "
+					      "modprobe nft_limit");
+	if (error)
+		return check_missing(
+			finding,
+			"%s: VMs may send each other router advertisements, "
+			"DHCP answers, MLD queries and redirects (nf_tables "
+			"with netdev chains: modprobe nf_tables)",
+			strerror(error));
+	return check_found(finding, "what a VM may send is judged at its TAP "
+				    "(a supervisor that was upgraded may lack "
+				    "it: vmsup status --json)");
+}
