@@ -18,6 +18,12 @@
 #define PING_TIMEOUT_MS     10000
 #define PING_TIMEOUT_MAX_MS 3600000
 #define PING_PAYLOAD_BYTES  56
+/* A question to a VM process and its answer, of the supervisor's time: what a
+ * caller is charged for each. */
+#define QUESTION_NS 10000
+/* A byte of an echo request, which the VM, the bridge and whoever answers move:
+ * no time of the supervisor's, but the caller must not have it for nothing. */
+#define PING_BYTE_NS 8
 
 static void no_such_vm(struct call *call, const char *name)
 {
@@ -192,10 +198,12 @@ static bool stats_due(const struct supervisor *supervisor,
 	for (size_t i = 0; i < count && (ask || !due); i++) {
 		struct vm *vm = asked_vm(supervisor, call, i);
 
-		if (ask)
-			due |= vm_ask_stats(vm);
-		else
+		if (!ask) {
 			due = vm->awaiting_stats && vm->pid_fd >= 0;
+		} else if (vm_ask_stats(vm)) {
+			call_charge(call, QUESTION_NS);
+			due = true;
+		}
 	}
 	return due;
 }
@@ -521,6 +529,7 @@ static void ping_again(void *ctx, struct call *call, const json_t *saved)
 		return;
 	}
 	ping->call = call;
+	ping->uid = call->peer_uid;
 	call->ctx = ping;
 	call->gone = ping_gone;
 }
@@ -546,6 +555,7 @@ int methods_pings_restore(struct vm *vm, const json_t *ids)
 		if (!ping)
 			return -ENOMEM;
 		ping->id = (uint32_t)id;
+		ping->uid = (uid_t)-1; /* until its call, if any, goes on */
 		ping->next = vm->pings;
 		vm->pings = ping;
 		vm->ping_count++;
@@ -597,6 +607,20 @@ static bool ping_request(struct call *call, struct msg_ping *request)
 	return true;
 }
 
+static const char *ping_failure(int error)
+{
+	switch (error) {
+	case -EBUSY:
+		return "too many pings are under way from this VM (wait for "
+		       "their results)";
+	case -EDQUOT:
+		return "too many of your pings are under way from this VM "
+		       "(wait for their results)";
+	default:
+		return "the VM process doesn't listen";
+	}
+}
+
 static void ping(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
@@ -613,12 +637,10 @@ static void ping(void *ctx, struct call *call)
 	request.id = ++supervisor->ping_id;
 	error = vm_ping(vm, &request, call);
 	if (error) {
-		failed(call, error == -EBUSY
-				     ? "too many pings are under way from this "
-				       "VM (wait for their results)"
-				     : "the VM process doesn't listen");
+		failed(call, ping_failure(error));
 		return;
 	}
+	call_charge(call, QUESTION_NS + request.payload_bytes * PING_BYTE_NS);
 	call->ctx = vm->pings;
 	call->gone = ping_gone;
 }
@@ -652,6 +674,7 @@ static void stats(void *ctx, struct call *call)
 
 	if (!vm)
 		return;
+	call_charge(call, QUESTION_NS);
 	if (vm->config.machine) {
 		counters_call(vm, call);
 		return;

@@ -27,6 +27,10 @@
 /* Messages of one VM served before others get their turn. */
 #define MESSAGE_BUDGET 32
 #define PINGS_PER_VM   64
+/* The builtin guest has 16 places for them: one member of the group has at most
+ * so many, and all members leave some to root. */
+#define PINGS_PER_USER 4
+#define PINGS_OF_USERS 12
 /* More than a channel holds. */
 #define STALE_MESSAGES 1024
 /* Log lines: so many a second, and at once. Over that they are dropped and
@@ -482,14 +486,32 @@ bool vm_ask_stats(struct vm *vm)
 	return vm->awaiting_stats;
 }
 
+/* Whether that user may have one more under way: 0, -EBUSY or -EDQUOT. */
+static int may_ping(const struct vm *vm, uid_t uid)
+{
+	unsigned int own = 0, users = 0;
+
+	if (vm->ping_count >= PINGS_PER_VM)
+		return -EBUSY;
+	if (uid == 0)
+		return 0;
+	for (const struct vm_ping *ping = vm->pings; ping; ping = ping->next) {
+		own += ping->uid == uid;
+		users += ping->uid != 0;
+	}
+	if (own >= PINGS_PER_USER)
+		return -EDQUOT;
+	return users >= PINGS_OF_USERS ? -EBUSY : 0;
+}
+
 int vm_ping(struct vm *vm, const struct msg_ping *request, struct call *call)
 {
 	union msg message = { .ping = *request };
 	struct vm_ping *ping;
-	int error;
+	int error = may_ping(vm, call->peer_uid);
 
-	if (vm->ping_count >= PINGS_PER_VM)
-		return -EBUSY;
+	if (error)
+		return error;
 	ping = calloc(1, sizeof(*ping));
 	if (!ping)
 		return -ENOMEM;
@@ -499,6 +521,7 @@ int vm_ping(struct vm *vm, const struct msg_ping *request, struct call *call)
 		return error;
 	}
 	ping->id = request->id;
+	ping->uid = call->peer_uid;
 	ping->call = call;
 	ping->next = vm->pings;
 	vm->pings = ping;

@@ -48,6 +48,7 @@ struct allowance {
 struct vm_ping {
 	struct vm_ping *next;
 	uint32_t id;
+	uid_t uid; /* who asked for it; (uid_t)-1: not known any more */
 	struct call *call; /* NULL: its client went away */
 };
 

@@ -150,27 +150,63 @@ static bool hears(const struct control_client *client)
 	return client->state == CLIENT_SERVED && !client->deaf;
 }
 
-/* Bounds what all clients together leave unread. */
-static void share_memory(const struct control *control)
+/* Counts what is unread, of each user and of all. */
+static size_t count_unread(const struct control *control)
 {
-	struct control_client *worst = NULL;
+	const struct control_client *client;
 	size_t unread = 0;
 
-	for (struct control_client *client = TAILQ_FIRST(&control->clients);
-	     client; client = TAILQ_NEXT(client, by_age)) {
+	for (client = TAILQ_FIRST(&control->clients); client;
+	     client = TAILQ_NEXT(client, by_age))
+		client->user->unread = 0;
+	for (client = TAILQ_FIRST(&control->clients); client;
+	     client = TAILQ_NEXT(client, by_age)) {
+		client->user->unread += buffer_length(&client->out);
 		unread += buffer_length(&client->out);
-		if (!worst ||
-		    buffer_length(&client->out) > buffer_length(&worst->out))
+	}
+	return unread;
+}
+
+/* The client with the most unread of the user who has the most, or of that one
+ * (NULL: any). */
+static struct control_client *find_worst(const struct control *control,
+					 const struct control_user *user)
+{
+	struct control_client *client, *worst = NULL;
+
+	for (client = TAILQ_FIRST(&control->clients); client;
+	     client = TAILQ_NEXT(client, by_age)) {
+		if (user && client->user != user)
+			continue;
+		if (!worst || client->user->unread > worst->user->unread ||
+		    (client->user == worst->user &&
+		     buffer_length(&client->out) > buffer_length(&worst->out)))
 			worst = client;
 	}
-	if (worst && unread > CONTROL_MAX_UNREAD_BYTES)
-		cut_off(worst, "too much is unread, and most of it by it");
+	return worst;
+}
+
+/* Bounds what one user's clients, and all together, leave unread. */
+static void share_memory(const struct control_client *client)
+{
+	const struct control *control = client->control;
+	size_t unread = count_unread(control);
+
+	if (client->uid != 0 &&
+	    client->user->unread > CONTROL_USER_UNREAD_BYTES) {
+		cut_off(find_worst(control, client->user),
+			"too much is unread by its user, and most of it by it");
+		unread = count_unread(control);
+	}
+	if (unread > CONTROL_MAX_UNREAD_BYTES)
+		cut_off(find_worst(control, NULL),
+			"too much is unread, and most of it by its user");
 }
 
 /* After a message was added to out, or wasn't. */
 static void after_put(struct control_client *client, int error)
 {
-	share_memory(client->control);
+	share_memory(client);
 	if (error == -ENOBUFS)
 		cut_off(client, "it doesn't read what is sent to it");
 	else if (error)
@@ -203,36 +239,45 @@ static void end_call(struct control_client *client)
 void call_reply(struct call *call, json_t *parameters)
 {
 	struct control_client *client = call->client;
+	struct user_meter meter;
 
+	user_meter_start(&meter, client->control, client->user);
 	if (call->oneway || !hears(client))
 		json_decref(parameters);
 	else
 		after_put(client,
 			  varlink_put_reply(&client->out, parameters, false));
 	end_call(client);
+	user_meter_stop(&meter);
 }
 
 void call_more(struct call *call, json_t *parameters)
 {
 	struct control_client *client = call->client;
+	struct user_meter meter;
 
+	user_meter_start(&meter, client->control, client->user);
 	if (!call->more || !hears(client))
 		json_decref(parameters);
 	else
 		after_put(client,
 			  varlink_put_reply(&client->out, parameters, true));
+	user_meter_stop(&meter);
 }
 
 void call_error(struct call *call, const char *error, json_t *parameters)
 {
 	struct control_client *client = call->client;
+	struct user_meter meter;
 
+	user_meter_start(&meter, client->control, client->user);
 	if (call->oneway || !hears(client))
 		json_decref(parameters);
 	else
 		after_put(client,
 			  varlink_put_error(&client->out, error, parameters));
 	end_call(client);
+	user_meter_stop(&meter);
 }
 
 void call_invalid_parameter(struct call *call, const char *parameter)
@@ -245,8 +290,13 @@ bool call_has_room(const struct call *call)
 {
 	const struct control_client *client = call->client;
 
-	return hears(client) &&
+	return hears(client) && !client->user->over &&
 	       buffer_length(&client->out) < CONTROL_MAX_OUTPUT_BYTES / 2;
+}
+
+void call_charge(const struct call *call, uint64_t ns)
+{
+	user_charge(call->client->control, call->client->user, ns);
 }
 
 /* ---- in */
@@ -269,6 +319,7 @@ static bool whole_message(struct control_client *client, size_t *length)
 static bool wants_input(const struct control_client *client)
 {
 	return client->state == CLIENT_SERVED && !client->ended &&
+	       !client->user->over &&
 	       buffer_length(&client->in) < CONTROL_MAX_REQUEST_BYTES;
 }
 
@@ -396,6 +447,7 @@ static void run_message(struct control_client *client, size_t length)
 static bool may_run(const struct control_client *client)
 {
 	return client->state == CLIENT_SERVED && !client->pending &&
+	       !client->user->over &&
 	       buffer_length(&client->out) <= AHEAD_BYTES;
 }
 
@@ -406,8 +458,11 @@ static void run_messages(struct control_client *client)
 	client->running = true;
 	for (int i = 0; i < CALLS_PER_TURN && may_run(client) &&
 			whole_message(client, &length);
-	     i++)
+	     i++) {
 		run_message(client, length);
+		/* whether there is time left for the next one */
+		user_meter_lap(client->control);
+	}
 	client->running = false;
 	if (may_run(client) && !whole_message(client, &length) &&
 	    length >= CONTROL_MAX_REQUEST_BYTES)
@@ -422,8 +477,9 @@ static bool is_over(struct control_client *client)
 
 	if (client->state == CLIENT_DOOMED)
 		return true;
-	if (client->deaf &&
-	    (client->pending || client->state == CLIENT_DRAINING))
+	/* its calls, if there are more, would wait for nobody */
+	if (client->deaf && (client->pending || client->user->over ||
+			     client->state == CLIENT_DRAINING))
 		return true;
 	if (client->pending || buffer_length(&client->out) > 0)
 		return false;
@@ -435,7 +491,7 @@ static bool is_over(struct control_client *client)
 /* When the client will have been silent for too long; 0: never. */
 static uint64_t deadline_ns(const struct control_client *client)
 {
-	if (client->pending)
+	if (client->pending || client->waits)
 		return 0;
 	if (client->since_ns)
 		return client->since_ns + CONTROL_HALF_MS * NSEC_PER_MSEC;
@@ -451,6 +507,10 @@ static void settle(struct control_client *client)
 	uint64_t due_ns;
 	size_t length;
 
+	client->waits = client->state == CLIENT_SERVED && client->user->over;
+	/* what isn't read can't become whole */
+	if (client->waits)
+		client->since_ns = 0;
 	if (events != client->events) {
 		if (loop_modify(loop, &client->source, events) < 0) {
 			cut_off(client, "it can't be watched");
@@ -474,7 +534,7 @@ static void settle(struct control_client *client)
 		loop_timer_at(loop, &client->timer, due_ns);
 }
 
-void client_work(struct control_client *client)
+static void work(struct control_client *client)
 {
 	run_messages(client);
 	client_flush(client);
@@ -484,17 +544,33 @@ void client_work(struct control_client *client)
 		settle(client);
 }
 
+void client_work(struct control_client *client)
+{
+	struct user_meter meter;
+
+	user_meter_start(&meter, client->control, client->user);
+	/* who waited is read now, or those of its user whose next message was
+	 * read before would always be first */
+	if (client->waits && wants_input(client))
+		receive(client);
+	work(client);
+	user_meter_stop(&meter);
+}
+
 static void client_ready(struct source *source, uint32_t events)
 {
 	struct control_client *client = source->ctx;
+	struct user_meter meter;
 
+	user_meter_start(&meter, client->control, client->user);
 	if (events & (EPOLLHUP | EPOLLERR))
 		grow_deaf(client);
 	if (events & EPOLLOUT)
 		client->blocked = false;
 	if (wants_input(client) && (events & ~(uint32_t)EPOLLOUT))
 		receive(client);
-	client_work(client);
+	work(client);
+	user_meter_stop(&meter);
 }
 
 static void client_timer(struct timer *timer)
@@ -502,7 +578,9 @@ static void client_timer(struct timer *timer)
 	struct control_client *client = timer->ctx;
 	uint64_t due_ns = deadline_ns(client);
 
-	if (due_ns == 0)
+	if (client->user->over)
+		settle(client);
+	if (due_ns == 0 || client->waits)
 		return;
 	if (due_ns > loop_now_ns()) {
 		loop_timer_at(client->control->loop, timer, due_ns);
@@ -591,8 +669,10 @@ struct control_client *client_new(struct control *control, int fd, uid_t uid,
 				  pid_t pid, int *error)
 {
 	struct control_client *client = calloc(1, sizeof(*client));
+	struct control_user *user = user_of(control, uid);
 
-	if (!client) {
+	if (!client || !user) {
+		free(client);
 		*error = -ENOMEM;
 		return NULL;
 	}
@@ -602,6 +682,7 @@ struct control_client *client_new(struct control *control, int fd, uid_t uid,
 		.fd = fd,
 		.uid = uid,
 		.pid = pid,
+		.user = user,
 		.in.limit = CONTROL_MAX_REQUEST_BYTES,
 		.out.limit = CONTROL_MAX_OUTPUT_BYTES,
 		.events = EPOLLIN,
@@ -615,6 +696,7 @@ struct control_client *client_new(struct control *control, int fd, uid_t uid,
 	}
 	TAILQ_INSERT_TAIL(&control->clients, client, by_age);
 	control->counts.clients++;
+	user->clients++;
 	settle(client);
 	return client;
 }
@@ -632,6 +714,7 @@ void client_free(struct control_client *client)
 	control_unqueue(control, client);
 	TAILQ_REMOVE(&control->clients, client, by_age);
 	control->counts.clients--;
+	client->user->clients--;
 	loop_timer_cancel(control->loop, &client->timer);
 	loop_remove(control->loop, &client->source);
 	fd_close(&client->fd);

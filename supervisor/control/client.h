@@ -8,6 +8,7 @@
 
 #include "supervisor/control/buffer.h"
 #include "supervisor/control/control.h"
+#include "supervisor/control/user.h"
 
 /* What happens to clients and is logged at most once in a while. */
 enum client_note {
@@ -37,6 +38,7 @@ struct control_client {
 	int fd;
 	uid_t uid;
 	pid_t pid;
+	struct control_user *user; /* of that uid */
 	enum {
 		CLIENT_SERVED,
 		CLIENT_DRAINING, /* what is in out, then it is over */
@@ -55,6 +57,7 @@ struct control_client {
 	bool blocked; /* the socket took less than it was given */
 	bool ended; /* nothing more will come */
 	bool deaf; /* nobody receives what is sent any more */
+	bool waits; /* its user was over its share when it was looked at */
 };
 
 TAILQ_HEAD(client_list, control_client);
@@ -70,6 +73,8 @@ struct control {
 	int listen_fd;
 	int reserve_fd; /* given up for an accept() when there are no more */
 	struct control_counts counts;
+	struct users users;
+	bool flooded; /* somebody connected who is far over its share */
 	struct note_limit notes[CLIENT_NOTES];
 	struct note_limit pauses; /* of accepting */
 };

@@ -31,8 +31,14 @@
 
 /* So that a flood of connections leaves each turn time for the others. */
 #define ACCEPTS_PER_TURN 16
+/* What of it passes before it is known whose connection it is, measured. */
+#define ACCEPT_NS 8000
 /* After an accept() that failed for want of something. */
 #define ACCEPT_PAUSE_MS 200
+/* After a turn in which a user connected who is far over its share: a refusal
+ * costs as much as a place. So its flood can take no more than its share either,
+ * and whoever is behind a full queue of it waits for a second. */
+#define FLOOD_PAUSE_MS 4
 /* One line per kind of event in this time. */
 #define NOTE_NS (10 * NSEC_PER_SEC)
 
@@ -130,16 +136,19 @@ static void do_work(struct timer *timer)
 /* ---- room for newcomers */
 
 /* Whose place a newcomer may have: the longest silent of those that are idle,
- * else of those that are stuck. Root's places are only root's. */
-static struct control_client *find_victim(const struct control *control,
-					  uid_t uid)
+ * else of those that are stuck. Root's places are only root's. own: of the
+ * newcomer's user alone. */
+static struct control_client *find_quiet(const struct control *control,
+					 const struct control_user *user,
+					 bool own)
 {
 	struct control_client *client, *stuck = NULL;
 	uint64_t now_ns = loop_now_ns();
 
 	for (client = TAILQ_FIRST(&control->clients); client;
 	     client = TAILQ_NEXT(client, by_age)) {
-		if (uid != 0 && client->uid == 0)
+		if (own ? client->user != user
+			: user->uid != 0 && client->uid == 0)
 			continue;
 		if (client_is_idle(client))
 			return client;
@@ -149,22 +158,60 @@ static struct control_client *find_victim(const struct control *control,
 	return stuck;
 }
 
-static bool make_room(struct control *control, uid_t uid)
+/* All are busy: the longest silent of the user who has the most places, if that
+ * is more than the newcomer's user would have then. */
+static struct control_client *find_excess(const struct control *control,
+					  const struct control_user *user)
 {
+	unsigned int most = user->uid == 0 ? 0 : user->clients + 1;
+	struct control_client *client, *victim = NULL;
+
+	for (client = TAILQ_FIRST(&control->clients); client;
+	     client = TAILQ_NEXT(client, by_age)) {
+		if (client->uid == 0 || client->user->clients <= most)
+			continue;
+		most = client->user->clients;
+		victim = client;
+	}
+	return victim;
+}
+
+static void evict(struct control *control, struct control_client *victim,
+		  const char *why)
+{
+	control_note(control, CLIENT_EVICTED, victim->uid, victim->pid, why);
+	client_free(victim);
+}
+
+/* NULL when there is room for one more of that user, else why there is none. */
+static const char *make_room(struct control *control,
+			     const struct control_user *user)
+{
+	bool own = user->uid != 0 && user->clients >= CONTROL_USER_CLIENTS;
 	unsigned int most = CONTROL_MAX_CLIENTS;
 	struct control_client *victim;
 
-	if (uid != 0)
+	if (user_is_far_over(user)) {
+		control->flooded = true;
+		return "its user asks for too much; try again in some seconds";
+	}
+	if (user->uid != 0)
 		most -= CONTROL_ROOT_RESERVE;
-	if (control->counts.clients < most)
-		return true;
-	victim = find_victim(control, uid);
+	if (!own && control->counts.clients < most)
+		return NULL;
+	victim = find_quiet(control, user, own);
+	if (victim) {
+		evict(control, victim,
+		      "it was idle or stuck, and its place was needed");
+		return NULL;
+	}
+	if (own)
+		return "too many of its user's are connected and busy";
+	victim = find_excess(control, user);
 	if (!victim)
-		return false;
-	control_note(control, CLIENT_EVICTED, victim->uid, victim->pid,
-		     "it was idle or stuck, and its place was needed");
-	client_free(victim);
-	return true;
+		return "too many are connected and busy; try again";
+	evict(control, victim, "its user has the most, and one was needed");
+	return NULL;
 }
 
 /* Says why, if the socket takes that much at once, and closes it. */
@@ -195,11 +242,12 @@ void control_allow_descriptors(int fd, bool allow)
 
 int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)
 {
-	int error;
+	const struct control_user *user = user_of(control, uid);
+	const char *why = user ? make_room(control, user) : NULL;
+	int error = -ENOMEM;
 
-	if (!make_room(control, uid)) {
-		control_note(control, CLIENT_REFUSED, uid, pid,
-			     "too many are connected and busy");
+	if (why) {
+		control_note(control, CLIENT_REFUSED, uid, pid, why);
 		return -EBUSY;
 	}
 	control_allow_descriptors(fd, uid == 0);
@@ -209,26 +257,49 @@ int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)
 
 /* ---- the listener */
 
+/* NULL when it became a client, else why it didn't. */
+static const char *admit_peer(struct control *control, int fd,
+			      const struct ucred *peer,
+			      const struct control_user *user)
+{
+	const char *why = make_room(control, user);
+	int error;
+
+	if (why)
+		return why;
+	control_allow_descriptors(fd, peer->uid == 0);
+	return client_new(control, fd, peer->uid, peer->pid, &error)
+		       ? NULL
+		       : "no memory is left for it";
+}
+
 static void admit(struct control *control, int fd, bool last_descriptor)
 {
 	struct ucred peer = { .pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1 };
 	socklen_t length = sizeof(peer);
-	int error;
+	struct control_user *user;
+	struct user_meter meter;
+	const char *why;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
 		refuse(control, fd, &peer, "its identity is unknown");
-	} else if (last_descriptor) {
-		refuse(control, fd, &peer,
-		       "the supervisor has no file descriptor left (raise "
-		       "LimitNOFILE or ulimit -n)");
-	} else if (!make_room(control, peer.uid)) {
-		refuse(control, fd, &peer,
-		       "too many are connected and busy; try again");
-	} else {
-		control_allow_descriptors(fd, peer.uid == 0);
-		if (!client_new(control, fd, peer.uid, peer.pid, &error))
-			refuse(control, fd, &peer, "no memory is left for it");
+		return;
 	}
+	user = user_of(control, peer.uid);
+	if (!user) {
+		refuse(control, fd, &peer, "no memory is left for it");
+		return;
+	}
+	user_charge(control, user, ACCEPT_NS);
+	user_meter_start(&meter, control, user);
+	if (last_descriptor)
+		why = "the supervisor has no file descriptor left (raise "
+		      "LimitNOFILE or ulimit -n)";
+	else
+		why = admit_peer(control, fd, &peer, user);
+	if (why)
+		refuse(control, fd, &peer, why);
+	user_meter_stop(&meter);
 }
 
 static int accept_one(const struct control *control)
@@ -264,14 +335,10 @@ static int accept_with_reserve(struct control *control)
 }
 
 /* Leaves the listener alone for a while: the queue is still there then. */
-static void pause_accepting(struct control *control, int error)
+static void pause_accepting(struct control *control, unsigned int ms)
 {
-	if (may_log(&control->pauses))
-		log_warn("control socket: cannot accept a connection: %s "
-			 "(trying again)",
-			 strerror(-error));
 	loop_modify(control->loop, &control->listener, 0);
-	loop_timer_in(control->loop, &control->accept_timer, ACCEPT_PAUSE_MS);
+	loop_timer_in(control->loop, &control->accept_timer, ms);
 }
 
 static void accept_again(struct timer *timer)
@@ -282,13 +349,9 @@ static void accept_again(struct timer *timer)
 	loop_modify(control->loop, &control->listener, EPOLLIN);
 }
 
-static void listener_ready(struct source *source, uint32_t events)
+/* As many as are there, up to a turn's share. 0 or -errno. */
+static int accept_some(struct control *control)
 {
-	struct control *control = source->ctx;
-
-	(void)events;
-	/* it is lost if the limit is lowered while it is in use */
-	reserve_descriptor(control);
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd = accept_one(control);
 
@@ -299,12 +362,30 @@ static void listener_ready(struct source *source, uint32_t events)
 		if (fd == -EMFILE)
 			fd = accept_with_reserve(control);
 		if (fd == -EAGAIN)
-			return;
-		if (fd < 0 && fd != -EINTR && fd != -ECONNABORTED) {
-			pause_accepting(control, fd);
-			return;
-		}
+			return 0;
+		if (fd < 0 && fd != -EINTR && fd != -ECONNABORTED)
+			return fd;
 	}
+	return 0;
+}
+
+static void listener_ready(struct source *source, uint32_t events)
+{
+	struct control *control = source->ctx;
+	int error;
+
+	(void)events;
+	/* it is lost if the limit is lowered while it is in use */
+	reserve_descriptor(control);
+	control->flooded = false;
+	error = accept_some(control);
+	if (error && may_log(&control->pauses))
+		log_warn("control socket: cannot accept a connection: %s "
+			 "(trying again)",
+			 strerror(-error));
+	if (error || control->flooded)
+		pause_accepting(control,
+				error ? ACCEPT_PAUSE_MS : FLOOD_PAUSE_MS);
 }
 
 int control_serve(struct control *control, int listen_fd)
@@ -345,6 +426,7 @@ struct control *control_new(struct loop *loop, int listen_fd,
 	};
 	TAILQ_INIT(&control->clients);
 	TAILQ_INIT(&control->work);
+	user_init(control);
 	/* Now, while /dev/urandom can still be opened: the keys of a message
 	 * must not be made to collide. */
 	json_object_seed(0);
@@ -372,6 +454,7 @@ void control_free(struct control *control)
 	}
 	loop_timer_cancel(control->loop, &control->work_timer);
 	loop_timer_cancel(control->loop, &control->accept_timer);
+	user_uninit(control);
 	fd_close(&control->listen_fd);
 	fd_close(&control->reserve_fd);
 	free(control);

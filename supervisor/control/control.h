@@ -28,6 +28,13 @@
 #define CONTROL_HALF_MS 5000
 /* Of CONTROL_MAX_CLIENTS, what only root's connections may use. */
 #define CONTROL_ROOT_RESERVE 8
+/* What one user may have who isn't root: connections, unread output of all of
+ * them, of one processor's time one part in so many, and how much of it at once
+ * when it was saved up. */
+#define CONTROL_USER_CLIENTS      32
+#define CONTROL_USER_UNREAD_BYTES CONTROL_MAX_OUTPUT_BYTES
+#define CONTROL_USER_SHARE        20
+#define CONTROL_USER_BURST_MS     250
 
 /* Descriptors beside one message, at most; of root's connections alone. */
 #define CONTROL_MAX_FDS 16
@@ -86,8 +93,13 @@ void call_error(struct call *call, const char *error, json_t *parameters);
 /* org.varlink.service.InvalidParameter with that parameter's name (of which
  * no more than 255 characters are sent back). */
 void call_invalid_parameter(struct call *call, const char *parameter);
-/* True while less than half of CONTROL_MAX_OUTPUT_BYTES waits to be sent. */
+/* True while less than half of CONTROL_MAX_OUTPUT_BYTES waits to be sent, and
+ * its user isn't over its share of the supervisor's time. */
 bool call_has_room(const struct call *call);
+/* Counts that much of the supervisor's time as used by the caller, beyond what
+ * passes while its call is read, handled and answered: for what others are asked
+ * on its behalf. */
+void call_charge(const struct call *call, uint64_t ns);
 
 struct control_config {
 	/* "io.vmsup"; has an error Failed (message: string), which tells a

@@ -77,6 +77,12 @@ rude_member() {
 	rude "$@"
 }
 
+# Several of the group, who together take all places that it has.
+rude_members() {
+	local MEMBER=(--member "$GROUP" --users 8)
+	rude "$@"
+}
+
 # served: another client, soon: 3 s, as all of the machine may stand still.
 served() {
 	local start=${EPOCHREALTIME/./} took
@@ -128,6 +134,7 @@ release() {
 	RUDE=()
 }
 
+# The user that rude_member is.
 as_nobody() {
 	inside setpriv --reuid=65534 --regid=65534 "$@" 3>&- 4>&-
 }
@@ -184,11 +191,14 @@ as_nobody() {
 		held rude_member flood $names
 		served
 		release
+		held rude_members flood $names
+		served
+		release
 	done
 }
 
 @test "subscribers who never read don't hold up restarts" {
-	held rude_member subscribers 100
+	held rude_members subscribers 100
 	for _ in {1..20}; do
 		vmsup restart vm3
 		served
@@ -201,14 +211,14 @@ as_nobody() {
 }
 
 @test "10,000 silent connections of members: cut off, others are served" {
-	held rude_member crowd 10000 silent
+	held rude_members crowd 10000 silent
 	cat "$LAB/said"
 	served
 	release
 }
 
 @test "10,000 busy connections of members: told so and refused, root is served" {
-	held rude_member crowd 10000 busy
+	held rude_members crowd 10000 busy
 	cat "$LAB/said"
 	served
 	vmsup restart vm3
@@ -216,14 +226,92 @@ as_nobody() {
 }
 
 @test "10,000 half messages of members: refused or cut off, root is served" {
-	held rude_member crowd 10000 half
+	held rude_members crowd 10000 half
 	cat "$LAB/said"
+	served
+	release
+}
+
+@test "one member has some of the group's places: others get theirs" {
+	held rude_member crowd 1000 busy
+	cat "$LAB/said"
+	grep -q ' 32 open,' "$LAB/said"
+	[ "$(inside setpriv --reuid=65533 --regid=65533 --groups="$GROUP" \
+		"$LAB/bin/vmsup" status --noheadings -o NAME vm0)" = vm0 ]
 	served
 	release
 }
 
 @test "10,000 connections that come and go" {
 	meanwhile rude_member churn 10000
+	meanwhile rude_members churn 10000
+}
+
+# costs_little COUNT KIND: what a member does, as fast as it is answered, on so
+# many connections, takes its share of a processor and little more.
+costs_little() {
+	local share answers
+	rude_member storm "$1" "$2" 2 "$SUPERVISOR" >"$LAB/storm"
+	read -r share answers <"$LAB/storm"
+	echo "$2: $share of 1000, $answers answers a second"
+	((share <= 100))
+	# it was served meanwhile, as far as that share goes
+	[[ $2 == connections ]] || ((answers > 0))
+}
+
+@test "whatever one member asks for, it costs a twentieth of a processor" {
+	for kind in ping status events logs sandbox interface long denied \
+		garbage; do
+		costs_little 32 $kind
+	done
+	# more than there are places, and none
+	costs_little 110 ping
+	costs_little 110 connections
+}
+
+@test "root and others are served at once while a member asks without end" {
+	rude_member storm 110 status 4 "$SUPERVISOR" >"$LAB/storm" &
+	RUDE+=($!)
+	for _ in {1..20}; do
+		served
+		inside setpriv --reuid=65533 --regid=65533 --groups="$GROUP" \
+			"$LAB/bin/vmsup" status vm0 >/dev/null
+		vmsup restart vm3
+	done
+	wait "${RUDE[@]}"
+	RUDE=()
+}
+
+ignore_echoes() {
+	inside sh -c "echo $1 >/proc/sys/net/ipv4/icmp_echo_ignore_all"
+}
+
+@test "one member's pings from a VM leave room for others', and for root's" {
+	other() {
+		as_nobody --groups="$GROUP" "$LAB/bin/vmsup" "$@"
+	}
+	# the host hears them, and says nothing
+	ignore_echoes 1
+	held rude_member pings vm3 20
+	[ "$(cat "$LAB/said")" = 'held 4' ]
+	fails_with 1 other ping vm3 vm1 -c 1
+	[[ $output == *"too many of your pings"*"wait"* ]]
+	inside setpriv --reuid=65533 --regid=65533 --groups="$GROUP" \
+		"$LAB/bin/vmsup" ping vm3 vm1 -c 1
+	release
+	# who hangs up has them under way nevertheless
+	fails_with 1 other ping vm3 vm1 -c 1
+	other ping vm2 vm1 -c 1
+	held rude_members pings vm3 60
+	[ "$(cat "$LAB/said")" = 'held 8' ]
+	fails_with 1 inside setpriv --reuid=1234 --regid=1234 \
+		--groups="$GROUP" "$LAB/bin/vmsup" ping vm3 vm1 -c 1
+	[[ $output == *"too many pings are under way"* ]]
+	vmsup ping vm3 vm1 -c 1
+	release
+	ignore_echoes 0
+	vmsup restart vm3
+	other ping vm3 vm1 -c 1
 }
 
 @test "who isn't root nor in the group can't connect, and is told the remedy" {

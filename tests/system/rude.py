@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Rude clients of the control socket, one per name, for control.bats.
 
-    rude.py [--member GID] SOCKET NAME [ARGUMENT...]
+    rude.py [--member GID [--users COUNT]] SOCKET NAME [ARGUMENT...]
 
 Each says on stderr what it didn't expect, and exits with 1. Those that hold
 something print "held" when they do, and go on until their stdin ends.
@@ -24,6 +24,9 @@ SERVICE = "org.varlink.service"
 INVALID = SERVICE + ".InvalidParameter"
 FAILED = "io.vmsup.Failed"
 NOBODY = 65534
+# The supervisor's own: CONTROL_MAX_CLIENTS, CONTROL_ROOT_RESERVE,
+# CONTROL_USER_CLIENTS.
+PLACES, FOR_ROOT, OF_USER = 128, 8, 32
 
 
 def expect(condition, *what):
@@ -31,10 +34,41 @@ def expect(condition, *what):
         sys.exit("rude.py: " + " ".join(str(part) for part in what))
 
 
+class Users:
+    """Whose connections are made: one user's, or several users' in turn."""
+
+    count = 1
+    made = 0
+
+    @classmethod
+    def be(cls, gid, count):
+        os.setgroups([gid])
+        cls.count = count
+        if count == 1:
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        else:
+            os.setegid(NOBODY)
+
+    @classmethod
+    def next(cls):
+        if cls.count > 1:
+            os.seteuid(0)
+            os.seteuid(NOBODY - cls.made % cls.count)
+            cls.made += 1
+
+    @classmethod
+    def places(cls):
+        if os.geteuid() == 0:
+            return PLACES
+        return min(PLACES - FOR_ROOT, OF_USER * cls.count)
+
+
 class Client:
     """A connection, and what came in on it that isn't a whole reply yet."""
 
     def __init__(self, path, timeout_s=10):
+        Users.next()
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(timeout_s)
         self.sock.connect(path)
@@ -82,8 +116,8 @@ def served(path):
     client.close()
 
 
-def hold():
-    print("held", flush=True)
+def hold(*what):
+    print("held", *what, flush=True)
     sys.stdin.read()
 
 
@@ -354,7 +388,7 @@ def flood(path, calls):
         try:
             for _ in range(2000):
                 client.sock.send(message)
-        except BlockingIOError:
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
             pass
     hold()
 
@@ -368,6 +402,19 @@ def subscribers(path, count):
         client.ask("io.vmsup.Events", more=True)
         clients.append(client)
     hold()
+
+
+def pings(path, name, count):
+    """Echo requests on as many connections; says how many are under way."""
+    clients = [Client(path) for _ in range(int(count))]
+    for client in clients:
+        client.ask("io.vmsup.Ping", {"name": name, "address": "10.77.0.1",
+                                     "timeout_ms": 3600000})
+    served(path)
+    poll = select.poll()
+    for client in clients:
+        poll.register(client.sock, select.POLLIN)
+    hold(len(clients) - len(poll.poll(0)))
 
 
 # CONTROL_MAX_FDS
@@ -428,8 +475,7 @@ def crowd(path, count, kind):
         poll.register(client.sock, select.POLLRDHUP)
     # whoever is over the limit is shut out by now, or soon
     deadline = time.monotonic() + 5
-    most = 128 if os.getuid() == 0 else 120
-    while (open_now := len(clients) - len(poll.poll(0))) > most:
+    while (open_now := len(clients) - len(poll.poll(0))) > Users.places():
         expect(time.monotonic() < deadline, open_now, "connections are open")
         time.sleep(0.02)
     told = 0
@@ -467,6 +513,109 @@ def churn(path, count):
     served(path)
 
 
+def described(size):
+    """A call of that many bytes: a name that no VM has."""
+    call = b'{"method":"io.vmsup.Logs","parameters":{"name":"%s"}}\0'
+    return call % (b"x" * (size - len(call) + 2))
+
+
+STORMS = {
+    "ping": b'{"method":"io.vmsup.Ping","parameters":{"name":"vm0",'
+            b'"address":"10.77.0.1","payload_bytes":65000}}\0',
+    "status": b'{"method":"io.vmsup.Status"}\0',
+    "events": b'{"method":"io.vmsup.Events","parameters":{"past":true}}\0',
+    "logs": b'{"method":"io.vmsup.Logs","parameters":{"name":"vm0"}}\0',
+    "sandbox": b'{"method":"io.vmsup.Sandbox","parameters":{"name":"vm0"}}\0',
+    "interface": b'{"method":"org.varlink.service.GetInterfaceDescription",'
+                 b'"parameters":{"interface":"io.vmsup"}}\0',
+    "long": described(65000),
+    "denied": b'{"method":"io.vmsup.Shutdown"}\0',
+    "garbage": b"{" * 200 + b"\0",
+    "connections": b"",
+}
+
+
+class Storm:
+    """Calls as fast as they are answered, on as many connections as there are
+    places; who is cut off comes again."""
+
+    def __init__(self, path, kind):
+        self.path, self.message = path, STORMS[kind]
+        self.poll = select.epoll()
+        self.clients = {}
+        self.answers = 0
+
+    def ask(self, client):
+        try:
+            client.send(self.message)
+        except BlockingIOError:
+            pass
+
+    def connect(self):
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.setblocking(False)
+        try:
+            client.connect(self.path)
+            self.ask(client)
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+            client.close()
+            return False
+        self.clients[client.fileno()] = client
+        self.poll.register(client, select.EPOLLIN)
+        if not self.message:
+            self.leave(client)
+        return True
+
+    def leave(self, client):
+        self.poll.unregister(client)
+        del self.clients[client.fileno()]
+        client.close()
+
+    def take(self, client):
+        try:
+            got = client.recv(1 << 20)
+        except ConnectionResetError:
+            got = b""
+        if not got:
+            self.leave(client)
+            return
+        self.answers += got.count(b"\0")
+        if got.endswith(b"\0"):
+            try:
+                self.ask(client)
+            except (BrokenPipeError, ConnectionResetError):
+                self.leave(client)
+
+    def blow(self, count, until):
+        while time.monotonic() < until:
+            for _ in range(min(16, count - len(self.clients))):
+                if not self.connect():
+                    break
+            for fd, _ in self.poll.poll(0.01 if self.clients else 0):
+                self.take(self.clients[fd])
+
+
+def cpu_of(pid):
+    """The processor time of a process, in seconds."""
+    with open(f"/proc/{pid}/stat", "rb") as stat:
+        fields = stat.read().rpartition(b")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def storm(path, count, kind, seconds, pid):
+    """Calls as fast as possible. Prints what share of a processor that cost
+    the process, in thousandths, and the answers per second: both without the
+    first seconds, in which what was saved up is used up."""
+    whole = Storm(path, kind)
+    whole.blow(int(count), time.monotonic() + 2)
+    whole.answers = 0
+    began, before = time.monotonic(), cpu_of(pid)
+    whole.blow(int(count), began + float(seconds))
+    took = time.monotonic() - began
+    print(round(1000 * (cpu_of(pid) - before) / took),
+          round(whole.answers / took))
+
+
 # ---- no rudeness: for what the command line has no word for
 
 
@@ -481,17 +630,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--member", type=int, metavar="GID",
                         help="be nobody, but of that group")
+    parser.add_argument("--users", type=int, metavar="COUNT", default=1,
+                        help="be several, for one connection after another")
     parser.add_argument("socket")
     parser.add_argument("name")
     parser.add_argument("arguments", nargs="*")
     args = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (11000, 11000))
     if args.member is not None:
-        os.setgroups([args.member])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+        Users.be(args.member, args.users)
     known = (garbage, nuls, deep, huge, utf8, unknown, types, half, pipeline,
-             flood, subscribers, descriptors, crowd, churn, call)
+             flood, subscribers, pings, descriptors, crowd, churn, storm, call)
     {rude.__name__: rude for rude in known}[args.name](
         args.socket, *args.arguments)
 

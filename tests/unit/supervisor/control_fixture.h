@@ -182,7 +182,26 @@ static inline void number_of_fds(void *ctx, struct call *call)
 	call_reply(call, json_pack("{s:i}", "n", (int)call->fd_count));
 }
 
+/* Burn: 100 ms of the processor's time. */
+static inline void burn(void *ctx, struct call *call)
+{
+	struct timespec now;
+	uint64_t end_ns = 0, ns;
+
+	(void)ctx;
+	test.handled++;
+	do {
+		syscall(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &now);
+		ns = (uint64_t)now.tv_sec * NSEC_PER_SEC +
+		     (uint64_t)now.tv_nsec;
+		if (end_ns == 0)
+			end_ns = ns + 100 * NSEC_PER_MSEC;
+	} while (ns < end_ns);
+	call_reply(call, NULL);
+}
+
 static const struct control_method toy_methods[] = {
+	{ .name = "Burn", .handle = burn },
 	{ .name = "Fds", .handle = number_of_fds },
 	{ .name = "Echo", .handle = echo },
 	{ .name = "Who", .handle = who },

@@ -392,7 +392,7 @@ static struct peer crowd[CONTROL_MAX_CLIENTS];
 /* What there is room for, of those who connect as we are. */
 static unsigned int crowd_size(void)
 {
-	return CONTROL_MAX_CLIENTS - (getuid() ? CONTROL_ROOT_RESERVE : 0);
+	return getuid() ? CONTROL_USER_CLIENTS : CONTROL_MAX_CLIENTS;
 }
 
 static void gather(const char *bytes, size_t length)
@@ -484,6 +484,12 @@ static void half_messages_make_room_soon(void **state)
 	disperse();
 }
 
+/* Members of the group, as many of each as one may have. */
+static uid_t member(unsigned int i)
+{
+	return 1000 + i / CONTROL_USER_CLIENTS;
+}
+
 static void some_places_are_for_root(void **state)
 {
 	unsigned int members = CONTROL_MAX_CLIENTS - CONTROL_ROOT_RESERVE;
@@ -492,7 +498,7 @@ static void some_places_are_for_root(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < members; i++) {
-		crowd[i] = peer_adopted(1000);
+		crowd[i] = peer_adopted(member(i));
 		peer_call(&crowd[i], "io.vmsup.Stream", ",\"more\":true");
 	}
 	wait_for_kept(members);
@@ -520,7 +526,7 @@ static void members_never_take_roots_places(void **state)
 	(void)state;
 	expect_served(&root, 1);
 	for (unsigned int i = 0; i < members - 1; i++) {
-		crowd[i] = peer_adopted(1000);
+		crowd[i] = peer_adopted(member(i));
 		peer_call(&crowd[i], "io.vmsup.Stream", ",\"more\":true");
 	}
 	wait_for_kept(members - 1);
