@@ -234,7 +234,8 @@ static const struct filter_rule supervisor_rules[] = {
 	ANY(writev), /* libc's last words */
 	ANY(close), /* descriptors */
 	ANY(lseek), /* stdio on /proc files */
-	ANY(clock_gettime), /* where the vDSO can't tell the time */
+	ANY(clock_gettime), /* the processor's clock: what a user's calls cost;
+			     * where the vDSO can't tell the time */
 	ANY(restart_syscall), /* after a stop and continue */
 	ANY(poll), /* whether the terminal takes a line */
 	/* memory */
