@@ -7,7 +7,8 @@
 Reads vmsup.service there with its drop-ins, and vmsup.socket if a drop-in of
 that is there. Does with it what systemd 252 would: notify socket with the
 sender's pid checked (NotifyAccess=main), MAINPID=, watchdog, restarts, socket
-activation, ExecReload=, ExecStop=, kill modes. Orphans become its children, as
+activation, ExecReload=, ExecStop=, kill modes; CapabilityBoundingSet=, UMask= and
+NoNewPrivileges= of each process that it starts. Orphans become its children, as
 they become process 1's. The service's stderr goes to JOURNAL. Its processes
 are put into CGROUP, a directory of cgroup v2, if given.
 
@@ -26,12 +27,39 @@ import struct
 import sys
 import time
 
+PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
+# By their numbers (linux/capability.h).
+CAPABILITIES = """chown dac_override dac_read_search fowner fsetid kill setgid
+setuid setpcap linux_immutable net_bind_service net_broadcast net_admin net_raw
+ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin
+sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write
+audit_control setfcap mac_override mac_admin syslog wake_alarm block_suspend
+audit_read perfmon bpf checkpoint_restore""".split()
 # In seconds. systemd's own default of RestartSec=.
 DEFAULTS = {"RestartSec": "0.1", "TimeoutStopSec": "90",
             "WatchdogSignal": "SIGABRT", "KillSignal": "SIGTERM",
-            "KillMode": "control-group", "WatchdogSec": "0"}
+            "KillMode": "control-group", "WatchdogSec": "0",
+            "UMask": "0022"}
 CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
+
+
+def prctl(*arguments):
+    numbers = list(arguments) + [0] * (5 - len(arguments))
+    if ctypes.CDLL(None, use_errno=True).prctl(
+            *(ctypes.c_ulong(number) for number in numbers)):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def bound(names):
+    """Leaves those capabilities alone in the bounding set."""
+    kept = [CAPABILITIES.index(name.removeprefix("CAP_").lower())
+            for name in names]
+    with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as last:
+        for number in range(int(last.read()) + 1):
+            if number not in kept:
+                prctl(PR_CAPBSET_DROP, number)
 
 
 def say(*words):
@@ -136,6 +164,11 @@ class Service:
             os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
             os.dup2(self.journal, 1)
             os.dup2(self.journal, 2)
+            os.umask(int(self.one("UMask"), 8))
+            if "CapabilityBoundingSet" in self.unit:
+                bound(self.words("CapabilityBoundingSet"))
+            if self.one("NoNewPrivileges") == "yes":
+                prctl(PR_SET_NO_NEW_PRIVS, 1)
             if with_sockets:
                 env["NOTIFY_SOCKET"] = self.address
                 if self.seconds("WatchdogSec"):
@@ -149,7 +182,7 @@ class Service:
                     os.dup2(self.listener.fileno(), 3)
                     os.set_inheritable(3, True)
             os.execve(argv[0], argv, env)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             os.write(2, f"{command}: {error}\n".encode())
         finally:
             os._exit(203)
@@ -382,7 +415,7 @@ class Service:
 
 
 def main():
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
     directory, journal = sys.argv[1:3]
     cgroup = sys.argv[3] if len(sys.argv) > 3 else None
     service = Service(directory, journal, cgroup)

@@ -167,6 +167,97 @@ nothing_refused() {
 	[ "$(stat -c '%a %u %g' "$LAB/root/run/vmsup")" = "750 0 $gid" ]
 }
 
+# ---- what it may do
+
+# Those that the unit leaves, without CAP_ and in lower case.
+capabilities() {
+	sed -n 's/^CapabilityBoundingSet=//p' "$UNITS/vmsup.service" | xargs -n 1 |
+		sed 's/^CAP_//; s/./\L&/g'
+}
+
+# bounded CAPABILITIES COMMAND...: as root with these in the bounding set, in a
+# mount namespace where /etc/group has a group vmsup.
+bounded() {
+	local kept
+	# shellcheck disable=SC2086 # a list of words
+	kept=$(printf ',+%s' $1)
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	inside unshare -m sh -c 'mount --bind "$0" /etc/group && umask 0027 &&
+		exec "$@"' "$LAB/group" setpriv --no-new-privs \
+		--bounding-set="-all$kept" "$LAB/usr/sbin/vmsup" "${@:2}" \
+		>>"$LAB/life" 2>&1 3>&- 4>&-
+}
+
+# life CAPABILITIES: a supervisor's life with no more than these; fails at the
+# first thing that doesn't work.
+life() {
+	local group
+	# the group may enter, and talk
+	bounded "$1" start -c "$LAB/conf" || return
+	[[ $(stat -c '%a %g' "$VMSUP_RUN_DIR") == '1750 64999' ]] || return
+	[[ $(stat -c '%a %g' "$VMSUP_RUN_DIR/control.sock") == '660 64999' ]] ||
+		return
+	group=$(lab_cgroups)
+	# VMs come and go
+	vmsup pause vm0 && vmsup resume vm0 && vmsup kill vm0 &&
+		wait_until 20 vm_has vm0 .generation 2 &&
+		wait_until 20 vm_has vm0 .state running &&
+		vmsup restart vm1 || return
+	vmsup upgrade >/dev/null || return
+	vmsup detach || return
+	: >"$LAB/life"
+	bounded "$1" start -c "$LAB/conf" || return
+	grep -q '^adopted 2 running VMs, restarted 0$' "$LAB/life" || return
+	vmsup stop vm0 && vmsup start vm0 && answer 2 3 || return
+	vmsup stop || return
+	[[ -z $(lab_remains) && ( -z $group || ! -d $group ) ]]
+}
+
+# Whatever a life left.
+after_life() {
+	[[ ! -S $VMSUP_RUN_DIR/control.sock ]] ||
+		timeout 20 nsenter --net="/run/netns/$LAB_NETNS" -- \
+			"$LAB/bin/vmsup" stop || true
+	[[ ! -d $VMSUP_RUN_DIR ]] ||
+		{ vmsup start -c "$LAB/conf" && vmsup stop; } >/dev/null 2>&1
+	lab_pids | xargs -r kill -KILL 2>/dev/null || true
+	wait_until 20 lab_is_empty
+	rm -rf "$VMSUP_RUN_DIR"
+}
+
+@test "the unit's capabilities are enough, and each of them is needed" {
+	need setpriv unshare
+	{
+		grep -v ^vmsup: /etc/group
+		echo "vmsup:x:64999:"
+	} >"$LAB/group"
+	all=$(capabilities)
+	life "$all" || {
+		cat "$LAB/life"
+		false
+	}
+	count=0
+	for one in $all; do
+		if life "$(grep -vx "$one" <<<"$all")"; then
+			echo "goes without $one"
+			false
+		fi
+		after_life
+		count=$((count + 1))
+	done
+	((count >= 8))
+}
+
+@test "what the service makes is root's and the group's alone" {
+	start
+	[ "$(proc_field "$(main_pid)" CapBnd)" = "$(proc_field \
+		"$(main_pid)" CapPrm)" ]
+	[ "$(proc_field "$(main_pid)" Umask)" = 0027 ]
+	[ -z "$(find "$VMSUP_RUN_DIR" -perm /007)" ]
+	[ "$(stat -c %a "$VMSUP_RUN_DIR/supervisor.log")" = 640 ]
+	vmsup stop
+}
+
 # ---- what it says
 
 @test "ready means: every VM runs, or has failed" {
