@@ -23,6 +23,7 @@ const struct msg_spec msg_specs[MSG_TYPES] = {
 	[MSG_COUNTERS_REQUEST] = { "COUNTERS?", sizeof(struct msg_plain), 0,
 				   true },
 	[MSG_READY] = { "READY", sizeof(struct msg_plain), 1, false },
+	[MSG_LOADED] = { "LOADED", sizeof(struct msg_plain), 0, false },
 	[MSG_STATS] = { "STATS", sizeof(struct msg_stats), 0, false },
 	[MSG_PING_RESULT] = { "PING-RESULT", sizeof(struct msg_ping_result), 0,
 			      false },

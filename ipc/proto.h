@@ -23,6 +23,8 @@
 #define PROTO_OLDEST 2
 /* From this version on, set-up has a list of system calls of its own. */
 #define PROTO_SETUP_FILTER 3
+/* From this one on, LOADED says that the guest is there; before, READY did. */
+#define PROTO_LOADED 3
 /*
  * Where a VM process finds its end of the channel, and where it puts what a
  * supervisor that comes after a crash takes over from it (pidfd_getfd(2)).
@@ -60,6 +62,8 @@ enum msg_type {
 	/* to the VM process again, in the order of their coming */
 	MSG_MACHINE, /* guest kvm, before its descriptors */
 	MSG_COUNTERS_REQUEST,
+	/* from the VM process, of version 3 on */
+	MSG_LOADED, /* after READY: the guest is there, and runs */
 	MSG_TYPES
 };
 
@@ -121,7 +125,7 @@ struct msg_fd {
 	uint32_t index; /* among those of its role, from 0 */
 };
 
-/* START, PAUSE, RESUME, STOP and READY say it all by type. */
+/* START, PAUSE, RESUME, STOP, READY and LOADED say it all by type. */
 struct msg_plain {
 	struct msg_header header;
 };

@@ -216,7 +216,7 @@ static void reset_and_start(struct vm *vm)
 	start_anew(vm);
 }
 
-static void ready(struct vm *vm)
+static void loaded(struct vm *vm)
 {
 	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
 	vm->running_ns = loop_now_ns();
@@ -262,7 +262,8 @@ static void start_timeout(struct vm *vm)
 			vm->config.timeouts.start_ms / 1000.0);
 		return;
 	}
-	vm_doom(vm, DEATH_START_TIMEOUT, "not READY within %.1f s",
+	vm_doom(vm, DEATH_START_TIMEOUT, "not %s within %.1f s",
+		vm->proved ? "LOADED" : "READY",
 		vm->config.timeouts.start_ms / 1000.0);
 }
 
@@ -393,7 +394,7 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_STOP] = stop,
 		[VM_RESTART] = restart,
 		[VM_RESET] = reset,
-		[VM_READY] = ready,
+		[VM_LOADED] = loaded,
 		[VM_ADOPTED] = adopted,
 		[VM_ADOPTED_PAUSED] = adopted_paused,
 		[VM_DIED] = died,
@@ -436,7 +437,7 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_STOP] = unwant,
 		[VM_RESTART] = want,
 		[VM_RESET] = reset,
-		[VM_READY] = nothing, /* sent before the stop was known */
+		[VM_LOADED] = nothing, /* sent before the stop was known */
 		[VM_ADOPTED] = nothing,
 		[VM_ADOPTED_PAUSED] = nothing,
 		[VM_WAS_PAUSED] = nothing,

@@ -83,10 +83,10 @@ static void abandon_pings(struct vm *vm)
 }
 
 /* Whether there was a guest, that can have done what an exit status says. A
- * process that ended at once was READY, but never RUNNING. */
+ * process that ended at once has said so, but never was RUNNING. */
 static bool guest_ran(const struct vm *vm)
 {
-	return vm->config.machine && (vm->running_ns || vm->listener_fd >= 0);
+	return vm->config.machine && (vm->running_ns || vm->loaded);
 }
 
 /* SIGKILL that isn't ours, or nobody knows: it may be the OOM killer's. */
@@ -301,6 +301,7 @@ static void forget_process(struct vm *vm)
 {
 	memset(&vm->doom, 0, sizeof(vm->doom));
 	vm->running_ns = vm->unanswered_ns = 0;
+	vm->proved = vm->loaded = false;
 	vm->awaiting_stats = vm->aborting = vm->channel_ended = false;
 	vm->adopting = vm->stop_told = false;
 	vm->pause_pending = vm->resume_pending = vm->deed_told = false;

@@ -108,6 +108,15 @@ static bool take_listener(struct vm *vm, int *fd)
 	return false;
 }
 
+/* The supervisor has proved a cage, or the process has ended meanwhile: then it
+ * doesn't get out of STARTING any more. */
+static void guest_is_there(struct vm *vm)
+{
+	vm->loaded = true;
+	if (vm->proved)
+		vm_event(vm, VM_LOADED);
+}
+
 static void on_ready(struct vm *vm, const union msg *message, int *fd)
 {
 	struct problem problem;
@@ -124,13 +133,25 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 	if (!vm_restore_sockets(vm))
 		return;
 	error = vm_verify(vm, vm->supervisor->proc_fd, &problem);
-	if (error == -ESRCH)
-		return; /* it has ended meanwhile: that is heard of anyway */
-	if (error) {
+	if (error && error != -ESRCH) {
 		vm_doom(vm, DEATH_PROTOCOL, "%s", problem.text);
 		return;
 	}
-	vm_event(vm, VM_READY);
+	vm->proved = !error; /* its end is heard of anyway */
+	if (vm->protocol < PROTO_LOADED)
+		guest_is_there(vm);
+}
+
+static void on_loaded(struct vm *vm, const union msg *message, int *fd)
+{
+	(void)message;
+	(void)fd;
+	if (vm->listener_fd < 0)
+		vm_doom(vm, DEATH_PROTOCOL, "LOADED before READY");
+	else if (vm->loaded)
+		vm_doom(vm, DEATH_PROTOCOL, "LOADED twice");
+	else
+		guest_is_there(vm);
 }
 
 static void on_stats(struct vm *vm, const union msg *message, int *fd)
@@ -235,9 +256,9 @@ static void on_event(struct vm *vm, const union msg *message, int *fd)
 	};
 
 	(void)fd;
-	/* after READY, which a process that has ended by now doesn't get out of
-	 * STARTING by */
-	if (vm->state == VM_STARTING && vm->listener_fd < 0) {
+	/* after LOADED, which a process that has ended by now doesn't get out
+	 * of STARTING by */
+	if (vm->state == VM_STARTING && !vm->loaded) {
 		vm_doom(vm, DEATH_PROTOCOL, "EVENT while starting");
 		return;
 	}
@@ -305,6 +326,7 @@ static const struct {
 } handlers[MSG_TYPES] = {
 	/* STOPPING: it was on its way when the stop was asked for */
 	[MSG_READY] = { IN(STARTING) | IN(STOPPING), on_ready },
+	[MSG_LOADED] = { IN(STARTING) | IN(STOPPING), on_loaded },
 	[MSG_STATS] = { ALIVE, on_stats },
 	[MSG_PING_RESULT] = { ALIVE, on_ping_result },
 	[MSG_EVENT] = { IN(STARTING) | ALIVE, on_event },
@@ -317,7 +339,9 @@ static void beat(struct timer *timer);
 /*
  * A process that was just taken over: what it said to the supervisor before is
  * still in the channel, and counts for nothing but its log and its listener.
- * The answer to the one question that this supervisor has asked ends that.
+ * The answer to the one question that this supervisor has asked ends that. It
+ * also says that the guest is there: until then, a process hears nothing. Whether
+ * LOADED was said, and to whom, doesn't matter.
  */
 static void serve_adopted(struct vm *vm, const union msg *message, int *fd)
 {
@@ -331,6 +355,7 @@ static void serve_adopted(struct vm *vm, const union msg *message, int *fd)
 		vm->adopting = false;
 		/* what isn't here by now never comes */
 		sockets_allow_descriptors(vm->channel.fd, false);
+		vm->proved = vm->loaded = true;
 		on_stats(vm, message, fd);
 		if (vm->doom.reason == DEATH_NONE)
 			vm_event(vm, message->stats.paused ? VM_ADOPTED_PAUSED

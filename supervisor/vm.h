@@ -97,6 +97,8 @@ struct vm {
 	struct source channel_source;
 	int listener_fd; /* owned; of its filter, from READY on */
 	struct source listener_source;
+	bool proved; /* it said READY, and its cage was found closed */
+	bool loaded; /* it said that its guest is there */
 	uint64_t spawned_ns, running_ns; /* 0: not yet RUNNING */
 	struct death doom; /* known before the process ended */
 
@@ -225,7 +227,7 @@ enum vm_event {
 	VM_PAUSE,
 	VM_RESUME,
 	/* news */
-	VM_READY,
+	VM_LOADED, /* the cage is closed, and the guest is there */
 	VM_ADOPTED, /* a process that was there before this supervisor */
 	VM_ADOPTED_PAUSED,
 	VM_WAS_PAUSED,

@@ -125,7 +125,7 @@ static void on_start(struct vmproc *vm, const union msg *message, int *fd)
 	if (status != VMPROC_EXIT_OK)
 		_exit(status);
 	close_cage(vm);
-	vm->state = VMPROC_RUNNING;
+	vm->state = VMPROC_LOADING;
 	vm->guest->start(vm);
 }
 
@@ -260,7 +260,8 @@ void messages_ready(struct source *source, uint32_t events)
 	struct vmproc *vm = source->ctx;
 
 	(void)events;
-	for (int i = 0; i < MESSAGE_BUDGET; i++) {
+	for (int i = 0; i < MESSAGE_BUDGET && vm->state != VMPROC_LOADING;
+	     i++) {
 		struct channel_fault fault = { 0 };
 		union msg message;
 		int fd;
@@ -278,4 +279,9 @@ void messages_ready(struct source *source, uint32_t events)
 		handle(vm, &message, &fd);
 		fd_close(&fd);
 	}
+	/* What is said meanwhile waits for vmproc_loaded(): so whatever is
+	 * answered says, too, that the guest is there. A supervisor that took
+	 * this process over needs no other sign of it. */
+	if (vm->state == VMPROC_LOADING)
+		loop_modify(&vm->loop, source, 0);
 }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 
@@ -26,6 +27,18 @@ void vmproc_send(const struct vmproc *vm, enum msg_type type,
 	/* A full channel is the supervisor's to notice: it asked, and gets no
 	 * answer. Waiting for it would let it stop the guest. */
 	channel_send(&vm->channel, type, message, -1);
+}
+
+void vmproc_loaded(struct vmproc *vm)
+{
+	union msg message = { 0 };
+	int error = channel_send(&vm->channel, MSG_LOADED, &message, -1);
+
+	if (error)
+		vmproc_end(VMPROC_EXIT_OS, "cannot report LOADED: %s",
+			   error_name(-error));
+	vm->state = VMPROC_RUNNING;
+	loop_modify(&vm->loop, &vm->channel_source, EPOLLIN);
 }
 
 static int *slot_of(struct vmproc *vm, enum fd_role role, unsigned int index)

@@ -10,7 +10,8 @@
 enum vmproc_state {
 	VMPROC_NEW, /* waits for CONFIG */
 	VMPROC_SETUP, /* waits for descriptors and START */
-	VMPROC_RUNNING, /* the cage is closed */
+	VMPROC_LOADING, /* the cage is closed, the guest isn't there yet */
+	VMPROC_RUNNING,
 	VMPROC_PAUSED,
 	VMPROC_STATES
 };
@@ -25,10 +26,12 @@ struct guest {
 	unsigned int needs;
 	/* How many more descriptors of each role it takes, if they come. */
 	uint8_t takes[FD_ROLES];
-	/* Before the cage closes: allocates and sets up all that running takes.
-	 * 0, or the exit status to end with, its reason logged. */
+	/* Before the cage closes: allocates and sets up all that running takes,
+	 * and reads no byte that others chose: no frame, no image. 0, or the
+	 * exit status to end with, its reason logged. */
 	enum vmproc_exit (*setup)(struct vmproc *vm);
-	/* After the cage has closed. */
+	/* After the cage has closed: calls vmproc_loaded() once the guest is
+	 * there, at once or later. */
 	void (*start)(struct vmproc *vm);
 	void (*pause)(struct vmproc *vm);
 	void (*resume)(struct vmproc *vm);
@@ -66,6 +69,10 @@ _Noreturn void vmproc_end(enum vmproc_exit status, const char *format, ...)
 /* Sends a message; one that the supervisor doesn't take is dropped. */
 void vmproc_send(const struct vmproc *vm, enum msg_type type,
 		 union msg *message);
+
+/* Tells the supervisor that the guest runs, and listens to it again. Once, on
+ * the main loop's thread. */
+void vmproc_loaded(struct vmproc *vm);
 
 /* Serves the channel: the source's ready function, ctx being the vmproc. */
 void messages_ready(struct source *source, uint32_t events);

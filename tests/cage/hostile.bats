@@ -89,6 +89,8 @@ configure() {
 		  { name = "exit-80"; }, { name = "exit-81"; },
 		  { name = "late-80"; }, { name = "late-82"; },
 		  { name = "exit-78"; restart = { enabled = true; }; },
+		  { name = "unloadable"; restart = { enabled = true; }; },
+		  { name = "unloaded"; timeouts = { start = "60s"; }; },
 		  { name = "leak"; restart = {
 		    enabled = true; delay_min = "1ms"; delay_max = "1ms";
 		    jitter = 0; crash_deaths = 0; }; },
@@ -139,6 +141,35 @@ attacks_cost() {
 
 @test "messages that nobody asked for, or in the wrong state" {
 	attacks_cost '(stats|event|result)-.*|ready-twice'
+}
+
+@test "LOADED twice, before READY, never; and what comes in its place" {
+	attacks_cost '(un)?loaded-.*'
+}
+
+@test "a VM whose guest isn't there yet is starting, and stops at once" {
+	vmsup start --no-wait unloaded
+	wait_until 20 logged unloaded loading
+	vm_is unloaded '.state == "starting" and .uptime_s == null'
+	run vmsup pause unloaded
+	[[ $status != 0 && $output == *starting* ]]
+	run vmsup ping unloaded 10.77.0.1 -c 1
+	[[ $status != 0 ]]
+	# its deadline is a minute away, and so is a guest's time to stop
+	timeout 5 nsenter --net="/run/netns/$LAB_NETNS" -- \
+		"$LAB/bin/vmsup" stop unloaded
+	vm_is unloaded '.state == "stopped" and .generation == 1'
+	refute jq -se 'any(.[]; .vm == "unloaded" and .event == "running")' \
+		"$LAB/events"
+}
+
+@test "what a guest is made of is found bad after READY: never running, nor retried" {
+	fails_with 1 vmsup start unloadable
+	vm_is unloadable '.state == "failed" and .generation == 1 and
+		(.last_exit.detail | startswith("exit 78: "))'
+	logged unloadable 'failed: exit 78: bad configuration: it is none'
+	refute jq -se 'any(.[]; .vm == "unloadable" and .event == "running")' \
+		"$LAB/events"
 }
 
 @test "bodies with values out of range" {
@@ -289,6 +320,11 @@ need_kvm() {
 @test "guest kvm: its messages out of turn, malformed, endless, with descriptors" {
 	need_kvm
 	attacks_cost 'kvm-(machine|counters|event|hang|flood).*'
+}
+
+@test "guest kvm: what its guest did before it was there" {
+	need_kvm
+	attacks_cost 'kvm-unloaded-.*'
 }
 
 @test "guest kvm: READY with /dev/kvm, or with a thread outside the cage" {

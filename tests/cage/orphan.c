@@ -8,6 +8,9 @@
  * Any other name, and any later generation, behaves well; "slow" takes a stop
  * as a guest does that has much to do: the first is a wish, the next one final.
  *
+ * Those called "loads-..." have a guest that takes its time: their supervisor
+ * dies, or is upgraded, between READY and LOADED.
+ *
  *	orphan --lies      the names, each with what the successor must show as
  *	                   the last exit; "adopted": nothing, it is taken over
  */
@@ -198,6 +201,38 @@ static void end_instead(struct standin *s, const union msg *request)
 	_exit(VMPROC_EXIT_OS);
 }
 
+/* ---- LOADED, and when */
+
+/* Until it was stopped by a signal, and goes on. */
+static void when_continued(struct standin *s)
+{
+	struct epoll_event event;
+
+	while (epoll_wait(s->epoll_fd, &event, 1, -1) >= 0)
+		;
+	standin_send(s, MSG_LOADED, -1);
+}
+
+/* As the real one, whatever it is asked: it hears nothing before. */
+static void when_asked(struct standin *s)
+{
+	struct epoll_event event;
+
+	epoll_wait(s->epoll_fd, &event, 1, -1);
+	standin_send(s, MSG_LOADED, -1);
+}
+
+/* An answer says that the guest is there. */
+static void after_answer(struct standin *s)
+{
+	union msg message;
+	int fd;
+
+	standin_hear(s, &message, &fd);
+	standin_answer(s, &message);
+	standin_send(s, MSG_LOADED, -1);
+}
+
 /* ---- asked to stop */
 
 static void take_time(struct standin *s)
@@ -213,6 +248,8 @@ static void take_time(struct standin *s)
 static const struct lie {
 	const char *name;
 	void (*prepare)(struct standin *s);
+	/* after READY: says LOADED; NULL: at once */
+	void (*load)(struct standin *s);
 	void (*alone)(struct standin *s);
 	/* instead of the answer to the first request of a successor */
 	void (*asked)(struct standin *s, const union msg *request);
@@ -251,6 +288,11 @@ static const struct lie {
 
 static const struct lie truth = { .name = "truth" };
 static const struct lie slow = { .name = "slow", .stop = take_time };
+static const struct lie loads[] = {
+	{ "loads-alone", .load = when_continued },
+	{ "loads-asked", .load = when_asked },
+	{ "loads-late", .load = after_answer },
+};
 
 static const struct lie *find(const char *name)
 {
@@ -259,6 +301,9 @@ static const struct lie *find(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(lies); i++)
 		if (strcmp(lies[i].name, name) == 0)
 			return &lies[i];
+	for (size_t i = 0; i < ARRAY_SIZE(loads); i++)
+		if (strcmp(loads[i].name, name) == 0)
+			return &loads[i];
 	return &truth;
 }
 
@@ -317,6 +362,12 @@ int main(int argc, char **argv)
 	if (lie->prepare)
 		lie->prepare(&s);
 	standin_close_cage(&s);
-	standin_ready(&s);
+	if (lie->load) {
+		standin_prove(&s);
+		standin_say(&s, "loading");
+		lie->load(&s);
+	} else {
+		standin_ready(&s);
+	}
 	serve(&s, lie);
 }

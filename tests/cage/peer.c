@@ -508,7 +508,7 @@ static void send_file(uint32_t role, const char *path, int mode)
 	}
 }
 
-/* Up to READY, with its listener: held, so that what is refused hangs. */
+/* Up to LOADED. READY's listener is held, so that what is refused hangs. */
 static void boot(void)
 {
 	struct channel_fault fault = { 0 };
@@ -533,7 +533,7 @@ static void boot(void)
 		result = channel_receive(&channel, &message, &fd, &fault);
 		if (result == 1 && message.header.type == MSG_LOG)
 			printf("%.240s\n", message.log.text);
-	} while (result == 1 && message.header.type != MSG_READY);
+	} while (result == 1 && message.header.type != MSG_LOADED);
 }
 
 static void running_config(void)
@@ -631,12 +631,12 @@ static const struct {
 	int status;
 	const char *says;
 } kvm_cases[] = {
-	{ "config", running_config, 76, "CONFIG in state 2" },
-	{ "machine", running_machine, 76, "MACHINE in state 2" },
-	{ "fd", running_fd, 76, "FD in state 2" },
-	{ "start", running_start, 76, "START in state 2" },
-	{ "resume", running_resume, 76, "RESUME in state 2" },
-	{ "pause-twice", paused_pause, 76, "PAUSE in state 3" },
+	{ "config", running_config, 76, "CONFIG in state 3" },
+	{ "machine", running_machine, 76, "MACHINE in state 3" },
+	{ "fd", running_fd, 76, "FD in state 3" },
+	{ "start", running_start, 76, "START in state 3" },
+	{ "resume", running_resume, 76, "RESUME in state 3" },
+	{ "pause-twice", paused_pause, 76, "PAUSE in state 4" },
 	{ "generation", running_generation, 76,
 	  "channel: STATS[?] of generation 8 .*" },
 	{ "direction", direction, 76, "channel: STATS in the wrong direction" },

@@ -192,10 +192,19 @@ static inline void standin_send(const struct standin *s, enum msg_type type,
 }
 
 /* READY, with the listener; its copy is closed as the protocol demands. */
-static inline void standin_ready(struct standin *s)
+static inline void standin_prove(struct standin *s)
 {
 	standin_send(s, MSG_READY, s->listener_fd);
 	fd_close(&s->listener_fd);
+}
+
+/* That, and LOADED, if its supervisor knows of it: its guest takes no time to be
+ * there. */
+static inline void standin_ready(struct standin *s)
+{
+	standin_prove(s);
+	if (s->config.version >= PROTO_LOADED)
+		standin_send(s, MSG_LOADED, -1);
 }
 
 /* Counters, as the request wants them: all zero. */

@@ -170,10 +170,17 @@ static enum vmproc_exit setup(struct vmproc *vm)
 	return VMPROC_EXIT_OK;
 }
 
-static void start(struct vmproc *vm)
+static void resume(struct vmproc *vm)
 {
 	loop_modify(&vm->loop, &port.tap, TAP_EVENTS);
 	follow_deadline();
+}
+
+/* There is nothing to load. */
+static void start(struct vmproc *vm)
+{
+	resume(vm);
+	vmproc_loaded(vm);
 }
 
 /* EPOLLERR can't be masked: a TAP that is deleted meanwhile is noticed. */
@@ -202,7 +209,7 @@ const struct guest builtin_guest = {
 	.setup = setup,
 	.start = start,
 	.pause = pause_port,
-	.resume = start,
+	.resume = resume,
 	.ping = ping,
 	.link = link_changed,
 };

@@ -338,6 +338,7 @@ static void start(struct vmproc *vm)
 		vmproc_end(VMPROC_EXIT_CAGE, "cage: no more filters: %s",
 			   error_name(-error));
 	console_start(&machine);
+	vmproc_loaded(vm);
 	vcpu_release(&machine);
 }
 

@@ -192,6 +192,22 @@ static void deed_fd(struct standin *s)
 	send_raw(s, &message, sizeof(message), s->fds[FD_ROLE_KVM], 1);
 }
 
+/* It says that its guest has done something, and there is none yet. */
+static void unloaded_deed(struct standin *s)
+{
+	standin_close_cage(s);
+	standin_prove(s);
+	deed(s);
+}
+
+/* The same by its exit status. */
+static void unloaded_reboot(struct standin *s)
+{
+	standin_close_cage(s);
+	standin_prove(s);
+	_exit(VMPROC_EXIT_REBOOT);
+}
+
 /* /dev/kvm in the listener's place. */
 static void ready_kvm(struct standin *s)
 {
@@ -275,6 +291,9 @@ static const struct attack attacks[] = {
 	{ "kvm-event-twice", LATE, deed_twice, "protocol: EVENT 3 unasked" },
 	{ "kvm-event-fd", LATE, deed_fd,
 	  COSTS_FD("protocol: EVENT with 1 descriptors \\(0 wanted\\)") },
+	{ "kvm-unloaded-deed", EARLY, unloaded_deed,
+	  "protocol: EVENT while starting" },
+	{ "kvm-unloaded-reboot", EARLY, unloaded_reboot, "exit: exit 81: .*" },
 	{ "kvm-ready-kvm", EARLY, ready_kvm,
 	  "protocol: READY without a listener" },
 	{ "kvm-ready-free-thread", EARLY, ready_free_thread,

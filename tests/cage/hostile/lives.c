@@ -37,6 +37,28 @@ static _Noreturn void reformed(struct standin *s)
 	standin_serve(s);
 }
 
+/* Its cage is closed, and its guest takes for ever to be there. */
+static _Noreturn void unloaded(struct standin *s)
+{
+	standin_close_cage(s);
+	standin_prove(s);
+	standin_say(s, "loading");
+	conduct_silence(s);
+}
+
+/* The same, and what it found makes it end. */
+static _Noreturn void unloadable(struct standin *s)
+{
+	struct msg_log log = good_log(s);
+
+	standin_close_cage(s);
+	standin_prove(s);
+	log.level = LOG_LEVEL_ERROR;
+	log.length = (uint32_t)strlen(strcpy(log.text, "it is none"));
+	send_log(s, &log);
+	_exit(VMPROC_EXIT_CONFIG);
+}
+
 /* A log line with all that a terminal would obey, and one that forges. */
 static _Noreturn void escapes(struct standin *s)
 {
@@ -185,6 +207,8 @@ static const struct {
 } lives[] = {
 	{ "leak", leak },
 	{ "reformed", reformed },
+	{ "unloaded", unloaded },
+	{ "unloadable", unloadable },
 	{ "escapes", escapes },
 	{ "chatty", chatty },
 	{ "liar-stats", liar },

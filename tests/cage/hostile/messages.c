@@ -40,6 +40,53 @@ static void ready_again(struct standin *s)
 		_exit(REFUSED_EXIT);
 }
 
+/* ---- LOADED, which comes once, after READY */
+
+static void loaded_again(struct standin *s)
+{
+	standin_send(s, MSG_LOADED, -1);
+}
+
+static void loaded_first(struct standin *s)
+{
+	standin_close_cage(s);
+	standin_send(s, MSG_LOADED, -1);
+	standin_ready(s);
+}
+
+static void loaded_fd(struct standin *s)
+{
+	struct msg_plain loaded = {
+		.header = { .type = MSG_LOADED,
+			    .size = sizeof(loaded),
+			    .generation = s->channel.generation },
+	};
+
+	send_raw(s, &loaded, sizeof(loaded), s->epoll_fd, 1);
+}
+
+static void loaded_never(struct standin *s)
+{
+	standin_close_cage(s);
+	standin_prove(s);
+	conduct_silence(s);
+}
+
+/* What only a process says whose guest is there. */
+static void unloaded_stats(struct standin *s)
+{
+	standin_close_cage(s);
+	standin_prove(s);
+	standin_send(s, MSG_STATS, -1);
+}
+
+static void unloaded_event(struct standin *s)
+{
+	standin_close_cage(s);
+	standin_prove(s);
+	send_event(s, GUEST_PAUSED);
+}
+
 static void stats_twice(struct standin *s)
 {
 	union msg message;
@@ -241,6 +288,18 @@ static const struct attack attacks[] = {
 	  "protocol: PING-RESULT without a PING" },
 	{ "ready-twice", LATE, ready_again,
 	  COSTS_FD("protocol: READY while running") },
+	{ "loaded-twice", LATE, loaded_again,
+	  "protocol: LOADED while running" },
+	{ "loaded-first", EARLY, loaded_first,
+	  "protocol: LOADED before READY" },
+	{ "loaded-fd", EARLY, loaded_fd,
+	  "protocol: LOADED with 1 descriptors \\(0 wanted\\)" },
+	{ "loaded-never", EARLY, loaded_never,
+	  "start-timeout: not LOADED within 1.5 s" },
+	{ "unloaded-stats", EARLY, unloaded_stats,
+	  "protocol: STATS while starting" },
+	{ "unloaded-event", EARLY, unloaded_event,
+	  "protocol: EVENT while starting" },
 	{ "log-length", LATE, log_length,
 	  "protocol: LOG of level 2, length 240" },
 	{ "log-length-huge", EARLY, log_length_huge,

@@ -282,6 +282,7 @@ _Noreturn void calls_attack(struct standin *s, const struct attack *attack,
 	standin_close_cage(s);
 	listener_copy_fd = s->listener_fd;
 	standin_send(s, MSG_READY, s->listener_fd);
+	standin_send(s, MSG_LOADED, -1);
 	if (in_vcpu)
 		vcpu_go();
 	else
