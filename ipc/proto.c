@@ -109,8 +109,8 @@ int proto_fd_number(uint32_t protocol, enum fd_role role, unsigned int index)
 		[FD_ROLE_DISK] = { 20, FD_INDEX_MAX },
 		[FD_ROLE_VHOST_NET] = { 28, FD_INDEX_MAX },
 		[FD_ROLE_CONSOLE] = { 36, 1 },
-		[FD_ROLE_KERNEL] = { 37, 1 },
-		[FD_ROLE_INITRD] = { 38, 1 },
+		[FD_ROLE_KERNEL] = { PROTO_KERNEL_FD, 1 },
+		[FD_ROLE_INITRD] = { PROTO_INITRD_FD, 1 },
 		[FD_ROLE_CONSOLE_ADOPT] = { 39, 1 },
 	};
 

@@ -33,6 +33,8 @@
 #define PROTO_ADOPT_FD   10
 #define PROTO_UIDS_FD    11
 #define PROTO_TAP_FD     12 /* and those after it, by index */
+#define PROTO_KERNEL_FD  37
+#define PROTO_INITRD_FD  38
 /* Numbers from here on are nobody's. */
 #define PROTO_FREE_FD 48
 /* No message carries more descriptors than this. */

@@ -91,6 +91,9 @@ static const struct filter_rule kvm_rules[] = {
 	IOCTL(KVM_GET_REGS), /* where an internal error happened */
 	ANY(rt_sigreturn), /* the signal that gets them out of KVM_RUN */
 	PIN_TWO(seccomp, 0, SECCOMP_SET_MODE_FILTER, 1, 0), /* stack theirs */
+	PIN(pread64, 0, PROTO_KERNEL_FD), /* the first one, before that: the
+					   * kernel into guest memory */
+	PIN(pread64, 0, PROTO_INITRD_FD), /* the same: the initrd */
 	/* all of them */
 	ANY(read), /* eventfds, console, frames */
 	ANY(write), /* eventfds, console, frames */

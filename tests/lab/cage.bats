@@ -7,6 +7,7 @@
 # shellcheck disable=SC2016
 
 load guests
+load tiny
 
 setup_file() {
 	guests_up
@@ -229,6 +230,31 @@ unharmed() {
 	vm_is plain '.last_exit.reason == "reboot"'
 	refute grep -E 'blocked|SIGSYS' "$LAB/run/supervisor.log"
 	vmsup kill plain
+}
+
+# lines_of PATTERN: which lines of the trace are such.
+lines_of() {
+	grep -nE "$1" "$LAB/trace" | cut -d: -f1
+}
+
+@test "no byte of kernel and initrd is read before the cage has closed" {
+	tiny_kernel "$LAB/deaf" deaf
+	strace -f -qq -o "$LAB/trace" -e trace='!ioctl,futex' -- \
+		"$BUILD/tests/lab/solo" -k "$LAB/deaf" -i "$LAB/deaf" \
+		"$BUILD/vmproc" >"$LAB/said" 2>&1 <<<$'expect tiny: deaf\nkill'
+	closed=$(lines_of 'seccomp\(.*NEW_LISTENER.*len=')
+	# once before, by who stands in for the supervisor
+	stacked=$(lines_of 'seccomp\(SECCOMP_SET_MODE_FILTER, 0,' | tail -n 1)
+	# the numbers that the VM process has for them
+	for fd in 37 38; do
+		reads=$(lines_of "(read|pread64|preadv|mmap)\(([^,]*, ){0,4}$fd,")
+		echo "$fd: cage closed $closed, read" $reads, "stacked $stacked"
+		[[ -n $reads ]]
+		for line in $reads; do
+			((closed < line && line < stacked))
+		done
+	done
+	grep -q 'tiny: deaf' "$LAB/said"
 }
 
 @test "a wrong supervisor ends a VM that runs, with the reason" {

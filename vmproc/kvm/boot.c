@@ -15,6 +15,10 @@
 #include "vmproc/kvm/layout.h"
 
 #define PAGE 4096ULL
+/* What most kernels are like: no larger than this, unless they are full of what
+ * isn't loaded, and their initrds end below that. */
+#define WARM_KERNEL     (64 * MIB)
+#define WARM_INITRD_END (2 * GIB)
 
 int boot_refuse(struct boot_state *state, const char *format, ...)
 {
@@ -61,24 +65,57 @@ int boot_read(struct boot_state *state, void *data, uint64_t bytes,
 			offset);
 }
 
-/* The size of a regular file; 0 with the problem told. */
-static uint64_t file_bytes(struct boot_state *state, int fd, const char *what)
+/* The size of a regular file. 0, or -EINVAL with the problem told. */
+static int measure(struct boot_state *state, int fd, const char *what,
+		   uint64_t *bytes)
 {
 	struct stat status;
 
-	if (fstat(fd, &status) < 0) {
-		boot_refuse(state, "the %s: %s", what, error_name(errno));
-		return 0;
-	}
-	if (!S_ISREG(status.st_mode)) {
-		boot_refuse(state, "the %s is not a regular file", what);
-		return 0;
-	}
-	if (status.st_size <= 0) {
-		boot_refuse(state, "the %s is empty", what);
-		return 0;
-	}
-	return (uint64_t)status.st_size;
+	if (fstat(fd, &status) < 0)
+		return boot_refuse(state, "the %s: %s", what,
+				   error_name(errno));
+	if (!S_ISREG(status.st_mode))
+		return boot_refuse(state, "the %s is not a regular file", what);
+	if (status.st_size <= 0)
+		return boot_refuse(state, "the %s is empty", what);
+	*bytes = (uint64_t)status.st_size;
+	return 0;
+}
+
+int boot_measure(struct boot *boot, struct boot_problem *problem)
+{
+	struct boot_state state = { .problem = problem };
+	int error =
+		measure(&state, boot->kernel_fd, "kernel", &boot->kernel_bytes);
+
+	boot->initrd_bytes = 0;
+	if (!error && boot->initrd_fd >= 0)
+		error = measure(&state, boot->initrd_fd, "initrd",
+				&boot->initrd_bytes);
+	return error;
+}
+
+/* Nothing is there yet: what is written is what it holds. */
+static void touch(const struct memory *memory, uint64_t gpa, uint64_t bytes)
+{
+	volatile uint8_t *at =
+		gpa >= LAYOUT_HIGH ? guest_ptr(memory, gpa, bytes) : NULL;
+
+	for (uint64_t offset = 0; at && offset < bytes; offset += PAGE)
+		at[offset] = 0;
+}
+
+void boot_warm(const struct memory *memory, const struct boot *boot)
+{
+	uint64_t end = memory->region[0].bytes;
+
+	if (boot->kernel_bytes <= WARM_KERNEL)
+		touch(memory, LAYOUT_KERNEL, boot->kernel_bytes);
+	if (end > WARM_INITRD_END)
+		end = WARM_INITRD_END;
+	if (boot->initrd_bytes < end)
+		touch(memory, (end - boot->initrd_bytes) & ~(PAGE - 1),
+		      boot->initrd_bytes);
 }
 
 /* What people give by mistake, by what it begins with. */
@@ -119,13 +156,10 @@ static int refuse_stranger(struct boot_state *state)
 /* Reads what every kind of image begins with. */
 static int read_head(struct boot_state *state)
 {
-	uint64_t head;
+	uint64_t head = state->boot->kernel_bytes;
 
-	state->file_bytes = file_bytes(state, state->boot->kernel_fd, "kernel");
-	if (state->file_bytes == 0)
-		return -EINVAL;
-	head = state->file_bytes < sizeof(state->head) ? state->file_bytes
-						       : sizeof(state->head);
+	if (head > sizeof(state->head))
+		head = sizeof(state->head);
 	return boot_read(state, state->head, head, 0);
 }
 
@@ -145,14 +179,11 @@ static const struct boot_format *find_format(const struct boot_state *state)
 static int load_initrd(struct boot_state *state)
 {
 	uint64_t limit = state->memory->region[0].bytes;
-	uint64_t bytes, gpa;
+	uint64_t bytes = state->boot->initrd_bytes, gpa;
 	void *at;
 
 	if (state->boot->initrd_fd < 0)
 		return 0;
-	bytes = file_bytes(state, state->boot->initrd_fd, "initrd");
-	if (bytes == 0)
-		return -EINVAL;
 	if (limit > state->initrd_max)
 		limit = state->initrd_max;
 	if (bytes > limit)

@@ -11,6 +11,7 @@
 struct boot {
 	int kernel_fd, initrd_fd; /* not owned; initrd_fd -1: none */
 	const char *cmdline;
+	uint64_t kernel_bytes, initrd_bytes; /* by boot_measure() */
 };
 
 /* Where the first processor begins, and in which state. */
@@ -26,9 +27,23 @@ struct boot_problem {
 };
 
 /*
- * Loads a bzImage (by its 64-bit entry: Linux x86 boot protocol 2.12) or an
+ * Before the cage closes: takes the sizes of both files, and reads nothing of
+ * them. 0, or -EINVAL with the problem told.
+ */
+int boot_measure(struct boot *boot, struct boot_problem *problem);
+
+/*
+ * Before it closes as well: has the host give the memory, which is all zero, that
+ * kernel and initrd will take if they are as most are. It is a guess from their
+ * sizes, and only saves boot_load() that time.
+ */
+void boot_warm(const struct memory *memory, const struct boot *boot);
+
+/*
+ * After it has closed: loads a bzImage (by its 64-bit entry: Linux x86 boot protocol 2.12) or an
  * ELF kernel with a PVH entry note. The image is checked, not believed: all
- * that it says is bounded by the file and by the memory. 0; -EINVAL with the
+ * that it says is bounded by the file and by the memory. Of the host it needs
+ * pread(2) alone. 0; -EINVAL with the
  * problem told, or another -errno of reading, told as well.
  */
 int boot_load(const struct memory *memory, const struct boot *boot,

@@ -25,7 +25,6 @@ struct boot_state {
 	const struct memory *memory;
 	const struct boot *boot;
 	struct boot_problem *problem;
-	uint64_t file_bytes; /* of the kernel */
 	uint8_t head[BOOT_HEAD_BYTES]; /* zero past the file's end */
 	/* set by the loader of its kind */
 	uint64_t kernel_end; /* gpa: the initrd comes after */

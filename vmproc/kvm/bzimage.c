@@ -61,10 +61,11 @@ static int check(struct boot_state *state, const struct setup_header *header)
 		return boot_refuse(state,
 				   "the kernel is a zImage (a bzImage is "
 				   "needed)");
-	if (setup_bytes(header) + header->syssize * 16ULL > state->file_bytes)
+	if (setup_bytes(header) + header->syssize * 16ULL >
+	    state->boot->kernel_bytes)
 		return boot_refuse(
 			state, "the kernel is truncated: %llu bytes of %llu",
-			(unsigned long long)state->file_bytes,
+			(unsigned long long)state->boot->kernel_bytes,
 			(unsigned long long)(setup_bytes(header) +
 					     header->syssize * 16ULL));
 	if (header->syssize * 16ULL <= ENTRY_64)

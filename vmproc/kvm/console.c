@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The main loop's part of the machine: the console's descriptor, and the end.
+ * The main loop's part of the machine: that it is loaded, the console's
+ * descriptor, and the end.
  *
  * Bytes that the console's other side doesn't take wait in the UART's ring;
  * when that is full they are lost and counted. The end comes after the last of
@@ -122,6 +123,10 @@ static void on_wake(struct source *source, uint32_t events)
 	(void)events;
 	if (read(source->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		vmproc_end(VMPROC_EXIT_OS, "wake-up: %s", error_name(errno));
+	/* before anything that the guest has done since */
+	if (machine->vm->state == VMPROC_LOADING &&
+	    atomic_load(&machine->loaded))
+		vmproc_loaded(machine->vm);
 	fate = (enum fate)atomic_load(&machine->fate);
 	if (fate != FATE_NONE)
 		end(machine, fate);

@@ -40,6 +40,8 @@ static union {
 		     CPUID_ENTRIES * sizeof(struct kvm_cpuid_entry2)];
 } offered, given;
 static bool tsc_deadline;
+/* Of the first processor, as KVM made it. */
+static struct kvm_sregs reset_state;
 
 int cpu_init(int kvm_fd)
 {
@@ -189,9 +191,17 @@ static void set_segments(struct kvm_sregs *sregs, bool pvh)
 	sregs->idt.limit = 0;
 }
 
-static int set_state(const struct vcpu *vcpu, const struct boot_entry *entry)
+/*
+ * By KVM_RUN, which takes them from kvm_run before the first instruction: which
+ * state it is depends on the kernel, and that is read when there is no call left
+ * to set it with.
+ */
+static void set_state(const struct vcpu *vcpu, const struct boot_entry *entry)
 {
-	struct kvm_regs regs = {
+	struct kvm_sync_regs *state = &vcpu->run->s.regs;
+	struct kvm_sregs sregs = reset_state;
+
+	state->regs = (struct kvm_regs){
 		.rip = entry->rip,
 		.rsp = LAYOUT_STACK,
 		.rflags = 2,
@@ -199,10 +209,6 @@ static int set_state(const struct vcpu *vcpu, const struct boot_entry *entry)
 		.rsi = entry->pvh ? 0 : entry->info,
 		.rbx = entry->pvh ? entry->info : 0,
 	};
-	struct kvm_sregs sregs;
-
-	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
-		return -errno;
 	set_segments(&sregs, entry->pvh);
 	sregs.cr0 = CR0_PE | CR0_ET;
 	if (!entry->pvh) {
@@ -211,10 +217,8 @@ static int set_state(const struct vcpu *vcpu, const struct boot_entry *entry)
 		sregs.cr4 = CR4_PAE;
 		sregs.efer = EFER_LONG;
 	}
-	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0 ||
-	    ioctl(vcpu->fd, KVM_SET_REGS, &regs) < 0)
-		return -errno;
-	return 0;
+	state->sregs = sregs;
+	vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 }
 
 int cpu_setup(const struct vcpu *vcpu)
@@ -223,14 +227,15 @@ int cpu_setup(const struct vcpu *vcpu)
 
 	if (!error)
 		error = set_msrs(vcpu);
-	if (!error && vcpu->index == 0)
-		error = set_state(vcpu, &vcpu->machine->entry);
+	if (!error && vcpu->index == 0 &&
+	    ioctl(vcpu->fd, KVM_GET_SREGS, &reset_state) < 0)
+		error = -errno;
 	return error;
 }
 
 /* The first 4 GiB, mapped to themselves: one table of each higher level, four
- * of the lowest. */
-static int write_page_tables(const struct memory *memory)
+ * of the lowest. For a kernel that is entered by PVH they are just RAM. */
+int cpu_tables(const struct memory *memory)
 {
 	uint64_t *top = guest_ptr(memory, LAYOUT_TABLES, 6 * 4096ULL);
 	uint64_t *second, *large;
@@ -247,20 +252,21 @@ static int write_page_tables(const struct memory *memory)
 	return 0;
 }
 
-int cpu_tables(const struct memory *memory, bool pvh)
+int cpu_enter(const struct vcpu *vcpu, const struct boot_entry *entry)
 {
 	/* flat: none, none, code (64-bit or 32-bit), data, task */
 	const uint64_t gdt[] = {
 		0,
 		0,
-		pvh ? 0x00cf9b000000ffffULL : 0x00af9b000000ffffULL,
+		entry->pvh ? 0x00cf9b000000ffffULL : 0x00af9b000000ffffULL,
 		0x00cf93000000ffffULL,
 		0x00008b0000000067ULL,
 	};
-	void *at = guest_ptr(memory, LAYOUT_GDT, sizeof(gdt));
+	void *at = guest_ptr(&vcpu->machine->memory, LAYOUT_GDT, sizeof(gdt));
 
 	if (!at)
 		return -ENOSPC;
 	memcpy(at, gdt, sizeof(gdt));
-	return pvh ? 0 : write_page_tables(memory);
+	set_state(vcpu, entry);
+	return 0;
 }

@@ -51,7 +51,7 @@ static bool is_elf(const struct boot_state *state)
 
 static int check(struct boot_state *state, const Elf64_Ehdr *header)
 {
-	if (state->file_bytes < sizeof(*header))
+	if (state->boot->kernel_bytes < sizeof(*header))
 		return boot_refuse(state, "the kernel is truncated");
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    header->e_ident[EI_DATA] != ELFDATA2LSB ||
@@ -69,17 +69,17 @@ static int check(struct boot_state *state, const Elf64_Ehdr *header)
 				   "the kernel has %u ELF segments (1 to %d "
 				   "are taken)",
 				   header->e_phnum, SEGMENTS_MAX);
-	if (header->e_phoff > state->file_bytes ||
+	if (header->e_phoff > state->boot->kernel_bytes ||
 	    header->e_phnum * sizeof(Elf64_Phdr) >
-		    state->file_bytes - header->e_phoff)
+		    state->boot->kernel_bytes - header->e_phoff)
 		return boot_refuse(state, "the kernel is truncated");
 	return 0;
 }
 
 static bool within_file(const struct boot_state *state, const Elf64_Phdr *at)
 {
-	return at->p_offset <= state->file_bytes &&
-	       at->p_filesz <= state->file_bytes - at->p_offset;
+	return at->p_offset <= state->boot->kernel_bytes &&
+	       at->p_filesz <= state->boot->kernel_bytes - at->p_offset;
 }
 
 /* RAM is zero from the start: what the file doesn't fill needs no clearing. */

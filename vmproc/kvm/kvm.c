@@ -2,10 +2,12 @@
 /*
  * The kvm guest: an unmodified kernel on /dev/kvm.
  *
- * Theory of operation: setup makes the machine whole, from descriptors that it
- * was given, and closes those that only making it takes (/dev/kvm, kernel,
- * initrd). After the cage has closed, vCPU threads run guest code and serve
- * what it asks of ports and memory; this, the main loop's thread, serves the
+ * Theory of operation: setup makes the machine, from descriptors that it was
+ * given, and closes what only making it takes (/dev/kvm). After the cage has
+ * closed, the first vCPU's thread reads kernel and initrd, which others have
+ * made, and may have made to harm; the supervisor is told, and for it the VM
+ * runs. vCPU threads run guest code and serve what it asks of ports and memory;
+ * this, the main loop's thread, serves the
  * console and the network, and says how the machine ends. Threads tell it so
  * by an eventfd: none but this one ends the process in good order.
  */
@@ -84,6 +86,7 @@ static const struct {
 	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, "ioeventfd of any length" },
 	{ KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },
 	{ KVM_CAP_SET_TSS_ADDR, "TSS address" },
+	{ KVM_CAP_SYNC_REGS, "synchronised registers" },
 };
 
 static void check_kvm(int kvm_fd)
@@ -224,33 +227,63 @@ static void make_board(void)
 	uart_init(&machine.board.uart, machine.uart_irq_fd, machine.wake_fd);
 }
 
-void machine_load(struct machine *loaded)
+static void measure_images(struct vmproc *vm)
 {
-	const struct memory *memory = &loaded->memory;
-	const struct boot boot = {
-		.kernel_fd = vmproc_fd(loaded->vm, FD_ROLE_KERNEL, 0),
-		.initrd_fd = vmproc_fd(loaded->vm, FD_ROLE_INITRD, 0),
+	struct boot_problem problem;
+
+	machine.boot = (struct boot){
+		.kernel_fd = vmproc_fd(vm, FD_ROLE_KERNEL, 0),
+		.initrd_fd = vmproc_fd(vm, FD_ROLE_INITRD, 0),
 		.cmdline = wanted.cmdline,
 	};
-	struct boot_problem problem;
-	int error;
-
-	error = boot_load(memory, &boot, &loaded->entry, &problem);
-	if (error == -EINVAL)
+	if (boot_measure(&machine.boot, &problem) < 0)
 		vmproc_end(VMPROC_EXIT_CONFIG, "%s", problem.text);
-	if (error)
-		vmproc_end(VMPROC_EXIT_OS, "%s", problem.text);
-	error = acpi_write(memory, loaded->vcpus);
-	if (!error)
-		error = cpu_tables(memory, loaded->entry.pvh);
-	if (!error)
-		error = power_reset_vector(memory);
+}
+
+static void tables_written(int error)
+{
 	if (error)
 		vmproc_end(VMPROC_EXIT_OS, "tables in memory: %s",
 			   error_name(-error));
 }
 
-/* Once they have what the first of them loads. */
+void machine_furnish(struct machine *furnished)
+{
+	const struct memory *memory = &furnished->memory;
+	int error;
+
+	boot_warm(memory, &furnished->boot);
+	error = acpi_write(memory, furnished->vcpus);
+	if (!error)
+		error = cpu_tables(memory);
+	if (!error)
+		error = power_reset_vector(memory);
+	tables_written(error);
+}
+
+void machine_load(struct machine *loaded)
+{
+	struct boot_entry entry;
+	struct boot_problem problem;
+	int error = boot_load(&loaded->memory, &loaded->boot, &entry, &problem);
+
+	if (error)
+		vmproc_end(error == -EINVAL ? VMPROC_EXIT_CONFIG
+					    : VMPROC_EXIT_OS,
+			   "%s", problem.text);
+	tables_written(cpu_enter(&loaded->vcpu[0], &entry));
+}
+
+void machine_tell_loaded(struct machine *loaded)
+{
+	const uint64_t one = 1;
+
+	atomic_store(&loaded->loaded, true);
+	if (write(loaded->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		vmproc_end(VMPROC_EXIT_OS, "wake-up: %s", error_name(errno));
+}
+
+/* Once the first of them has furnished the memory. */
 static void set_up_vcpus(void)
 {
 	int error = vcpu_await(&machine);
@@ -303,9 +336,10 @@ static enum vmproc_exit setup(struct vmproc *vm)
 	error = cpu_init(kvm_fd);
 	if (error)
 		refused("processor features", error);
+	measure_images(vm);
 	map_memory();
-	/* Kernel and initrd are loaded while the VM is made: the first takes
-	 * the processor, the second waits for the host's kernel. */
+	/* The memory is furnished while the VM is made: the first takes the
+	 * processor, the second waits for the host's kernel. */
 	machine.vcpus = wanted.vcpus;
 	error = vcpu_threads(&machine);
 	if (error)
@@ -338,7 +372,6 @@ static void start(struct vmproc *vm)
 		vmproc_end(VMPROC_EXIT_CAGE, "cage: no more filters: %s",
 			   error_name(-error));
 	console_start(&machine);
-	vmproc_loaded(vm);
 	vcpu_release(&machine);
 }
 

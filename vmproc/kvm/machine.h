@@ -69,7 +69,7 @@ struct machine {
 	struct vmproc *vm;
 	struct memory memory;
 	struct board board;
-	struct boot_entry entry;
+	struct boot boot;
 	int vm_fd; /* owned */
 	int uart_irq_fd, button_fd; /* owned: irqfds */
 	int wake_fd; /* owned: something for the main loop */
@@ -77,6 +77,7 @@ struct machine {
 	bool console_open;
 	uint32_t console_events;
 	bool stop_asked;
+	atomic_bool loaded; /* the first vCPU is about to run the kernel */
 	atomic_int fate; /* enum fate */
 	char why[120]; /* of FATE_FAILED: set before fate */
 	/* the gate, where threads wait */
@@ -104,17 +105,26 @@ int kvm_irq_init(int vm_fd);
 
 /* cpu.c: 0 or -errno. kvm_fd is /dev/kvm. */
 int cpu_init(int kvm_fd);
-/* Gives a new vCPU its features, and the first one its state. */
+/* Gives a new vCPU its features. */
 int cpu_setup(const struct vcpu *vcpu);
-/* What the state needs in memory: page tables, descriptors. */
-int cpu_tables(const struct memory *memory, bool pvh);
+/* Writes the page tables of a 64-bit entry. */
+int cpu_tables(const struct memory *memory);
+/* Gives the first vCPU its state, and the guest's memory the segments that go
+ * with it. Makes no system call. */
+int cpu_enter(const struct vcpu *vcpu, const struct boot_entry *entry);
 
-/* kvm.c: puts kernel, tables and the rest into the guest's memory; says why
- * and ends the process if it can't. On the first vCPU's thread. */
+/* kvm.c: on the first vCPU's thread. These say why, and end the process, if
+ * they can't. */
+/* In setup: writes what doesn't depend on the kernel. */
+void machine_furnish(struct machine *furnished);
+/* After the cage has closed, and before the thread stacks its own filter: reads
+ * the kernel and its initrd. */
 void machine_load(struct machine *loaded);
+/* After that: tells the main loop. */
+void machine_tell_loaded(struct machine *loaded);
 
 /* vcpu.c */
-/* Makes the threads; the first one loads the machine. 0 or -errno. */
+/* Makes the threads; the first one furnishes the guest's memory. 0 or -errno. */
 int vcpu_threads(struct machine *machine);
 /* Waits until all of them stand at the gate. 0 or -errno. */
 int vcpu_await(struct machine *machine);

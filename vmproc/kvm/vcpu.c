@@ -3,11 +3,11 @@
  * vCPU threads.
  *
  * Theory of operation: each thread is made in setup, gives up there what only
- * a thread can for itself, and stands at the gate until the cage has closed;
- * before that, the first one fills the guest's memory. Each then stacks its
- * own, narrower filter, and only then runs guest code. The main loop brings all
- * of them back to the gate by a flag, immediate_exit and a signal: whichever of
- * the three a thread meets first, it comes.
+ * a thread can for itself, and stands at the gate until the cage has closed.
+ * The first one then loads the kernel: nothing of it is read before. Each stacks
+ * its own, narrower filter, and only then runs guest code. The main loop brings
+ * all of them back to the gate by a flag, immediate_exit and a signal: whichever
+ * of the three a thread meets first, it comes.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -241,17 +241,21 @@ static void vcpu_main(void *argument)
 	int error = begin(vcpu);
 
 	if (!error && vcpu->index == 0)
-		machine_load(machine);
+		machine_furnish(machine);
 	if (error) {
 		lock_take(&machine->gate);
 		machine->thread_error = error;
 		lock_release(&machine->gate);
 	}
 	gate(machine);
+	if (vcpu->index == 0)
+		machine_load(machine);
 	error = stage2_stack(machine->filter, machine->filter_length);
 	if (error)
 		vmproc_end(VMPROC_EXIT_CAGE, "cage, vCPU %u: filter: %s",
 			   vcpu->index, error_name(-error));
+	if (vcpu->index == 0)
+		machine_tell_loaded(machine);
 	atomic_store(&vcpu->sequence, 1);
 	while (atomic_load(&machine->fate) == FATE_NONE)
 		run(vcpu);

@@ -57,8 +57,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	write_image(image_fd, length);
 	if (ftruncate(initrd_fd, (off_t)initrd * 8192) < 0)
 		abort();
-	boot = (struct boot){ image_fd, initrd ? initrd_fd : -1, cmdline };
-	error = boot_load(&memory, &boot, &entry, &problem);
+	boot = (struct boot){ image_fd, initrd ? initrd_fd : -1, cmdline, 0,
+			      0 };
+	error = boot_measure(&boot, &problem);
+	/* the files may change after that */
+	if (kind & 0x20 && (ftruncate(image_fd, length / 2) < 0 ||
+			    ftruncate(initrd_fd, 0) < 0))
+		abort();
+	if (!error)
+		error = boot_load(&memory, &boot, &entry, &problem);
 	if (error && problem.text[0] == '\0')
 		abort();
 	if (!error && !guest_ptr(&memory, entry.rip, 1))

@@ -73,8 +73,11 @@ static int load_image(const void *data, size_t bytes, int initrd_fd,
 		      const char *cmdline)
 {
 	int fd = file_of(data, bytes);
-	const struct boot boot = { fd, initrd_fd, cmdline };
-	int error = boot_load(&memory, &boot, &entry, &problem);
+	struct boot boot = { fd, initrd_fd, cmdline, 0, 0 };
+	int error = boot_measure(&boot, &problem);
+
+	if (!error)
+		error = boot_load(&memory, &boot, &entry, &problem);
 
 	close(fd);
 	return error;
