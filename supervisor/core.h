@@ -85,6 +85,7 @@ int supervisor_add(struct supervisor *supervisor, struct vm *vm);
 /* A VM by options, as in the configuration file; NULL: the default. */
 struct definition {
 	const char *name, *mac, *ipv4, *ipv6;
+	const json_t *allow; /* an array of strings, or NULL */
 	struct machine_config *machine; /* NULL: guest builtin */
 };
 /* Defines and starts one, and takes over its machine if that succeeds. 0 or

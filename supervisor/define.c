@@ -39,6 +39,20 @@ static int take_machine(struct call *call, const char *name,
 	return error;
 }
 
+/* Whether it is an array of strings, or absent. */
+static bool are_strings(const json_t *array)
+{
+	const json_t *element;
+	size_t i;
+
+	if (!array)
+		return true;
+	json_array_foreach(array, i, element)
+		if (!json_is_string(element))
+			return false;
+	return json_is_array(array) || json_is_null(array);
+}
+
 /* What the call says, but for its machine; false with the call answered. */
 static bool take_definition(struct call *call, struct definition *definition)
 {
@@ -51,6 +65,11 @@ static bool take_definition(struct call *call, struct definition *definition)
 		return false;
 	if (!definition->name || !vm_name_valid(definition->name)) {
 		call_invalid_parameter(call, "name");
+		return false;
+	}
+	definition->allow = json_object_get(call->parameters, "allow");
+	if (!are_strings(definition->allow)) {
+		call_invalid_parameter(call, "allow");
 		return false;
 	}
 	if (machine && !json_is_object(machine) && !json_is_null(machine)) {

@@ -90,13 +90,6 @@ static void explain(struct supervisor *supervisor, int error)
 				 : "the kernel is out of memory");
 }
 
-/* What was dropped while there was no supervisor, before anything changes. */
-static void count_all(struct supervisor *supervisor)
-{
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		firsthop_count(supervisor->vms[i]);
-}
-
 /* The TAPs that are guarded: the caller's array, NULL without memory. */
 static struct guard_port *guarded_ports(const struct supervisor *supervisor,
 					size_t *count)
@@ -130,7 +123,8 @@ static int put_in_force(struct supervisor *supervisor)
 
 	if (error)
 		return error;
-	count_all(supervisor);
+	/* while there was no supervisor */
+	firsthop_count_all(supervisor);
 	guard_the_kept(supervisor);
 	ports = guarded_ports(supervisor, &count);
 	if (!ports)
@@ -304,14 +298,8 @@ void firsthop_watch_start(struct supervisor *supervisor)
 
 /* ---- counters */
 
-void firsthop_count(struct vm *vm)
+static void add_counts(struct vm *vm, const uint64_t now[GUARD_REASONS])
 {
-	const struct guard *guard = &vm->supervisor->firsthop.guard;
-	uint64_t now[GUARD_REASONS];
-
-	if (!vm->guarded || !guard->sock ||
-	    guard_count(guard, vm->tap_ifindex, now) < 0)
-		return;
 	for (int i = 0; i < GUARD_REASONS; i++) {
 		uint64_t *seen = &vm->guard_seen[i];
 
@@ -320,6 +308,54 @@ void firsthop_count(struct vm *vm)
 			now[i] >= *seen ? now[i] - *seen : now[i];
 		*seen = now[i];
 	}
+}
+
+void firsthop_count(struct vm *vm)
+{
+	const struct guard *guard = &vm->supervisor->firsthop.guard;
+	uint64_t now[GUARD_REASONS];
+
+	if (vm->guarded && guard->sock &&
+	    guard_count(guard, vm->tap_ifindex, now) == 0)
+		add_counts(vm, now);
+}
+
+struct counts {
+	const struct supervisor *supervisor;
+	uint64_t (*now)[GUARD_REASONS]; /* by index of the VM */
+	size_t last; /* whose was taken last: the next is often the same */
+};
+
+static void take_counts(void *ctx, int ifindex, enum guard_reason reason,
+			uint64_t frames)
+{
+	struct counts *counts = ctx;
+	size_t vm_count = counts->supervisor->vm_count;
+
+	for (size_t i = 0; i < vm_count; i++) {
+		size_t index = (counts->last + i) % vm_count;
+
+		if (counts->supervisor->vms[index]->tap_ifindex != ifindex)
+			continue;
+		counts->now[index][reason] = frames;
+		counts->last = index;
+		return;
+	}
+}
+
+void firsthop_count_all(struct supervisor *supervisor)
+{
+	const struct guard *guard = &supervisor->firsthop.guard;
+	struct counts counts = { .supervisor = supervisor };
+
+	if (!guard->sock)
+		return;
+	counts.now = calloc(supervisor->vm_count + 1, sizeof(*counts.now));
+	if (counts.now && guard_count_all(guard, take_counts, &counts) == 0)
+		for (size_t i = 0; i < supervisor->vm_count; i++)
+			if (supervisor->vms[i]->guarded)
+				add_counts(supervisor->vms[i], counts.now[i]);
+	free(counts.now);
 }
 
 void firsthop_forget(struct vm *vm)

@@ -45,6 +45,8 @@ void firsthop_watch(struct timer *timer);
 void firsthop_watch_start(struct supervisor *supervisor);
 /* Adds what was dropped since the last time to the VM's counters. */
 void firsthop_count(struct vm *vm);
+/* The same for all VMs, at once. */
+void firsthop_count_all(struct supervisor *supervisor);
 /* The same for the last time: its TAP is gone. */
 void firsthop_forget(struct vm *vm);
 

@@ -150,19 +150,20 @@ static struct vm *asked_vm(const struct supervisor *supervisor,
 		    : supervisor->vms[index];
 }
 
-static void answer_status(const struct supervisor *supervisor,
-			  struct call *call)
+static void answer_status(struct supervisor *supervisor, struct call *call)
 {
 	size_t count = asked_for(supervisor, call);
 	json_t *vms = json_array();
 	bool complete = true;
 
-	for (size_t i = 0; i < count && complete; i++) {
-		struct vm *vm = asked_vm(supervisor, call, i);
-
-		firsthop_count(vm);
-		complete = json_array_append_new(vms, vm_json(vm)) == 0;
-	}
+	if (count == 1)
+		firsthop_count(asked_vm(supervisor, call, 0));
+	else
+		firsthop_count_all(supervisor);
+	for (size_t i = 0; i < count && complete; i++)
+		complete = json_array_append_new(
+				   vms,
+				   vm_json(asked_vm(supervisor, call, i))) == 0;
 	if (!complete) {
 		json_decref(vms);
 		vms = NULL;

@@ -104,6 +104,22 @@ int supervisor_assign(struct supervisor *supervisor, struct problem *problem)
 			     supervisor->rundir.instance, problem);
 }
 
+/* In place of what the defaults allow. */
+static int set_allow(struct vm_config *vm, const json_t *names,
+		     struct problem *problem)
+{
+	const json_t *name;
+	size_t i;
+	int error = 0;
+
+	vm->allow = 0;
+	json_array_foreach(names, i, name)
+		if (!error)
+			error = config_set_allow(vm, json_string_value(name),
+						 problem);
+	return error;
+}
+
 int supervisor_define(struct supervisor *supervisor,
 		      const struct definition *definition,
 		      struct problem *problem)
@@ -130,6 +146,8 @@ int supervisor_define(struct supervisor *supervisor,
 		error = config_set_ipv4(config, vm, definition->ipv4, problem);
 	if (!error && definition->ipv6)
 		error = config_set_ipv6(vm, definition->ipv6, problem);
+	if (!error && definition->allow)
+		error = set_allow(vm, definition->allow, problem);
 	if (!error)
 		error = supervisor_assign(supervisor, problem);
 	if (!error)

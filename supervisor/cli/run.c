@@ -21,6 +21,7 @@ enum {
 	OPT_MAC,
 	OPT_ADDRESS,
 	OPT_ADDRESS6,
+	OPT_ALLOW,
 	OPT_ATTACH,
 	OPT_NO_WAIT,
 	OPT_KERNEL,
@@ -41,6 +42,8 @@ static const struct cli_option options[] = {
 			  "its IPv4 address (the lowest free)" },
 	[OPT_ADDRESS6] = { "address6", '6', "IPV6/LEN", false,
 			   "an IPv6 address besides the link-local one" },
+	[OPT_ALLOW] = { "allow", 0, "WHAT,...", false,
+			"it may send ra, redirect, mld-query, dhcp-server" },
 	[OPT_ATTACH] = { "attach", 0, NULL, false,
 			 "stay: show events and log; Ctrl-C stops the VM" },
 	[OPT_NO_WAIT] = { "no-wait", 0, NULL, false,
@@ -137,14 +140,31 @@ static int make_machine(const struct cli_args *args,
 	return run_machine_make(&given, args->names[0], machine);
 }
 
+/* The words between commas; NULL: of nothing. */
+static json_t *split(const char *words)
+{
+	json_t *array = words ? json_array() : NULL;
+
+	while (array) {
+		size_t length = strcspn(words, ",");
+
+		json_array_append_new(array, json_stringn(words, length));
+		if (!words[length])
+			break;
+		words += length + 1;
+	}
+	return array;
+}
+
 static int call_define(struct conn *conn, const struct cli_args *args,
 		       const struct machine_config *machine)
 {
 	int fds[CONN_MAX_FDS];
 	json_t *parameters = json_pack(
-		"{s:s, s:s*, s:s*, s:s*}", "name", args->names[0], "mac",
+		"{s:s, s:s*, s:s*, s:s*, s:o*}", "name", args->names[0], "mac",
 		args->values[OPT_MAC], "ipv4", args->values[OPT_ADDRESS],
-		"ipv6", args->values[OPT_ADDRESS6]);
+		"ipv6", args->values[OPT_ADDRESS6], "allow",
+		split(args->values[OPT_ALLOW]));
 	int error;
 
 	if (machine) {

@@ -296,3 +296,18 @@ int config_set_ipv6(struct vm_config *vm, const char *text,
 	vm->has_ipv6 = true;
 	return 0;
 }
+
+int config_set_allow(struct vm_config *vm, const char *name,
+		     struct problem *problem)
+{
+	for (int i = 0; i < ALLOWS; i++)
+		if (strcmp(name, config_allow_names[i]) == 0) {
+			vm->allow |= 1U << i;
+			return 0;
+		}
+	return problem_set(
+		problem, -EINVAL,
+		"\"%.64s\" is nothing that a VM can be allowed to "
+		"send (allow ra, redirect, mld-query or dhcp-server)",
+		name);
+}

@@ -205,6 +205,9 @@ struct machine_config *machine_copy(const struct machine_config *machine);
 /* Closes its descriptors and frees it; NULL is fine. */
 void machine_free(struct machine_config *machine);
 
+/* "ra" and so on, by enum allow; ended by NULL. */
+extern const char *const config_allow_names[ALLOWS + 1];
+
 /* For options of the command line, same rules as in the file: parse "02:.." ,
  * "10.77.0.9", "fd77::9/64" into vm. 0 or -EINVAL with problem set. */
 int config_set_mac(struct vm_config *vm, const char *text,
@@ -213,5 +216,9 @@ int config_set_ipv4(const struct config *config, struct vm_config *vm,
 		    const char *text, struct problem *problem);
 int config_set_ipv6(struct vm_config *vm, const char *text,
 		    struct problem *problem);
+/* Adds one of config_allow_names to what the VM may send. 0 or -EINVAL with
+ * problem set. */
+int config_set_allow(struct vm_config *vm, const char *name,
+		     struct problem *problem);
 
 #endif

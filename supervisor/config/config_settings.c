@@ -72,7 +72,7 @@ static const char *const guard_names[] = {
 	[GUARD_POLICIES] = NULL,
 };
 
-static const char *const allow_names[] = {
+const char *const config_allow_names[ALLOWS + 1] = {
 	[ALLOW_RA] = "ra",
 	[ALLOW_REDIRECT] = "redirect",
 	[ALLOW_MLD_QUERY] = "mld-query",
@@ -138,7 +138,7 @@ const struct setting_group config_settings_disk = GROUP(disk_settings);
 #define INHERITED(X)                                                           \
 	X("guest", SETTING_CHOICE, IN_VM(guest), .choices = guest_names)       \
 	X("autostart", SETTING_BOOL, IN_VM(autostart))                         \
-	X("allow", SETTING_FLAGS, IN_VM(allow), .choices = allow_names)        \
+	X("allow", SETTING_FLAGS, IN_VM(allow), .choices = config_allow_names) \
 	X("broadcast_rate", SETTING_UINT32, IN_VM(broadcast_rate),             \
 	  RANGE(0, BROADCAST_RATE_MAX))                                        \
 	X("restart", SETTING_GROUP, .group = &restart_group)                   \

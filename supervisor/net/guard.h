@@ -21,7 +21,7 @@
 	X(REDIRECT, "redirect") /* of ICMP or ICMPv6 */                    \
 	X(MLD_QUERY, "mld-query") /* of MLD or IGMP */                     \
 	X(DHCP_SERVER, "dhcp-server") /* the answer of a server of DHCP */ \
-	X(HIDDEN, "hidden") /* what it is can't be told: see guard.c */
+	X(HIDDEN, "hidden") /* what it is can't be told: see guard_rules.c */
 
 enum guard_reason {
 #define X(id, name) GUARD_##id,
@@ -87,6 +87,11 @@ int guard_end(struct guard *guard);
  * force. 0 or -errno. */
 int guard_count(const struct guard *guard, int ifindex,
 		uint64_t counts[GUARD_REASONS]);
+
+/* The same of all TAPs: row is called for each that there is. 0 or -errno. */
+typedef void guard_count_fn(void *ctx, int ifindex, enum guard_reason reason,
+			    uint64_t frames);
+int guard_count_all(const struct guard *guard, guard_count_fn *row, void *ctx);
 
 /* Whether this kernel can have a guard: tries it in this network namespace, and
  * leaves nothing. 0; -ENOTSUP: all but bounds; or -errno. */

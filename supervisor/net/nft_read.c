@@ -43,6 +43,12 @@ static int ask(struct mnl_socket *sock, const void *question, size_t bytes,
 	return error;
 }
 
+/* As nft_error_of(); the end of a dump is no error, and nothing to be read. */
+static int error_or_end(const struct nlmsghdr *message)
+{
+	return message->nlmsg_type == NLMSG_DONE ? 0 : nft_error_of(message);
+}
+
 static int take_table(void *ctx, const struct nlmsghdr *message)
 {
 	struct nftnl_table *table;
@@ -75,56 +81,109 @@ int nft_find_table(struct mnl_socket *sock, const char *table, uint32_t *flags)
 	return error ? error : 1;
 }
 
-struct counting {
-	uint64_t *counters;
-	size_t count;
+/* ---- counters */
+
+struct walk {
+	const struct nft_set *set;
+	nft_counter_fn *row;
+	void *ctx;
 };
 
-/* The counter of the one element that message is about. */
-static int parse_counter(const struct nlmsghdr *message, uint64_t *counter)
+static int take_element(const struct walk *walk, struct nftnl_set_elem *element)
 {
-	struct nftnl_set *set = nftnl_set_alloc();
-	struct nftnl_set_elems_iter *all = NULL;
-	struct nftnl_set_elem *element = NULL;
-	const struct nftnl_expr *found = NULL;
-	uint32_t length;
+	const struct nftnl_expr *counter;
+	const uint32_t *key;
+	uint32_t bytes;
 
-	if (set && nftnl_set_elems_nlmsg_parse(message, set) == 0)
+	key = nftnl_set_elem_get(element, NFTNL_SET_ELEM_KEY, &bytes);
+	if (!key || bytes != walk->set->words * sizeof(*key))
+		return -EBADMSG;
+	counter = nftnl_set_elem_get(element, NFTNL_SET_ELEM_EXPR, &bytes);
+	if (!counter)
+		return 0;
+	return walk->row(walk->ctx, key,
+			 nftnl_expr_get_u64(counter, NFTNL_EXPR_CTR_PACKETS));
+}
+
+/* The elements that one message is about. */
+static int take_elements(void *ctx, const struct nlmsghdr *message)
+{
+	struct nftnl_set_elems_iter *all = NULL;
+	int error = error_or_end(message);
+	struct nftnl_set_elem *element;
+	struct nftnl_set *set;
+
+	if (error <= 0)
+		return error == -ENOENT ? 0 : error; /* no frame, no element */
+	set = nftnl_set_alloc();
+	if (set)
+		error = nftnl_set_elems_nlmsg_parse(message, set) < 0 ? -EBADMSG
+								      : 0;
+	if (set && !error)
 		all = nftnl_set_elems_iter_create(set);
-	if (all)
-		element = nftnl_set_elems_iter_next(all);
-	if (element)
-		found = nftnl_set_elem_get(element, NFTNL_SET_ELEM_EXPR,
-					   &length);
-	if (found)
-		*counter = nftnl_expr_get_u64(found, NFTNL_EXPR_CTR_PACKETS);
+	if (!error && !all)
+		error = -ENOMEM;
+	while (!error && (element = nftnl_set_elems_iter_next(all)))
+		error = take_element(ctx, element);
 	if (all)
 		nftnl_set_elems_iter_destroy(all);
 	if (set)
 		nftnl_set_free(set);
-	return found ? 0 : -EBADMSG;
+	return error;
 }
 
-static int take_counter(void *ctx, const struct nlmsghdr *message)
+/* Asks for the element of that key, or, if it is NULL, for all. Adds the request
+ * at room: its length, 0 without memory. */
+static size_t put_question(char *room, const char *table,
+			   const struct nft_set *set, const uint32_t *key)
 {
-	const struct counting *counting = ctx;
-	int error = nft_error_of(message);
+	struct nlmsghdr *message =
+		nftnl_nlmsg_build_hdr(room, NFT_MSG_GETSETELEM, NFPROTO_NETDEV,
+				      key ? 0 : NLM_F_DUMP, 0);
+	struct nftnl_set *asked = nft_set_with(table, set, key);
 
-	if (error == -ENOENT) /* no frame, no element */
+	if (!asked)
 		return 0;
-	if (error <= 0)
-		return error;
-	/* the requests are numbered from 0 on */
-	if (message->nlmsg_seq >= counting->count)
-		return -EBADMSG;
-	return parse_counter(message, &counting->counters[message->nlmsg_seq]);
+	nftnl_set_elems_nlmsg_build_payload(message, asked);
+	nftnl_set_free(asked);
+	return NLMSG_ALIGN(message->nlmsg_len);
+}
+
+int nft_each_counter(struct mnl_socket *sock, const char *table,
+		     const struct nft_set *set, nft_counter_fn *row, void *ctx)
+{
+	_Alignas(struct nlmsghdr) char room[NFT_MESSAGE_BYTES];
+	struct walk walk = { set, row, ctx };
+	size_t bytes = put_question(room, table, set, NULL);
+
+	return bytes ? ask(sock, room, bytes, take_elements, &walk) : -ENOMEM;
+}
+
+struct wanted {
+	const struct nft_set *set;
+	const uint32_t *keys;
+	uint64_t *counters;
+	size_t count;
+};
+
+static int take_wanted(void *ctx, const uint32_t *key, uint64_t counter)
+{
+	const struct wanted *wanted = ctx;
+	size_t words = wanted->set->words;
+
+	for (size_t i = 0; i < wanted->count; i++)
+		if (memcmp(key, wanted->keys + i * words,
+			   words * sizeof(*key)) == 0)
+			wanted->counters[i] = counter;
+	return 0;
 }
 
 int nft_read_counters(struct mnl_socket *sock, const char *table,
 		      const struct nft_set *set, const uint32_t *keys,
 		      uint64_t *counters, size_t count)
 {
-	struct counting counting = { counters, count };
+	struct wanted wanted = { set, keys, counters, count };
+	struct walk walk = { set, take_wanted, &wanted };
 	cleanup_free char *buffer = calloc(count, NFT_MESSAGE_BYTES);
 	size_t used = 0;
 
@@ -132,20 +191,17 @@ int nft_read_counters(struct mnl_socket *sock, const char *table,
 		return -ENOMEM;
 	memset(counters, 0, count * sizeof(*counters));
 	for (size_t i = 0; i < count; i++) {
-		struct nlmsghdr *message =
-			nftnl_nlmsg_build_hdr(buffer + used, NFT_MSG_GETSETELEM,
-					      NFPROTO_NETDEV, 0, (uint32_t)i);
-		struct nftnl_set *one =
-			nft_set_with(table, set, keys + i * set->words);
+		size_t bytes = put_question(buffer + used, table, set,
+					    keys + i * set->words);
 
-		if (!one)
+		if (!bytes)
 			return -ENOMEM;
-		nftnl_set_elems_nlmsg_build_payload(message, one);
-		nftnl_set_free(one);
-		used += NLMSG_ALIGN(message->nlmsg_len);
+		used += bytes;
 	}
-	return ask(sock, buffer, used, take_counter, &counting);
+	return ask(sock, buffer, used, take_elements, &walk);
 }
+
+/* ---- chains */
 
 struct listing {
 	const char *table;
@@ -157,10 +213,10 @@ static int take_chain(void *ctx, const struct nlmsghdr *message)
 {
 	const struct listing *listing = ctx;
 	struct nftnl_chain *chain;
-	int error = nft_error_of(message);
+	int error = error_or_end(message);
 
-	if (error <= 0 || message->nlmsg_type == NLMSG_DONE)
-		return error < 0 ? error : 0;
+	if (error <= 0)
+		return error;
 	chain = nftnl_chain_alloc();
 	if (!chain)
 		return -ENOMEM;

@@ -44,14 +44,6 @@ static const char *const guard_policies[] = {
 };
 static_assert(ARRAY_SIZE(guard_policies) == GUARD_POLICIES, "a name each");
 
-static const char *const allows[] = {
-	[ALLOW_RA] = "ra",
-	[ALLOW_REDIRECT] = "redirect",
-	[ALLOW_MLD_QUERY] = "mld-query",
-	[ALLOW_DHCP_SERVER] = "dhcp-server",
-};
-static_assert(ARRAY_SIZE(allows) == ALLOWS, "a name each");
-
 /* Those of the guard, as they stand among a VM's counters. */
 static const char *const guard_stats[] = {
 	[GUARD_FOREIGN] = "tx_drop_foreign",
@@ -71,7 +63,7 @@ const char *names_guard(unsigned int policy)
 
 const char *names_allow(unsigned int what)
 {
-	return allows[what];
+	return config_allow_names[what];
 }
 
 const char *names_guard_reason(unsigned int reason)

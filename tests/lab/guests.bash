@@ -51,10 +51,10 @@ guest_ip() {
 }
 
 # guest_run NAME NUMBER [--memory N] [--cpus N] [--disk FILE] [--vhost on|off]
-# [--say WORD...]: starts one; the words go to its kernel's command line.
+# [--allow WHAT] [--say WORD...]: starts one; the words go to its kernel's command line.
 guest_run() {
 	# shellcheck disable=SC2034 # what peers.bash takes
-	local name=$1 number=$2 memory=128M cpus=1 vhost=off direct='' disk=''
+	local name=$1 number=$2 memory=128M cpus=1 vhost=off direct='' disk='' allow=''
 	local cmdline mac tap
 	cmdline="console=ttyS0 quiet lab.ip=$(guest_ip "$2")/16"
 	shift 2
@@ -64,6 +64,7 @@ guest_run() {
 		--cpus) cpus=$2 ;;
 		--disk) disk=$2 ;;
 		--vhost) vhost=$2 ;;
+		--allow) allow=$2 ;;
 		--say) cmdline+=" ${*:2}" && break ;;
 		esac
 		shift 2
@@ -71,7 +72,8 @@ guest_run() {
 	if [[ $MACHINE == vmsup ]]; then
 		vmsup run "$name" --kernel "$LAB_KERNEL" --initrd "$LAB_INITRD" \
 			--cmdline "$cmdline" --memory "$memory" --cpus "$cpus" \
-			${disk:+--disk "$disk"} --vhost "$vhost" --nic
+			${disk:+--disk "$disk"} ${allow:+--allow "$allow"} \
+			--vhost "$vhost" --nic
 		return
 	fi
 	local console=$LAB/$name.console

@@ -7,6 +7,7 @@
  *	wire run GUEST COMMAND          runs it there; its output, its status
  *	wire send|get GUEST MIB [plain] TCP, compared byte for byte unless plain
  *	wire flood to|from GUEST SECONDS small UDP frames: how many arrived
+ *	wire raw PROTOCOL ADDRESS[%IF] COUNT HEX  IP packets of that protocol
  *	wire disk PATH MODE SECONDS     4 KiB or 1 MiB, O_DIRECT, one at a time
  *	wire await FILE TEXT SECONDS    until a file has the text; prints when, in
  *	                                seconds of the monotonic clock
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -464,6 +466,40 @@ static int await(const char *path, const char *text, double seconds)
 	return 1;
 }
 
+/* Packets that no other tool here makes. The kernel adds IP's header, and
+ * ICMPv6's checksum. */
+static int raw(int protocol, const char *to, long count, const char *hex)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST,
+					.ai_socktype = SOCK_RAW,
+					.ai_protocol = protocol };
+	static const int hops = 255, on = 1;
+	unsigned char packet[LINE];
+	size_t length = 0;
+	struct addrinfo *found;
+	unsigned int byte;
+	int used, fd;
+
+	for (; sscanf(hex, " %2x%n", &byte, &used) == 1; hex += used)
+		if (length < sizeof(packet))
+			packet[length++] = (unsigned char)byte;
+	if (getaddrinfo(to, NULL, &hints, &found) != 0)
+		die(to);
+	fd = socket(found->ai_family, SOCK_RAW, protocol);
+	if (fd < 0)
+		die("socket");
+	setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops));
+	setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops));
+	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
+	for (long i = 0; i < count; i++)
+		if (sendto(fd, packet, length, 0, found->ai_addr,
+			   found->ai_addrlen) < 0)
+			die("sendto");
+	freeaddrinfo(found);
+	close(fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -478,6 +514,8 @@ int main(int argc, char **argv)
 		return transfer(what, argv[2], atol(argv[3]), argc > 4);
 	if (!strcmp(what, "flood") && argc == 5)
 		return flood_guest(argv[2], argv[3], atof(argv[4]));
+	if (!strcmp(what, "raw") && argc == 6)
+		return raw(atoi(argv[2]), argv[3], atol(argv[4]), argv[5]);
 	if (!strcmp(what, "disk") && argc == 5)
 		return disk(argv[2], argv[3], atof(argv[4]));
 	if (!strcmp(what, "await") && argc == 5)
@@ -485,6 +523,6 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "now"))
 		return printf("%.6f\n", now_s()) < 0;
 	fprintf(stderr,
-		"usage: wire serve|run|send|get|flood|disk|await|now ...\n");
+		"usage: wire serve|run|send|get|flood|raw|disk|await|now ...\n");
 	return 2;
 }
