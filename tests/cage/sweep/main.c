@@ -30,7 +30,9 @@
 #define FIRST_GENERATION 2
 /* Early, one in so many goes on to READY; the others end where they are. */
 #define READY_EVERY 16
-#define THEFTS      100
+/* Late, one in so many is still loading. */
+#define UNLOADED_EVERY 4
+#define THEFTS         100
 
 /* Until it has been asked whether it is there. */
 static void serve_once(struct standin *s)
@@ -65,6 +67,8 @@ static _Noreturn void sweep_late(struct standin *s, const struct plan *plan,
 	values_prepare(s, true);
 	standin_close_cage(s);
 	standin_send(s, MSG_READY, s->listener_fd);
+	if (index % UNLOADED_EVERY != 0 && s->config.version >= PROTO_LOADED)
+		standin_send(s, MSG_LOADED, -1);
 	/* kept, as somebody would who came in before */
 	values_listener(s->listener_fd);
 	plan_run(plan, index);
