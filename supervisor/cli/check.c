@@ -4,13 +4,14 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ipc/fd.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/table.h"
 
-/* Where the last column begins. */
-#define TEXT_COLUMN 24
+/* The longest word of the column STATE, and a blank. */
+#define STATE_WIDTH (sizeof("optional"))
 
 static const struct {
 	const char *name;
@@ -60,6 +61,17 @@ bool check_missing(struct finding *finding, const char *format, ...)
 	return finding->there = false;
 }
 
+/* Where the last column begins. */
+static unsigned int text_column(void)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+		if (strlen(checks[i].name) > longest)
+			longest = strlen(checks[i].name);
+	return (unsigned int)(longest + 1 + STATE_WIDTH);
+}
+
 static int run(const struct cli *cli, const struct cli_args *args)
 {
 	struct libscols_table *table = table_new(false, false);
@@ -79,7 +91,7 @@ static int run(const struct cli *cli, const struct cli_args *args)
 			cells[1] = checks[i].required ? "missing" : "optional";
 			missing += checks[i].required;
 		}
-		table_fold(finding.text, TEXT_COLUMN);
+		table_fold(finding.text, text_column());
 		good = table_row(table, cells, ARRAY_SIZE(cells));
 	}
 	if (!good) {
