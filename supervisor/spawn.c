@@ -231,6 +231,7 @@ static int send_taps(struct vm *vm)
 {
 	int error = 0;
 
+	vm->tap_untouched = false;
 	if (vm->tap_fd >= 0)
 		error = send_fd(vm, FD_ROLE_TAP, 0, vm->tap_fd);
 	for (unsigned int i = 0; i < ARRAY_SIZE(vm->queue_fds) && !error; i++)

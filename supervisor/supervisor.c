@@ -418,6 +418,27 @@ void supervisor_on_starter_gone(struct source *source, uint32_t events)
 	supervisor_end(supervisor, 1);
 }
 
+/* A TAP that is given a guest's MAC takes that guest's entry from the bridge,
+ * which stays without one when the MAC goes. What can do so is a process whose
+ * cage isn't closed. */
+static void check_mac(struct vm *thief, const uint8_t mac[6])
+{
+	const struct supervisor *supervisor = thief->supervisor;
+
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		struct vm *vm = supervisor->vms[i];
+
+		if (memcmp(vm->config.mac, mac, sizeof(vm->config.mac)) != 0)
+			continue;
+		vm_log(thief, LOG_LEVEL_ERROR,
+		       "its TAP was given the MAC of %s's guest",
+		       vm->config.name);
+		vm_doom(thief, DEATH_PROTOCOL,
+			"its TAP was given the MAC of a guest");
+		(void)vm_forward(vm);
+	}
+}
+
 void supervisor_on_link_news(void *ctx, const struct net_news *news)
 {
 	struct supervisor *supervisor = ctx;
@@ -431,8 +452,10 @@ void supervisor_on_link_news(void *ctx, const struct net_news *news)
 	for (size_t i = 0; i < supervisor->vm_count; i++) {
 		struct vm *vm = supervisor->vms[i];
 
-		if (vm->tap_ifindex != news->ifindex || news->deleted ||
-		    vm->tap_mtu == news->mtu)
+		if (vm->tap_ifindex != news->ifindex || news->deleted)
+			continue;
+		check_mac(vm, news->mac);
+		if (vm->tap_mtu == news->mtu)
 			continue;
 		vm->tap_mtu = news->mtu;
 		if (vm->state == VM_RUNNING || vm->state == VM_PAUSED)

@@ -76,6 +76,7 @@ static int make_tap(struct vm *vm, struct problem *problem)
 	if (error)
 		return error;
 	vm->tap_mtu = tap.mtu;
+	vm->tap_untouched = true;
 	vm->tap_fd = fds[0];
 	for (uint32_t i = 1; i < tap.queues; i++)
 		vm->queue_fds[i - 1] = fds[i];
@@ -172,22 +173,56 @@ void vm_count_by_tap(struct vm *vm, const struct net_counters *now)
 	vm->stats[STAT_RX_DROP_QUEUE] = now->rx_dropped - base->rx_dropped;
 }
 
-int vm_renew_tap(struct vm *vm, struct problem *problem)
+int vm_forward(struct vm *vm)
 {
+	const struct net_tap tap = tap_of(vm);
+
+	return net_tap_forward(&vm->supervisor->net, &tap, vm->tap_ifindex);
+}
+
+/* 0: all of the TAP that is there is as it was made, or -errno. */
+static int set_tap_anew(struct vm *vm)
+{
+	const struct net_tap tap = tap_of(vm);
+	int fds[MACHINE_QUEUES] = { vm->tap_fd };
 	int error;
 
-	if (!vm_has_network(vm) || net_tap_alive(vm->tap_fd))
+	for (uint32_t i = 1; i < tap.queues; i++)
+		fds[i] = vm->queue_fds[i - 1];
+	error = net_tap_renew(&tap, fds);
+	if (error)
+		return error;
+	error = vm_forward(vm);
+	if (error)
+		vm_log(vm, LOG_LEVEL_WARN,
+		       "%s: the bridge can't be told its guest's MAC: %s",
+		       vm->config.tap, strerror(-error));
+	return 0;
+}
+
+int vm_renew_tap(struct vm *vm, struct problem *problem)
+{
+	struct supervisor *supervisor = vm->supervisor;
+	const char *why = "deleted from outside";
+	int error;
+
+	if (!vm_has_network(vm) ||
+	    (vm->tap_untouched && net_tap_alive(vm->tap_fd)) ||
+	    set_tap_anew(vm) == 0)
 		return 0;
+	if (net_tap_is(vm->tap_fd, vm->config.tap, supervisor->network_inode)) {
+		why = "changed for good";
+		/* it may have been made to outlive its descriptors */
+		(void)net_tap_delete(&supervisor->net, vm->tap_ifindex);
+	}
 	vm_close_tap(vm);
 	firsthop_forget(vm);
 	error = vm_make_tap(vm, problem);
 	if (error)
 		return error;
 	memset(&vm->tap_base, 0, sizeof(vm->tap_base));
-	vm_log(vm, LOG_LEVEL_WARN, "%s was deleted from outside: made anew",
-	       vm->config.tap);
-	events_add(&vm->supervisor->events, vm, "tap-recreated",
-		   vm->config.tap);
+	vm_log(vm, LOG_LEVEL_WARN, "%s was %s: made anew", vm->config.tap, why);
+	events_add(&supervisor->events, vm, "tap-recreated", vm->config.tap);
 	return 0;
 }
 

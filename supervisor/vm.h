@@ -79,6 +79,7 @@ struct vm {
 	int tap_fd; /* owned; of its first queue */
 	int queue_fds[MACHINE_QUEUES - 1]; /* owned; -1: none */
 	int tap_ifindex;
+	bool tap_untouched; /* no process had it yet */
 	uint32_t tap_mtu;
 	uint32_t told_mtu; /* what the process knows of it */
 	struct net_counters tap_base; /* when the last generation ended */
@@ -189,8 +190,12 @@ int vm_read_tap(const struct vm *vm, struct net_counters *now);
 /* Traffic of this generation by the TAP's own counters, which are these now. */
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now);
 bool vm_has_network(const struct vm *vm);
-/* Makes the TAP anew if it was deleted. 0 or -errno with problem set. */
+/* Sets the TAP as it was made, for the next process; makes it anew if it was
+ * deleted, or can't be set so. 0 or -errno with problem set. */
 int vm_renew_tap(struct vm *vm, struct problem *problem);
+
+/* Tells the bridge once more where the VM's guest lives. 0 or -errno. */
+int vm_forward(struct vm *vm);
 
 /* ---- talk.c: what the process says, and what is said to it */
 

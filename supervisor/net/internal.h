@@ -22,6 +22,12 @@ int net_index_of(const struct net *net, const char *name);
 /* True with name filled in if there is a link of that index. */
 bool net_name_of(const struct net *net, int ifindex, char name[IFNAMSIZ]);
 
+/* The MAC of a TAP itself: its guest's but for the first byte, so that whoever
+ * has changed it can be undone. */
+void net_tap_mac(const struct net_tap *tap, uint8_t mac[6]);
+/* Nobody but root may attach to the TAP. 0 or -errno. */
+int net_tap_own(int fd);
+
 /* Deletes one link. 0, also if it is gone already, or -errno. */
 int net_delete(struct net *net, int ifindex);
 

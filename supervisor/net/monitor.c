@@ -109,6 +109,8 @@ static void deliver(struct net_monitor *monitor, struct nlmsghdr *message)
 	news.ifindex = link.ifindex;
 	strncpy(news.name, link.name, sizeof(news.name) - 1);
 	news.mtu = link.mtu;
+	if (link.mac)
+		memcpy(news.mac, link.mac, sizeof(news.mac));
 	news.deleted = message->nlmsg_type == RTM_DELLINK;
 	news.up = link.up && !news.deleted;
 	monitor->news(monitor->ctx, &news);

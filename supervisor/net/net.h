@@ -99,6 +99,16 @@ int net_bridge_create(struct net *net, const struct net_bridge *bridge,
 int net_tap_create(struct net *net, const struct net_tap *tap, int *fds,
 		   int *ifindex, struct problem *problem);
 
+/* Sets all of a TAP that a holder of its descriptors can change as
+ * net_tap_create() made it. 0 or -errno: it can't be relied upon (-EBADFD: the
+ * link is gone). */
+int net_tap_renew(const struct net_tap *tap, const int *fds);
+/* Tells the bridge once more which MAC lives behind a TAP: one that was given
+ * that MAC itself, if only for a moment, has taken the entry. 0 or -errno. */
+int net_tap_forward(struct net *net, const struct net_tap *tap, int ifindex);
+/* Deletes a TAP, whoever holds it. 0, also if it is gone, or -errno. */
+int net_tap_delete(struct net *net, int ifindex);
+
 /* Makes the bridge a multicast querier: to be called once the configured TAPs
  * are there. 0 or -errno. */
 int net_multicast_query(struct net *net);
@@ -137,6 +147,7 @@ int net_destroy(struct net *net);
 struct net_news {
 	int ifindex;
 	char name[IFNAMSIZ];
+	uint8_t mac[6]; /* 0: not told */
 	uint32_t mtu;
 	bool up;
 	bool deleted; /* or moved to another network namespace */

@@ -60,7 +60,7 @@ static int attach_queue(const struct net_tap *tap, short flags, int *queue_fd,
 	if (error)
 		return error;
 	memcpy(request.ifr_name, tap->name, IFNAMSIZ);
-	if (ioctl(fd, TUNSETIFF, &request) < 0 ||
+	if (ioctl(fd, TUNSETIFF, &request) < 0 || net_tap_own(fd) < 0 ||
 	    ioctl(fd, TUNSETOFFLOAD, 0UL) < 0)
 		return explain_error(problem, -errno, NULL,
 				     "cannot create TAP %s", tap->name);
@@ -157,7 +157,7 @@ static void put_port(struct netlink_batch *batch, const struct net *net,
 /* NUD_NOARP makes the entry static. Not NUD_PERMANENT: that would make the MAC
  * the host's own. Sticky, as a port that somebody else adds does learn. */
 static void put_forwarding(struct netlink_batch *batch,
-			   const struct net_tap *tap, int ifindex)
+			   const struct net_tap *tap, int ifindex, int flags)
 {
 	struct ndmsg entry = {
 		.ndm_family = AF_BRIDGE,
@@ -166,7 +166,7 @@ static void put_forwarding(struct netlink_batch *batch,
 		.ndm_flags = NTF_MASTER | NTF_STICKY,
 	};
 
-	netlink_add(batch, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL,
+	netlink_add(batch, RTM_NEWNEIGH, NLM_F_CREATE | flags,
 		    "telling the bridge its guest's MAC", &entry,
 		    sizeof(entry));
 	netlink_put(batch, NDA_LLADDR, tap->guest_mac, sizeof(tap->guest_mac));
@@ -185,6 +185,7 @@ static int join(struct net *net, const struct net_tap *tap, int ifindex,
 	struct netlink_batch batch = { 0 };
 	struct nlattr *families, *inet6;
 	char bridge[IFNAMSIZ];
+	uint8_t mac[6];
 	int error;
 
 	netlink_add(&batch, RTM_SETLINK, 0, NULL, &info, sizeof(info));
@@ -195,8 +196,11 @@ static int join(struct net *net, const struct net_tap *tap, int ifindex,
 	netlink_nest_end(&batch, inet6);
 	netlink_nest_end(&batch, families);
 
-	netlink_add(&batch, RTM_SETLINK, 0, "setting its MTU, alias and group",
-		    &info, sizeof(info));
+	netlink_add(&batch, RTM_SETLINK, 0,
+		    "setting its MTU, MAC, alias and group", &info,
+		    sizeof(info));
+	net_tap_mac(tap, mac);
+	netlink_put(&batch, IFLA_ADDRESS, mac, sizeof(mac));
 	netlink_put_u32(&batch, IFLA_MTU, tap->mtu);
 	netlink_put_u32(&batch, IFLA_GROUP, net->group);
 	netlink_put_text(&batch, IFLA_IFALIAS, net->alias);
@@ -204,7 +208,7 @@ static int join(struct net *net, const struct net_tap *tap, int ifindex,
 	netlink_add(&batch, RTM_SETLINK, 0, joining, &info, sizeof(info));
 	netlink_put_u32(&batch, IFLA_MASTER, (uint32_t)net->bridge_ifindex);
 	put_port(&batch, net, ifindex);
-	put_forwarding(&batch, tap, ifindex);
+	put_forwarding(&batch, tap, ifindex, NLM_F_EXCL);
 
 	info.ifi_flags = info.ifi_change = IFF_UP;
 	netlink_add(&batch, RTM_SETLINK, 0, "setting it up", &info,
@@ -222,6 +226,25 @@ static int join(struct net *net, const struct net_tap *tap, int ifindex,
 	}
 	return explain_error(problem, error, &batch, "cannot create TAP %s",
 			     tap->name);
+}
+
+int net_tap_forward(struct net *net, const struct net_tap *tap, int ifindex)
+{
+	struct netlink_batch batch = { 0 };
+
+	put_forwarding(&batch, tap, ifindex, NLM_F_REPLACE);
+	return netlink_send(net->sock, &batch);
+}
+
+void net_tap_mac(const struct net_tap *tap, uint8_t mac[6])
+{
+	memcpy(mac, tap->guest_mac, sizeof(tap->guest_mac));
+	mac[0] = mac[0] == 0xfe ? 0xfa : 0xfe; /* local, unicast */
+}
+
+int net_tap_delete(struct net *net, int ifindex)
+{
+	return net_delete(net, ifindex);
 }
 
 /* ---- what the host knows about the VM */

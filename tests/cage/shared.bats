@@ -192,6 +192,98 @@ are_put_back() {
 	ended_by patient-once "a socket's options can't be set: .* locked .*"
 }
 
+# ---- the TAP
+
+tap_of() {
+	vm_get "$1" .tap
+}
+
+# What ip(8) and the driver show of a VM's TAP.
+tap_shows() {
+	ip -n "$LAB_NETNS" -j -d link show dev "$(tap_of "$1")" | jq -c '.[] |
+		[.ifindex, .address, .operstate != "DOWN", (.linkinfo.info_data |
+		.persist, .user, .group, .numqueues, .numdisabled)]'
+	shared "$1" tap tap get-sndbuf - get-hdrsz - get-vnetle -
+	shared "$1" tap flags
+}
+
+# spoil VM: whatever can be done to its TAP, in set-up.
+spoil() {
+	shared "$1" tap tap persist 1 owner 4242 group 4242 filter 0 \
+		txfilter 1 sndbuf 1 hdrsz 64 vnetle 1 offload 7 \
+		mac 02:01:01:01:01:01 carrier 0
+	shared "$1" tap flags 0x2000
+}
+
+# Its process dies, and the next one shares all.
+next_generation() {
+	local next
+	next=$(($(vm_get "$1" .generation) + 1))
+	vmsup kill "$1"
+	wait_until 20 vm_is "$1" ".generation == $next"
+	wait_until 20 in_set_up "$1"
+}
+
+@test "what one generation does to its TAP is undone for the next" {
+	local before
+	to_set_up patient
+	before=$(tap_shows patient)
+	spoil patient
+	[[ $(tap_shows patient) != "$before" ]]
+	to_running patient # a cage that is closed proves nothing of what was
+	next_generation patient
+	echo "$before, then $(tap_shows patient)"
+	[[ $(tap_shows patient) == "$before" ]]
+	# and again, by one that never came so far
+	spoil patient
+	next_generation patient
+	[[ $(tap_shows patient) == "$before" ]]
+}
+
+@test "guest kvm: of each of its queues" {
+	need_kvm
+	local before
+	to_set_up kvm-patient
+	before=$(tap_shows kvm-patient)
+	spoil kvm-patient
+	shared kvm-patient tap tap queue 0x400
+	to_running kvm-patient
+	next_generation kvm-patient
+	echo "$before, then $(tap_shows kvm-patient)"
+	[[ $(tap_shows kvm-patient) == "$before" ]]
+}
+
+@test "a TAP that can't be set as it was is made anew" {
+	local before
+	to_set_up patient
+	before=$(tap_of patient)
+	shared patient tap tap persist 1
+	ip -n "$LAB_NETNS" link del "$before"
+	next_generation patient
+	[[ $(tap_shows patient) == *'true,false,"root","root"'* ]]
+	past_events | jq -se 'any(.[]; .event == "tap-recreated")'
+}
+
+# The bridge knows where the guest of that VM lives.
+forwarded() {
+	bridge -n "$LAB_NETNS" fdb show dev "$(tap_of "$1")" |
+		grep -q "$(vm_get "$1" .mac)"
+}
+
+@test "a TAP that is given a sibling's MAC costs its process, not the sibling" {
+	local mac
+	mac=$(vm_get ok .mac)
+	to_set_up patient-once
+	forwarded ok
+	shared patient-once tap tap mac "$mac"
+	# and back, if it is quick enough
+	shared patient-once tap tap mac 02:01:01:01:01:01 || true
+	ended_by patient-once "its TAP was given the MAC of a guest"
+	wait_until 20 forwarded ok
+}
+
+# ---- over the death of a supervisor
+
 # Kills the supervisor, and waits for its end.
 crash() {
 	local pid

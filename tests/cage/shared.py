@@ -10,7 +10,7 @@ sets is set on the same open file, whatever system calls the process has left.
     shared.py PID FD flags [VALUE]        of the open file
     shared.py PID FD send TYPE GENERATION a message without a body
     shared.py PID FD filter BYTES [lock]  messages are cut after so many
-    shared.py PID FD tap REQUEST VALUE    of a TAP: see TAP_REQUESTS
+    shared.py PID FD tap REQUEST VALUE... of a TAP: see TAP_REQUESTS
     shared.py PID FD lock KIND FIRST LENGTH   an OFD lock: read, write, none
     shared.py PID FD write BYTES          as many as go; prints how many did
 """
@@ -146,7 +146,8 @@ def main(arguments):
     elif what == "filter":
         socket_filter(fd, int(rest[0]), rest[1:] == ["lock"])
     elif what == "tap":
-        tap(fd, rest[0], rest[1] if rest[1:] else None)
+        for at in range(0, len(rest), 2):
+            tap(fd, rest[at], rest[at + 1])
     elif what == "lock":
         lock_file(fd, rest[0], int(rest[1]), int(rest[2]))
     elif what == "write":

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A TAP set anew, for the next VM process.
+ *
+ * Theory of operation: a TAP and its open files outlive VM processes, and each
+ * of these holds them while its cage isn't closed yet. What such a process can
+ * do to them by any request of the driver (drivers/net/tun.c) would stay for all
+ * later ones: persistence, an owner who may attach, a filter that drops all, no
+ * carrier. So every property is set again before each generation, whether or not
+ * it was touched. Queues come first, for the driver applies filters and buffer
+ * sizes to those that are attached, and answers on no other.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/if_arp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "ipc/fd.h"
+#include "supervisor/net/internal.h"
+
+/* A filter goes first: it would be loaded anew for a queue that is attached,
+ * from the memory of whoever attaches it. */
+static int attach_queues(const int *fds, uint32_t count)
+{
+	struct ifreq request = { .ifr_flags = IFF_ATTACH_QUEUE };
+
+	for (uint32_t i = 0; i < count; i++)
+		(void)ioctl(fds[i], TUNDETACHFILTER, NULL);
+	for (uint32_t i = 0; i < count; i++) {
+		/* refused to one that is attached; check() sees it if not */
+		(void)ioctl(fds[i], TUNSETQUEUE, &request);
+		/* takes O_ASYNC off as well */
+		if (fcntl(fds[i], F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int net_tap_own(int fd)
+{
+	/* without an owner, whoever can open /dev/net/tun may attach a queue of
+	 * his to a TAP that has several; "none" can't be set again */
+	if (ioctl(fd, TUNSETOWNER, 0UL) < 0 || ioctl(fd, TUNSETGROUP, 0UL) < 0)
+		return -errno;
+	return 0;
+}
+
+/* What each frame passes through. */
+static int set_frames(int fd)
+{
+	const struct tun_filter any = { 0 };
+	int none = -1, endless = INT_MAX, native = 0, up = 1;
+	int header = sizeof(struct virtio_net_hdr);
+
+	if (ioctl(fd, TUNDETACHFILTER, NULL) < 0 ||
+	    ioctl(fd, TUNSETTXFILTER, &any) < 0 ||
+	    ioctl(fd, TUNSETSNDBUF, &endless) < 0 ||
+	    ioctl(fd, TUNSETVNETHDRSZ, &header) < 0 ||
+	    ioctl(fd, TUNSETVNETLE, &native) < 0 ||
+	    ioctl(fd, TUNSETOFFLOAD, 0UL) < 0 ||
+	    ioctl(fd, TUNSETSTEERINGEBPF, &none) < 0 ||
+	    ioctl(fd, TUNSETFILTEREBPF, &none) < 0 ||
+	    ioctl(fd, TUNSETCARRIER, &up) < 0)
+		return -errno;
+	/* EINVAL: this kernel can't have another order of bytes */
+	if (ioctl(fd, TUNSETVNETBE, &native) < 0 && errno != EINVAL)
+		return -errno;
+	return 0;
+}
+
+static int set_mac(int fd, const struct net_tap *tap)
+{
+	struct ifreq request = { 0 };
+	uint8_t mac[6];
+
+	net_tap_mac(tap, mac);
+	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
+		return -errno;
+	if (memcmp(request.ifr_hwaddr.sa_data, mac, sizeof(mac)) == 0)
+		return 0; /* setting it would be news for everybody */
+	request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	memcpy(request.ifr_hwaddr.sa_data, mac, sizeof(mac));
+	return ioctl(fd, SIOCSIFHWADDR, &request) < 0 ? -errno : 0;
+}
+
+/* What the driver shows of it is what was made. */
+static int check(const struct net_tap *tap, int fd)
+{
+	short wanted = IFF_TAP | IFF_NO_PI;
+	struct ifreq request = { 0 };
+
+	if (tap->vnet_header)
+		wanted |= IFF_VNET_HDR;
+	if (tap->queues > 1)
+		wanted |= IFF_MULTI_QUEUE;
+	if (ioctl(fd, TUNGETIFF, &request) < 0)
+		return -errno;
+	return request.ifr_flags == wanted ? 0 : -EINVAL;
+}
+
+int net_tap_renew(const struct net_tap *tap, const int *fds)
+{
+	uint32_t queues = tap->queues ? tap->queues : 1;
+	int error = attach_queues(fds, queues);
+
+	if (!error && ioctl(fds[0], TUNSETPERSIST, 0UL) < 0)
+		error = -errno;
+	if (!error)
+		error = net_tap_own(fds[0]);
+	if (!error)
+		error = set_frames(fds[0]);
+	if (!error)
+		error = set_mac(fds[0], tap);
+	for (uint32_t i = 0; i < queues && !error; i++)
+		error = check(tap, fds[i]);
+	return error;
+}
