@@ -234,38 +234,59 @@ static int compare_uids(const void *left, const void *right)
 	return (*a > *b) - (*a < *b);
 }
 
-/* The last supervisor may have died between taking a uid and keeping its VM:
- * as long as others of its VMs live, nobody else would unlock it. */
-static int keep_used_uids(struct supervisor *supervisor)
+/* What each adopted process holds its uid by: fds, -1 where there is none. Who
+ * holds nothing isn't adopted: its uid could be given to another VM as soon as
+ * there is no supervisor. */
+static void take_locks(struct supervisor *supervisor, int *fds, bool *shared)
 {
-	cleanup_free uid_t *used =
-		calloc(supervisor->vm_count + 1, sizeof(*used));
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		struct vm *vm = supervisor->vms[i];
 
-	if (!used)
-		return -ENOMEM;
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		used[i] = supervisor->vms[i]->uid;
-	qsort(used, supervisor->vm_count, sizeof(*used), compare_uids);
-	uids_keep_only(&supervisor->uids, used, supervisor->vm_count);
-	return 0;
+		fds[i] = vm->adopting ? take_role(vm, FD_ROLE_UIDS) : -1;
+		if (!vm->adopting ||
+		    uids_is_lock_file(&supervisor->uids, fds[i], &shared[i]))
+			continue;
+		fd_close(&fds[i]);
+		shared[i] = false;
+		forgo(vm, "it doesn't hold the lock of its uid that it was "
+			  "given");
+	}
 }
 
-static int adopt_uids(struct supervisor *supervisor)
+/* Processes of an earlier build hold one open file, with the locks of all VMs
+ * of the instance: what is theirs of it stays. */
+static int settle_shared(const struct supervisor *supervisor, const int *fds,
+			 const bool *shared)
+{
+	cleanup_free uid_t *uids = NULL;
+	size_t count = 0;
+	int fd = -1;
+
+	uids = calloc(supervisor->vm_count + 1, sizeof(*uids));
+	if (!uids)
+		return -ENOMEM;
+	for (size_t i = 0; i < supervisor->vm_count; i++) {
+		if (!shared[i])
+			continue;
+		fd = fds[i];
+		uids[count++] = supervisor->vms[i]->uid;
+	}
+	if (count == 0)
+		return 0;
+	qsort(uids, count, sizeof(*uids), compare_uids);
+	return uids_settle_shared(fd, uids, count);
+}
+
+/* Takes the uids of all VMs, or others in their place. */
+static int claim_uids(struct supervisor *supervisor, const int *fds)
 {
 	struct problem problem;
 
 	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		const struct vm *vm = supervisor->vms[i];
-		int fd = vm->adopting ? take_role(vm, FD_ROLE_UIDS) : -1;
-
-		/* they all hold the same open file: one is enough */
-		if (fd >= 0 && uids_adopt(&supervisor->uids, fd) == 0)
-			break;
-	}
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
 		struct vm *vm = supervisor->vms[i];
-		int error = vm->uid ? uids_claim(&supervisor->uids, vm->uid)
-				    : -EAGAIN;
+		int error =
+			vm->uid ? uids_claim(&supervisor->uids, vm->uid, fds[i])
+				: -EAGAIN;
 
 		if (error && vm->adopting)
 			forgo(vm, "another instance has its uid");
@@ -277,7 +298,30 @@ static int adopt_uids(struct supervisor *supervisor)
 			return error;
 		}
 	}
-	return keep_used_uids(supervisor);
+	return 0;
+}
+
+static int adopt_uids(struct supervisor *supervisor)
+{
+	size_t count = supervisor->vm_count;
+	cleanup_free int *fds = calloc(count + 1, sizeof(*fds));
+	cleanup_free bool *shared = calloc(count + 1, sizeof(*shared));
+	int error;
+
+	if (!fds || !shared)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees */
+		return -ENOMEM;
+	take_locks(supervisor, fds, shared);
+	error = settle_shared(supervisor, fds, shared);
+	if (error)
+		log_error("cannot take over the locks on uids: %s",
+			  strerror(-error));
+	else
+		error = claim_uids(supervisor, fds);
+	for (size_t i = 0; i < count; i++)
+		fd_close(&fds[i]);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
+	return error;
 }
 
 int adopt_cage(struct supervisor *supervisor, const struct kept *kept)

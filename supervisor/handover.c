@@ -110,6 +110,7 @@ static void each_fd(const struct supervisor *supervisor, visit_fd *visit,
 		visit(ctx, vm->pid_fd);
 		visit(ctx, vm->channel.fd);
 		visit(ctx, vm->listener_fd);
+		visit(ctx, vm->uids_fd);
 		each_machine_fd(vm, visit, ctx);
 	}
 	visit(ctx, net_fd(&supervisor->net));

@@ -277,9 +277,26 @@ static int introduce(struct vm *vm)
 	if (!error)
 		error = send_fd(vm, FD_ROLE_ADOPT, 0, vm->channel.fd);
 	if (!error)
-		error = send_fd(vm, FD_ROLE_UIDS, 0,
-				vm->supervisor->uids.lock_fd);
+		error = send_fd(vm, FD_ROLE_UIDS, 0, vm->uids_fd);
 	return error ? error : vm_send(vm, MSG_START);
+}
+
+/* What the process holds its uid by, once there is no supervisor. */
+static int open_lock(struct vm *vm, struct problem *problem)
+{
+	const struct supervisor *supervisor = vm->supervisor;
+	int fd = uids_open(&supervisor->uids, supervisor->proc_fd, vm->uid);
+
+	if (fd < 0)
+		return problem_set(problem, fd,
+				   "cannot lock the uid of %s, %u, in "
+				   "%s: %s (is a process of another instance "
+				   "left that has it?)",
+				   vm->config.name, vm->uid, UIDS_LOCK_FILE,
+				   strerror(-fd));
+	fd_close(&vm->uids_fd);
+	vm->uids_fd = fd;
+	return 0;
 }
 
 /* What a later supervisor knows the process by. */
@@ -358,6 +375,7 @@ void vm_let_go(struct vm *vm)
 	fd_close(&vm->pid_fd);
 	fd_close(&vm->channel.fd);
 	fd_close(&vm->listener_fd);
+	fd_close(&vm->uids_fd);
 	console_close(vm);
 	counters_abandon(vm);
 	abandon_pings(vm);
@@ -376,6 +394,8 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 		error = vm_renew_tap(vm, problem);
 	if (!error && vm->config.machine)
 		error = machine_prepare(vm, problem);
+	if (!error)
+		error = open_lock(vm, problem);
 	if (error)
 		return error;
 	error = make_process(vm, problem);

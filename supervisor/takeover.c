@@ -181,6 +181,25 @@ static void set_close_on_exec(const struct supervisor *supervisor, int state_fd)
 	handover_keep_open(supervisor, state_fd, false);
 }
 
+/* An earlier build handed its own descriptor of the locks to VM processes. */
+static int renew_locks(struct supervisor *supervisor)
+{
+	cleanup_free uid_t *uids = NULL;
+	int error;
+
+	uids = calloc(supervisor->vm_count + 1, sizeof(*uids));
+	for (size_t i = 0; uids && i < supervisor->vm_count; i++)
+		uids[i] = supervisor->vms[i]->uid;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees it */
+	error = uids ? uids_renew(&supervisor->uids, supervisor->proc_fd, uids,
+				  supervisor->vm_count)
+		     : -ENOMEM;
+	if (error)
+		log_error("cannot take over the locks on uids: %s",
+			  strerror(-error));
+	return error;
+}
+
 static int take_over(struct supervisor *supervisor, const json_t *document)
 {
 	int error = loop_init(&supervisor->loop);
@@ -189,6 +208,8 @@ static int take_over(struct supervisor *supervisor, const json_t *document)
 		error = start_signals(supervisor);
 	if (!error)
 		error = start_proc(supervisor);
+	if (!error)
+		error = renew_locks(supervisor);
 	if (!error)
 		error = attach_net(supervisor, document);
 	if (!error)

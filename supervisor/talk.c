@@ -117,6 +117,19 @@ static void guest_is_there(struct vm *vm)
 		vm_event(vm, VM_LOADED);
 }
 
+/* It may have locked uids of others, or unlocked its own: put right, while what
+ * it holds is still ours as well. */
+static bool confine_locks(struct vm *vm)
+{
+	int error = vm->uids_fd < 0 ? 0 : uids_confine(vm->uids_fd, vm->uid);
+
+	fd_close(&vm->uids_fd);
+	if (error)
+		vm_doom(vm, DEATH_PROTOCOL, "its uid can't be locked: %s",
+			strerror(-error));
+	return !error;
+}
+
 static void on_ready(struct vm *vm, const union msg *message, int *fd)
 {
 	struct problem problem;
@@ -130,7 +143,7 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 	if (!take_listener(vm, fd))
 		return;
 	/* what it has set before, it can set no more */
-	if (!vm_restore_sockets(vm))
+	if (!vm_restore_sockets(vm) || !confine_locks(vm))
 		return;
 	error = vm_verify(vm, vm->supervisor->proc_fd, &problem);
 	if (error && error != -ESRCH) {

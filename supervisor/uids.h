@@ -3,40 +3,54 @@
 #ifndef VMSUP_SUPERVISOR_UIDS_H
 #define VMSUP_SUPERVISOR_UIDS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "supervisor/problem.h"
 
-/* Byte UID of this file is locked by the supervisor that uses UID. It stays:
- * removing a lock file races with its next user. */
+/* Byte UID of this file is locked by whoever uses UID. It stays: removing a
+ * lock file races with its next user. */
 #define UIDS_LOCK_FILE "/run/vmsup.uids"
 
 struct uids {
-	int lock_fd; /* owned; -1: none */
+	int lock_fd; /* owned, and nobody else's; -1: none */
 	uid_t first, next, end;
 };
 
 /* Opens the lock file. 0 or -errno with problem set. */
 int uids_init(struct uids *uids, uid_t first, uint32_t count,
 	      struct problem *problem);
-/* Gives every uid back. */
+/* Gives every uid back that no VM process holds. */
 void uids_uninit(struct uids *uids);
 
-/* Replaces the lock file's descriptor by one of the same open file, with the
- * locks that are on it: a VM process kept it from an earlier supervisor. Takes
- * over fd. 0, or -EBADF if it is another file's (closed then). */
-int uids_adopt(struct uids *uids, int fd);
-/* Takes that uid, or finds it taken by this open file already. 0; -EAGAIN:
- * another instance has it; another -errno. */
-int uids_claim(struct uids *uids, uid_t uid);
 /* Takes the lowest uid of the range that no instance uses. 0 with *uid, or
  * -errno with problem set. */
 int uids_take(struct uids *uids, uid_t *uid, struct problem *problem);
-/* Unlocks all but these, which are sorted: what an open file that was adopted
- * still had locked for VMs that never came to be. */
-void uids_keep_only(struct uids *uids, const uid_t *list, size_t count);
 /* Gives back the uid taken last, of a VM that came to nothing. */
 void uids_give(struct uids *uids, uid_t uid);
+
+/* What a VM process holds its uid by, from here on: a descriptor of the lock
+ * file, opened anew to read only; the caller's. Or -errno. */
+int uids_open(const struct uids *uids, int proc_fd, uid_t uid);
+/* Puts the locks right that a VM process may have made on its descriptor: its
+ * own uid and no other. 0 or -errno. */
+int uids_confine(int fd, uid_t uid);
+
+/* ---- after an earlier supervisor */
+
+/* True if fd is open on the lock file; *shared: with a right to write, as VM
+ * processes of an instance shared it in earlier builds. */
+bool uids_is_lock_file(const struct uids *uids, int fd, bool *shared);
+/* Makes the locks on such a shared one of those that are to read, on the uids of
+ * the list alone, which is sorted. 0 or -errno. */
+int uids_settle_shared(int fd, const uid_t *list, size_t count);
+/* Takes that uid, which a VM process holds by fd (-1: none does). 0; -EAGAIN:
+ * another instance has it; another -errno. */
+int uids_claim(struct uids *uids, uid_t uid, int fd);
+/* Replaces lock_fd by a descriptor that nobody else has, with its locks on these
+ * uids: an earlier build handed it to VM processes. 0 or -errno. */
+int uids_renew(struct uids *uids, int proc_fd, const uid_t *list, size_t count);
 
 #endif

@@ -114,6 +114,7 @@ struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)
 	}
 	vm->supervisor = supervisor;
 	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
+	vm->uids_fd = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
 		vm->queue_fds[i] = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(vm->vhost_fds); i++)
@@ -189,7 +190,7 @@ static int set_tap_anew(struct vm *vm)
 
 	for (uint32_t i = 1; i < tap.queues; i++)
 		fds[i] = vm->queue_fds[i - 1];
-	error = net_tap_renew(&tap, fds);
+	error = net_tap_renew(&vm->supervisor->net, &tap, fds, vm->tap_ifindex);
 	if (error)
 		return error;
 	error = vm_forward(vm);

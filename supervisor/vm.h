@@ -97,6 +97,7 @@ struct vm {
 	struct channel channel; /* fd owned */
 	struct source channel_source;
 	int listener_fd; /* owned; of its filter, from READY on */
+	int uids_fd; /* owned; what it holds its uid by, until READY */
 	struct source listener_source;
 	bool proved; /* it said READY, and its cage was found closed */
 	bool loaded; /* it said that its guest is there */

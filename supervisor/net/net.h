@@ -102,7 +102,8 @@ int net_tap_create(struct net *net, const struct net_tap *tap, int *fds,
 /* Sets all of a TAP that a holder of its descriptors can change as
  * net_tap_create() made it. 0 or -errno: it can't be relied upon (-EBADFD: the
  * link is gone). */
-int net_tap_renew(const struct net_tap *tap, const int *fds);
+int net_tap_renew(struct net *net, const struct net_tap *tap, const int *fds,
+		  int ifindex);
 /* Tells the bridge once more which MAC lives behind a TAP: one that was given
  * that MAC itself, if only for a moment, has taken the entry. 0 or -errno. */
 int net_tap_forward(struct net *net, const struct net_tap *tap, int ifindex);

@@ -13,14 +13,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <net/if_arp.h>
+#include <netlink/attr.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "ipc/fd.h"
 #include "supervisor/net/internal.h"
+#include "supervisor/net/netlink.h"
 
 /* A filter goes first: it would be loaded anew for a queue that is attached,
  * from the memory of whoever attaches it. */
@@ -47,6 +51,47 @@ int net_tap_own(int fd)
 	if (ioctl(fd, TUNSETOWNER, 0UL) < 0 || ioctl(fd, TUNSETGROUP, 0UL) < 0)
 		return -errno;
 	return 0;
+}
+
+struct owners {
+	uint32_t owner, group;
+};
+
+static int take_owners(void *ctx, struct nlmsghdr *row)
+{
+	struct owners *owners = ctx;
+	const struct nlattr *info, *data, *owner, *group;
+
+	if (row->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	info = nlmsg_find_attr(row, sizeof(struct ifinfomsg), IFLA_LINKINFO);
+	data = info ? nla_find(nla_data(info), nla_len(info), IFLA_INFO_DATA)
+		    : NULL;
+	if (!data)
+		return 0;
+	owner = nla_find(nla_data(data), nla_len(data), IFLA_TUN_OWNER);
+	group = nla_find(nla_data(data), nla_len(data), IFLA_TUN_GROUP);
+	/* where there is none, anybody may attach */
+	if (owner)
+		owners->owner = nla_get_u32(owner);
+	if (group)
+		owners->group = nla_get_u32(group);
+	return 0;
+}
+
+/* Only where it isn't so: the driver tells everybody each time it is set. */
+static int restore_owner(struct net *net, int fd, int ifindex)
+{
+	struct owners owners = { UINT32_MAX, UINT32_MAX };
+	struct ifinfomsg which = { .ifi_index = ifindex };
+	struct netlink_batch batch = { .row = take_owners, .ctx = &owners };
+
+	netlink_add(&batch, RTM_GETLINK, 0, "reading", &which, sizeof(which));
+	netlink_put_u32(&batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	if (netlink_send(net->sock, &batch) == 0 && owners.owner == 0 &&
+	    owners.group == 0)
+		return 0;
+	return net_tap_own(fd);
 }
 
 /* What each frame passes through. */
@@ -102,7 +147,8 @@ static int check(const struct net_tap *tap, int fd)
 	return request.ifr_flags == wanted ? 0 : -EINVAL;
 }
 
-int net_tap_renew(const struct net_tap *tap, const int *fds)
+int net_tap_renew(struct net *net, const struct net_tap *tap, const int *fds,
+		  int ifindex)
 {
 	uint32_t queues = tap->queues ? tap->queues : 1;
 	int error = attach_queues(fds, queues);
@@ -110,7 +156,7 @@ int net_tap_renew(const struct net_tap *tap, const int *fds)
 	if (!error && ioctl(fds[0], TUNSETPERSIST, 0UL) < 0)
 		error = -errno;
 	if (!error)
-		error = net_tap_own(fds[0]);
+		error = restore_owner(net, fds[0], ifindex);
 	if (!error)
 		error = set_frames(fds[0]);
 	if (!error)

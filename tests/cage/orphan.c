@@ -28,6 +28,7 @@
 
 #define NO_CHANNEL \
 	"protocol: not adopted: it doesn't hold the channel that it was given"
+#define NO_LOCK "protocol: not adopted: it doesn't hold the lock of its uid .*"
 #define NO_TAP \
 	"protocol: not adopted: it doesn't hold the TAP that it was given"
 #define SILENT "protocol: not adopted: silent for [0-9.]+ s after it was asked"
@@ -91,7 +92,7 @@ static void swap_tap(struct standin *s)
 	put(s, a_socket(s), PROTO_TAP_FD);
 }
 
-/* The other VMs have it, too. */
+/* What keeps its uid its own. */
 static void drop_uids(struct standin *s)
 {
 	(void)s;
@@ -262,8 +263,8 @@ static const struct lie {
 	{ "tap-as-channel", .prepare = tap_as_channel, .costs = NO_CHANNEL },
 	{ "drop-tap", .prepare = drop_tap, .costs = NO_TAP },
 	{ "swap-tap", .prepare = swap_tap, .costs = NO_TAP },
-	{ "drop-uids", .prepare = drop_uids, .costs = "adopted" },
-	{ "swap-uids", .prepare = swap_uids, .costs = "adopted" },
+	{ "drop-uids", .prepare = drop_uids, .costs = NO_LOCK },
+	{ "swap-uids", .prepare = swap_uids, .costs = NO_LOCK },
 	{ "talk", .alone = talk, .costs = "adopted" },
 	{ "blocked-call", .alone = blocked_call, .costs = "adopted" },
 	{ "silent", .asked = stay_silent, .costs = SILENT },

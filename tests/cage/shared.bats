@@ -110,6 +110,14 @@ talks() {
 	done
 }
 
+# Kills the supervisor, and waits for its end.
+crash() {
+	local pid
+	pid=$(supervisor_pid)
+	kill -KILL "$pid"
+	wait_until 20 test ! -d "/proc/$pid"
+}
+
 # ---- the channel
 
 @test "what the kernel would add to messages ends the process, and adds nothing" {
@@ -282,15 +290,51 @@ forwarded() {
 	wait_until 20 forwarded ok
 }
 
-# ---- over the death of a supervisor
+# ---- the file of the uid locks
 
-# Kills the supervisor, and waits for its end.
-crash() {
-	local pid
-	pid=$(supervisor_pid)
-	kill -KILL "$pid"
-	wait_until 20 test ! -d "/proc/$pid"
+# lockable FIRST LENGTH: whether another instance could take these uids.
+lockable() {
+	python3 -B "$ROOT/tests/cage/shared.py" self /run/vmsup.uids \
+		lock write "$1" "$2" 2>/dev/null
 }
+
+@test "the file of the uid locks can't be written, nor others' locks touched" {
+	local uid far=4000000000
+	to_set_up patient
+	uid=$(vm_get patient .uid)
+	run shared patient uids write 1
+	[[ $output == *EBADF* ]]
+	refute lockable "$uid" 1
+	# locks on all would keep every other instance from starting a VM
+	shared patient uids lock read $far 100
+	refute lockable $far 1
+	to_running patient
+	lockable $far 1
+	refute lockable "$uid" 1
+}
+
+@test "guest kvm: not even where its disks may grow" {
+	need_kvm
+	to_set_up kvm-patient
+	run shared kvm-patient uids write 1
+	[[ $output == *EBADF* ]]
+}
+
+@test "a process that gave its uid up has it again when it runs" {
+	local uid pid
+	to_set_up patient
+	uid=$(vm_get patient .uid)
+	shared patient uids lock none 0 0
+	to_running patient
+	vm_get patient .pid >"$LAB/pid"
+	crash
+	refute lockable "$uid" 1
+	vmsup start
+	vm_is patient ".state == \"running\" and .pid == $(cat "$LAB/pid")"
+	vm_is patient ".uid == $uid"
+}
+
+# ---- over the death of a supervisor
 
 @test "what was set on the channel heals with the next supervisor" {
 	local before number option pid

@@ -13,6 +13,8 @@ sets is set on the same open file, whatever system calls the process has left.
     shared.py PID FD tap REQUEST VALUE... of a TAP: see TAP_REQUESTS
     shared.py PID FD lock KIND FIRST LENGTH   an OFD lock: read, write, none
     shared.py PID FD write BYTES          as many as go; prints how many did
+
+With "self" in the place of PID, FD is a file, opened here to read and write.
 """
 import ctypes
 import errno
@@ -130,7 +132,10 @@ def write_much(fd, total):
 
 
 def main(arguments):
-    fd = take(int(arguments[0]), int(arguments[1]))
+    if arguments[0] == "self":
+        fd = os.open(arguments[1], os.O_RDWR)
+    else:
+        fd = take(int(arguments[0]), int(arguments[1]))
     what, rest = arguments[2], arguments[3:]
     if what == "set":
         option(fd, rest[0], rest[1])

@@ -292,7 +292,8 @@ static void every_deed_is_undone(uint32_t count)
 
 		if (deeds[i].act)
 			deeds[i].act();
-		error = net_tap_renew(&host.taps[0], fds);
+		error = net_tap_renew(&host.net, &host.taps[0], fds,
+				      host.indices[0]);
 		if (error)
 			fail_msg("%s: %d", deeds[i].name, error);
 		print_message("%s, %u queues\n", deeds[i].name, count);
@@ -346,7 +347,9 @@ static void nobody_else_may_attach(void **state)
 	open_host(QUEUES);
 	assert_int_equal(attach_as_nobody(tun_fd), EPERM);
 	own();
-	assert_int_equal(net_tap_renew(&host.taps[0], fds), 0);
+	assert_int_equal(
+		net_tap_renew(&host.net, &host.taps[0], fds, host.indices[0]),
+		0);
 	assert_int_equal(attach_as_nobody(tun_fd), EPERM);
 	close(tun_fd);
 	close_host();
@@ -361,7 +364,7 @@ static void what_can_not_be_undone_is_told(void **state)
 	open_host(QUEUES);
 	drop_all();
 	detach_all();
-	error = net_tap_renew(&host.taps[0], fds);
+	error = net_tap_renew(&host.net, &host.taps[0], fds, host.indices[0]);
 	if (error == 0)
 		expect_frames();
 	else
@@ -374,7 +377,9 @@ static void a_tap_that_is_gone_is_told(void **state)
 	(void)state;
 	open_host(1);
 	assert_int_equal(run("ip link del vmtap0"), 0);
-	assert_int_equal(net_tap_renew(&host.taps[0], fds), -EBADFD);
+	assert_int_equal(
+		net_tap_renew(&host.net, &host.taps[0], fds, host.indices[0]),
+		-EBADFD);
 	close_host();
 }
 
