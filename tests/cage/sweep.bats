@@ -78,10 +78,12 @@ vmsup() {
 	inside timeout -k 1 60 "$LAB/cli/vmsup" "$@" 3>&- 4>&-
 }
 
-# install NAME FILE: what the supervisor, and then its VMs, are made of.
+# install NAME FILE: what the supervisor, and then its VMs, are made of. The commands
+# are copied as well: the tree may lie where other things are mounted in there.
 install() {
 	mkdir -p "$LAB/bin" "$LAB/cli"
-	cp "$BUILD/vmsup" "$LAB/cli/vmsup"
+	cp "$BUILD/vmsup" "$ROOT/tests/cage/sweep/watch.py" \
+		"$ROOT/tests/system/rude.py" "$LAB/cli"
 	cp "$2" "$LAB/bin/new"
 	mv "$LAB/bin/new" "$LAB/bin/$1"
 }
@@ -152,7 +154,7 @@ sweep() {
 
 # watched SECONDS NAME=GENERATION...: see sweep/watch.py.
 watched() {
-	inside python3 -B "$ROOT/tests/cage/sweep/watch.py" \
+	inside python3 -B "$LAB/cli/watch.py" \
 		"$VMSUP_RUN_DIR/control.sock" "$@" 3>&- 4>&-
 }
 
@@ -260,6 +262,14 @@ seen() {
 
 @test "no process and no mount has changed" {
 	same host
+}
+
+@test "no file has changed" {
+	same files
+}
+
+@test "no TAP and no bridge has changed" {
+	same links
 }
 
 @test "the next generation's TAP is as the first one's" {
