@@ -2,6 +2,7 @@
 /* Locks and waiting, of futexes (U. Drepper, "Futexes Are Tricky"). */
 #include "vmproc/lock.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stddef.h>
@@ -14,11 +15,15 @@ enum lock_state {
 	LOCK_AWAITED, /* taken, and somebody may sleep until it is free */
 };
 
-/* Sleeps while *word is value; a signal or a wake ends it. */
+/* Sleeps while *word is value; a signal or a wake ends it. Not to sleep is an
+ * error of the call's, and none of the caller's. */
 static void futex_wait(_Atomic uint32_t *word, uint32_t value)
 {
+	int saved = errno;
+
 	syscall(SYS_futex, word, (long)(FUTEX_WAIT | FUTEX_PRIVATE_FLAG), value,
 		NULL);
+	errno = saved;
 }
 
 static void futex_wake(_Atomic uint32_t *word, int count)

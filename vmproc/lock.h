@@ -3,7 +3,7 @@
  * Locks between the threads of a VM process, and waiting under them.
  *
  * Of futexes alone, a wait and a wake: what a C library makes its own locks of
- * differs between libraries, and the filter pins it.
+ * differs between libraries, and the filter pins it. errno stays as it is.
  */
 #ifndef VMSUP_VMPROC_LOCK_H
 #define VMSUP_VMPROC_LOCK_H
