@@ -16,6 +16,9 @@ SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 PKG_CONFIG ?= pkg-config
+# What vmproc is built with: musl, as docs/decisions.md says; gcc and clang take
+# glibc.
+VMPROC_CC ?= musl-gcc
 WERROR ?=
 EXTRA ?=
 
@@ -43,11 +46,15 @@ supervisor_SRC := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c \
 vmproc_SRC := $(filter-out vmproc/main.c,$(wildcard vmproc/*.c \
 	$(foreach room,builtin kvm virtio,vmproc/$(room)/*.c)))
 
-# Objects are kept apart: there is a room and a program called vmproc.
+# Objects are kept apart: there is a room and a program called vmproc. Rooms of
+# vmproc's are compiled twice: for vmproc and its stand-ins with VMPROC_CC, for
+# unit tests, sanitizers and fuzzers with CC.
 OBJ := $(BUILD)/obj
+CAGED_OBJ := $(BUILD)/obj-caged
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 SUPERVISOR_OBJ := $(call objects,$(supervisor_SRC) $(sandbox_SRC) $(ipc_SRC))
 VMPROC_OBJ := $(call objects,$(vmproc_SRC) $(sandbox_vmproc_SRC) $(ipc_SRC))
+caged_objects = $(patsubst %.c,$(CAGED_OBJ)/%.o,$(1))
 
 .PHONY: all
 all: $(BUILD)/vmsup $(BUILD)/vmproc
@@ -55,9 +62,47 @@ all: $(BUILD)/vmsup $(BUILD)/vmproc
 $(BUILD)/vmsup: $(OBJ)/supervisor/main.o $(SUPERVISOR_OBJ)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(SUPERVISOR_LIBS)
 
-# Static, so that it starts in an empty room; links nothing but libc.
-$(BUILD)/vmproc: $(OBJ)/vmproc/main.o $(VMPROC_OBJ)
-	$(CC) $(ALL_CFLAGS) -static-pie $(ALL_LDFLAGS) -o $@ $^
+# Static, so that it starts in an empty room; links nothing but libc. musl-gcc
+# doesn't know -static-pie, so it is told what that is; and it sees no headers
+# of the kernel's, so it is shown these, and none of glibc's.
+ifeq ($(notdir $(lastword $(VMPROC_CC))),musl-gcc)
+CAGED_CPPFLAGS := -idirafter $(CAGED_OBJ)/headers
+link_caged = $(VMPROC_CC) $(ALL_CFLAGS) -static -nostartfiles \
+	-Wl,-pie,--no-dynamic-linker,-z,text $(ALL_LDFLAGS) -o $(1) \
+	-l:rcrt1.o -l:crti.o $(2) -l:crtn.o
+else
+link_caged = $(VMPROC_CC) $(ALL_CFLAGS) -static-pie $(ALL_LDFLAGS) -o $(1) $(2)
+endif
+
+$(BUILD)/vmproc: $(call caged_objects,vmproc/main.c $(vmproc_SRC) \
+		$(sandbox_vmproc_SRC) $(ipc_SRC))
+	$(call link_caged,$@,$^)
+
+# Never another compiler in silence; changed, it compiles all of them anew.
+$(CAGED_OBJ)/compiler: FORCE
+	@command -v $(lastword $(VMPROC_CC)) >/dev/null || { \
+		echo "vmproc is built with $(VMPROC_CC), which isn't here:" \
+			"install musl-tools, or choose another compiler" \
+			"(make VMPROC_CC=gcc)" >&2; exit 1; }
+	@mkdir -p $(@D)
+	@echo "$(VMPROC_CC)" | cmp -s - $@ || echo "$(VMPROC_CC)" >$@
+
+# Where the kernel's headers are, by this system's compiler.
+$(CAGED_OBJ)/headers: $(CAGED_OBJ)/compiler
+	@rm -rf $@ && mkdir -p $@
+	@for header in linux/types.h asm/types.h asm-generic/types.h \
+		video/edid.h; do \
+		found=$$(echo "#include <$$header>" | $(CC) -E -M -x c - | \
+			grep -o "[^ ]*/$$header" | head -n 1); \
+		ln -s "$${found%/*}" "$@/$${header%/*}" || exit 1; \
+	done
+
+$(CAGED_OBJ)/%.o: %.c $(CAGED_OBJ)/compiler | $(CAGED_OBJ)/headers
+	@mkdir -p $(@D)
+	$(VMPROC_CC) $(CPPFLAGS) $(CAGED_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+.PHONY: FORCE
+FORCE:
 
 # The interface text is part of the program: org.varlink.service gives it out.
 $(OBJ)/supervisor/interface.inc: supervisor/io.vmsup.varlink
@@ -72,8 +117,9 @@ $(OBJ)/vmproc/kvm/dsdt.inc: vmproc/kvm/acpi.asl
 	$(IASL) -p $(@D)/dsdt $< >$(@D)/dsdt.log 2>&1 || \
 		{ cat $(@D)/dsdt.log >&2; exit 1; }
 	od -An -v -tx1 $(@D)/dsdt.aml | sed 's/ \(..\)/0x\1,/g' >$@
-$(OBJ)/vmproc/kvm/acpi.o: $(OBJ)/vmproc/kvm/dsdt.inc
-$(OBJ)/vmproc/kvm/acpi.o: CPPFLAGS += -I$(OBJ)
+ACPI_OBJ := $(OBJ)/vmproc/kvm/acpi.o $(CAGED_OBJ)/vmproc/kvm/acpi.o
+$(ACPI_OBJ): $(OBJ)/vmproc/kvm/dsdt.inc
+$(ACPI_OBJ): CPPFLAGS += -I$(OBJ)
 $(OBJ)/supervisor/%.o $(OBJ)/sandbox/%.o $(OBJ)/tests/%.o: \
 	CPPFLAGS += $(SUPERVISOR_CFLAGS)
 
@@ -106,19 +152,24 @@ $(UNIT_SANDBOX): $(BUILD)/%: $(OBJ)/%.o $(call objects,$(sandbox_SRC) \
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(SUPERVISOR_LIBS) \
 		-lcmocka
 
-# Programs that stand in the VM process's place: tests/cage/*.c, or rooms there
+# Programs that stand in the VM process's place, built as it is: tests/cage/*.c,
+# or rooms there
 STANDIN_FILES := $(filter-out %/filters %/unlisted,$(patsubst %.c,$(BUILD)/%,\
 	$(wildcard tests/cage/*.c)))
 STANDIN_ROOMS := $(addprefix $(BUILD)/tests/cage/,hostile probe sweep)
 STANDINS := $(STANDIN_FILES) $(STANDIN_ROOMS)
-$(STANDIN_FILES): $(BUILD)/%: $(OBJ)/%.o
-$(BUILD)/tests/cage/hostile: $(call objects,$(wildcard tests/cage/hostile/*.c))
-$(BUILD)/tests/cage/probe: $(call objects,$(wildcard tests/cage/probe/*.c))
-$(BUILD)/tests/cage/sweep: $(call objects,$(wildcard tests/cage/sweep/*.c))
-$(STANDINS): $(call objects,vmproc/lock.c vmproc/thread.c \
+$(STANDIN_FILES): $(BUILD)/%: $(CAGED_OBJ)/%.o
+$(BUILD)/tests/cage/hostile: \
+	$(call caged_objects,$(wildcard tests/cage/hostile/*.c))
+$(BUILD)/tests/cage/probe: \
+	$(call caged_objects,$(wildcard tests/cage/probe/*.c))
+$(BUILD)/tests/cage/sweep: \
+	$(call caged_objects,$(wildcard tests/cage/sweep/*.c))
+$(BUILD)/tests/cage/hardening: $(call caged_objects,vmproc/relro.c)
+$(STANDINS): $(call caged_objects,$(addprefix vmproc/,calls.c lock.c thread.c) \
 		$(sandbox_vmproc_SRC) $(ipc_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -static-pie $(ALL_LDFLAGS) -o $@ $^
+	$(call link_caged,$@,$^)
 
 # Programs that tests and benches run: tests/system/*.c, tests/bench/*.c
 TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/system/*.c tests/bench/*.c))

@@ -5,6 +5,7 @@
 
 #include "ipc/error.h"
 #include "ipc/log.h"
+#include "vmproc/relro.h"
 #include "vmproc/vmproc.h"
 
 /* Lines go to the supervisor; what finds the channel full is counted. */
@@ -40,6 +41,10 @@ int main(void)
 			vm.more_fds[role][i] = -1;
 	}
 	log_set(log_to_supervisor, &vm, LOG_LEVEL_INFO);
+	error = relro_apply();
+	if (error)
+		vmproc_end(VMPROC_EXIT_CAGE, "read-only relocations: %s",
+			   error_name(-error));
 	error = loop_init(&vm.loop);
 	if (!error)
 		error = loop_add(&vm.loop, &vm.channel_source, vm.channel.fd,

@@ -117,7 +117,8 @@ static _Noreturn void begin(struct thread *thread)
  * return to where the caller was. Its id or -errno. */
 static long clone_thread(struct thread *thread, struct control *control)
 {
-	register _Atomic pid_t *cleared __asm__("r10") = &thread->tid;
+	_Atomic pid_t *tid = &thread->tid;
+	register _Atomic pid_t *cleared __asm__("r10") = tid;
 	register struct control *pointer __asm__("r8") = control;
 	register struct thread *argument __asm__("r12") = thread;
 	register void (*function)(struct thread *) __asm__("r13") = begin;
@@ -133,8 +134,8 @@ static long clone_thread(struct thread *thread, struct control *control)
 			 "1:"
 			 : "=a"(result)
 			 : "0"((long)SYS_clone), "D"((long)THREAD_FLAGS),
-			   "S"(control), "d"(&thread->tid), "r"(cleared),
-			   "r"(pointer), "r"(argument), "r"(function)
+			   "S"(control), "d"(tid), "r"(cleared), "r"(pointer),
+			   "r"(argument), "r"(function)
 			 : "rcx", "r11", "cc", "memory");
 	return result;
 }

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -428,7 +429,7 @@ static const struct {
 	int status; /* enum vmproc_exit */
 	const char *says; /* regular expression of its last line */
 } cases[] = {
-	{ "version", version, 76, "supervisor speaks protocol 4, .*" },
+	{ "version", version, 76, "supervisor speaks protocol [0-9]+, .*" },
 	{ "guest", guest, 78, "unknown guest [0-9]+" },
 	{ "config-twice", config_twice, 76, "CONFIG in state 1" },
 	{ "fd-early", fd_early, 76, "FD in state 0" },
@@ -594,7 +595,8 @@ static void running_surplus(void)
 				 .msg_controllen = sizeof(control) };
 
 	memcpy(CMSG_DATA(&control.header), &channel.fd, sizeof(int));
-	sendmsg(channel.fd, &packet, MSG_NOSIGNAL);
+	/* musl refuses more control data than a few descriptors */
+	syscall(SYS_sendmsg, channel.fd, &packet, MSG_NOSIGNAL);
 }
 
 /* What it may be asked, more often than there is room for answers; then it

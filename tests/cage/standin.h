@@ -75,6 +75,12 @@ static inline int standin_wait(int epoll_fd, struct epoll_event *events,
 	return (int)syscall(SYS_epoll_wait, epoll_fd, events, count, wait_ms);
 }
 
+/* openat(2) for the same reason. */
+static inline int standin_open(const char *path, int flags)
+{
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, 0600);
+}
+
 static inline void standin_init(struct standin *s)
 {
 	struct epoll_event event = { .events = EPOLLIN };

@@ -106,3 +106,26 @@ completions() {
 	[ "$(completions stop vm | sort | xargs)" = "vm0 vm1 vm2" ]
 	vmsup stop
 }
+
+# caged COMPILER TARGET: a file of vmproc's build, in a place of its own.
+caged() {
+	make -s -C "$ROOT" BUILD="$LAB/build" VMPROC_CC="$1" "$LAB/build/$2"
+}
+
+@test "without vmproc's compiler there is no other: what to install is said" {
+	run caged "$LAB/musl-gcc" vmproc
+	[ "$status" -ne 0 ]
+	[[ $output == *"$LAB/musl-gcc, which isn't here: install musl-tools"* ]]
+	[ -z "$(find "$LAB/build" -name '*.o')" ]
+}
+
+@test "with another compiler all of vmproc is compiled anew" {
+	need musl-gcc
+	local object=obj-caged/ipc/error.o first
+	caged musl-gcc $object
+	first=$(stat -c %y "$LAB/build/$object")
+	caged musl-gcc $object
+	[ "$(stat -c %y "$LAB/build/$object")" = "$first" ]
+	caged gcc $object
+	[ "$(stat -c %y "$LAB/build/$object")" != "$first" ]
+}

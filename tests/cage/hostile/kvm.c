@@ -7,11 +7,11 @@
 #include <assert.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 
 #include "tests/cage/hostile/hostile.h"
+#include "vmproc/thread.h"
 
 static void machine(struct standin *s)
 {
@@ -215,14 +215,13 @@ static void ready_kvm(struct standin *s)
 	standin_send(s, MSG_READY, s->fds[FD_ROLE_KVM]);
 }
 
-static void *idle_main(void *argument)
+static void idle_main(void *argument)
 {
 	const struct standin *s = argument;
 	struct epoll_event never;
 
 	while (standin_wait(s->epoll_fd, &never, 1, 1000) >= 0)
 		;
-	return NULL;
 }
 
 /* Its filter, but not for the thread that it has besides. */
@@ -232,10 +231,10 @@ static void ready_free_thread(struct standin *s)
 	struct sock_fprog program = { .filter = filter };
 	ssize_t bytes =
 		pread(s->fds[FD_ROLE_FILTER], filter, sizeof(filter), 0);
-	pthread_t thread;
+	static struct thread thread;
 
 	program.len = (unsigned short)((size_t)bytes / sizeof(filter[0]));
-	if (bytes <= 0 || pthread_create(&thread, NULL, idle_main, s) != 0)
+	if (bytes <= 0 || thread_start(&thread, idle_main, s) < 0)
 		standin_bug(s, "thread", errno);
 	s->listener_fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 				      SECCOMP_FILTER_FLAG_NEW_LISTENER,

@@ -121,6 +121,6 @@ _Noreturn void listener_thief(struct standin *s)
 	set_state(THIEF_STEALS);
 	for (;;) {
 		syscall(SYS_getppid);
-		epoll_wait(s->epoll_fd, &never, 1, PAUSE_MS);
+		standin_wait(s->epoll_fd, &never, 1, PAUSE_MS);
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Sends what channel_send() wouldn't, and messages ready to be spoilt. */
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "tests/cage/hostile/hostile.h"
@@ -26,7 +27,8 @@ void send_raw(const struct standin *s, const void *data, size_t bytes, int fd,
 		packet.msg_control = &control;
 		packet.msg_controllen = CMSG_SPACE(count * sizeof(int));
 	}
-	if (sendmsg(s->channel.fd, &packet, MSG_NOSIGNAL) < 0 &&
+	/* musl refuses more control data than a few descriptors */
+	if (syscall(SYS_sendmsg, s->channel.fd, &packet, MSG_NOSIGNAL) < 0 &&
 	    errno == EPERM && s->channel.fd == PROTO_CHANNEL_FD)
 		_exit(REFUSED_EXIT);
 }

@@ -146,7 +146,8 @@ static void probe_processes(struct standin *s)
 static long root_entries(void)
 {
 	char buffer[4096];
-	cleanup_fd int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int fd =
+		standin_open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	long count = 0, bytes;
 
 	if (fd < 0)
@@ -180,10 +181,10 @@ static void probe_files(struct standin *s)
 	tell_number(s, "root-entries", root_entries());
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		snprintf(line, sizeof(line), "open:%s", paths[i]);
-		TRY(s, line, open(paths[i], O_RDONLY | O_CLOEXEC));
+		TRY(s, line, standin_open(paths[i], O_RDONLY | O_CLOEXEC));
 	}
-	TRY(s, "create", open("/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-	TRY(s, "tmpfile", open("/", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600));
+	TRY(s, "create", standin_open("/new", O_WRONLY | O_CREAT | O_CLOEXEC));
+	TRY(s, "tmpfile", standin_open("/", O_WRONLY | O_TMPFILE | O_CLOEXEC));
 	TRY(s, "mkdir", syscall(SYS_mkdir, "/new", 0700));
 	TRY(s, "unlink", syscall(SYS_unlink, "/new"));
 	TRY(s, "rename", syscall(SYS_renameat, AT_FDCWD, "/", AT_FDCWD, "/a"));
@@ -311,7 +312,7 @@ static void probe_landlock(struct standin *s)
 	const char *step = "";
 	int error;
 
-	TRY(s, "before:open", open("/", O_RDONLY | O_CLOEXEC));
+	TRY(s, "before:open", standin_open("/", O_RDONLY | O_CLOEXEC));
 	tell_number(s, "landlock-version",
 		    syscall(SYS_landlock_create_ruleset, NULL, 0, 1));
 	error = stage2_close(-1, true, &step);
@@ -319,8 +320,9 @@ static void probe_landlock(struct standin *s)
 	tell_number(s, "dumpable", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
 	tell_number(s, "mdwe", prctl(PR_GET_MDWE, 0, 0, 0, 0));
 	TRY(s, "mdwe-off", prctl(65, 0, 0, 0, 0));
-	TRY(s, "after:open", open("/", O_RDONLY | O_CLOEXEC));
-	TRY(s, "after:create", open("/x", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	TRY(s, "after:open", standin_open("/", O_RDONLY | O_CLOEXEC));
+	TRY(s, "after:create",
+	    standin_open("/x", O_RDWR | O_CREAT | O_CLOEXEC));
 }
 
 static const struct {

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: ISC */
 /* A vCPU's thread: it begins before the cage closes, and waits for that. */
 #include <linux/filter.h>
-#include <pthread.h>
 
 #include "tests/cage/probe/probe.h"
+#include "vmproc/lock.h"
+#include "vmproc/thread.h"
 
 struct vcpu {
 	const struct standin *s;
 	const struct attack *attack;
-	pthread_mutex_t gate;
-	pthread_cond_t moved;
+	struct lock gate;
 	bool begun, open;
 };
 
 static void pass_gate(struct vcpu *vcpu)
 {
-	pthread_mutex_lock(&vcpu->gate);
+	lock_take(&vcpu->gate);
 	vcpu->begun = true;
-	pthread_cond_broadcast(&vcpu->moved);
+	lock_wake(&vcpu->gate);
 	while (!vcpu->open)
-		pthread_cond_wait(&vcpu->moved, &vcpu->gate);
-	pthread_mutex_unlock(&vcpu->gate);
+		lock_wait(&vcpu->gate);
+	lock_release(&vcpu->gate);
 }
 
-static void *vcpu_main(void *argument)
+static void vcpu_main(void *argument)
 {
 	static struct sock_filter filter[STAGE2_MAX_FILTER];
 	struct vcpu *vcpu = argument;
@@ -41,34 +41,33 @@ static void *vcpu_main(void *argument)
 		standin_bug(s, "stack a vCPU's filter", error);
 	calls_make(s, vcpu->attack);
 	/* for good: it may do no more than a vCPU's */
-	pthread_mutex_lock(&vcpu->gate);
+	lock_take(&vcpu->gate);
 	for (;;)
-		pthread_cond_wait(&vcpu->moved, &vcpu->gate);
+		lock_wait(&vcpu->gate);
 }
 
-static struct vcpu vcpu = {
-	.gate = PTHREAD_MUTEX_INITIALIZER,
-	.moved = PTHREAD_COND_INITIALIZER,
-};
+static struct vcpu vcpu;
 
 void vcpu_begin(const struct standin *s, const struct attack *attack)
 {
-	pthread_t thread;
+	static struct thread thread;
+	int error;
 
 	vcpu.s = s;
 	vcpu.attack = attack;
-	if (pthread_create(&thread, NULL, vcpu_main, &vcpu) != 0)
-		standin_bug(s, "thread", errno);
-	pthread_mutex_lock(&vcpu.gate);
+	error = thread_start(&thread, vcpu_main, &vcpu);
+	if (error)
+		standin_bug(s, "thread", error);
+	lock_take(&vcpu.gate);
 	while (!vcpu.begun)
-		pthread_cond_wait(&vcpu.moved, &vcpu.gate);
-	pthread_mutex_unlock(&vcpu.gate);
+		lock_wait(&vcpu.gate);
+	lock_release(&vcpu.gate);
 }
 
 void vcpu_go(void)
 {
-	pthread_mutex_lock(&vcpu.gate);
+	lock_take(&vcpu.gate);
 	vcpu.open = true;
-	pthread_cond_broadcast(&vcpu.moved);
-	pthread_mutex_unlock(&vcpu.gate);
+	lock_wake(&vcpu.gate);
+	lock_release(&vcpu.gate);
 }

@@ -50,7 +50,7 @@ static void hold(enum held what)
 }
 
 /* Disks are read by the bare call. */
-long syscall(long number, ...)
+long syscall(long sysno, ...)
 {
 	static long (*libcs)(long, ...);
 	long argument[6];
@@ -58,13 +58,13 @@ long syscall(long number, ...)
 
 	if (!libcs)
 		*(void **)&libcs = dlsym(RTLD_NEXT, "syscall");
-	va_start(args, number);
+	va_start(args, sysno);
 	for (int i = 0; i < 6; i++)
 		argument[i] = va_arg(args, long);
 	va_end(args);
-	if (number == SYS_preadv)
+	if (sysno == SYS_preadv)
 		hold(HELD_READ);
-	return libcs(number, argument[0], argument[1], argument[2], argument[3],
+	return libcs(sysno, argument[0], argument[1], argument[2], argument[3],
 		     argument[4], argument[5]);
 }
 
