@@ -32,6 +32,9 @@ struct supervisor {
 
 	/* what VM processes are made of */
 	int keep_fd; /* owned; -1: none yet. See keep.h */
+	int keep_error; /* why the state can't be kept now; 0: it is */
+	bool unsaved; /* the instance's document is to be written again */
+	struct timer keep_again;
 	char boot_id[40];
 	uint64_t network_inode; /* of the network namespace it lives in */
 	struct room room;
@@ -97,8 +100,9 @@ int supervisor_define(struct supervisor *supervisor,
 void supervisor_call_gone(struct call *call);
 /* A VM's state changed: ends the start or the supervisor if it was the last. */
 void supervisor_vm_changed(struct supervisor *supervisor);
-/* Ends the supervisor alone: VMs stay, for the next one. */
-void supervisor_leave(struct supervisor *supervisor);
+/* Ends the supervisor alone: VMs stay, for the next one. 0, or -errno: their
+ * state can't be kept, and it goes on. */
+int supervisor_leave(struct supervisor *supervisor);
 /* Begins to take everything down; returns at once. */
 void supervisor_end(struct supervisor *supervisor, int exit_status);
 

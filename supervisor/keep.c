@@ -7,6 +7,9 @@
  * is told anything that lets it outlive the supervisor, and whenever an intent
  * or a death changes. It isn't synced: it is to survive the process, not the
  * host, and one that is older than the host's last boot counts for nothing.
+ * What can't be written now, for the file system may be full, is said once,
+ * shown by status, and tried again until it can; the command that asked for it
+ * fails meanwhile, and a VM that can't be kept at all isn't made.
  * What lies here is root's (rundir.c sees to that), and still only tells what
  * to look for: adopt.c verifies every process and descriptor by the kernel.
  */
@@ -25,6 +28,8 @@
 
 #define INSTANCE   "instance.json"
 #define UNFINISHED "unfinished"
+/* Between one try and the next. */
+#define AGAIN_MS 1000
 /* Far more than a VM's document has with a hundred deaths. */
 #define DOCUMENT_BYTES (1024 * 1024)
 
@@ -64,19 +69,27 @@ static int write_document(int dir_fd, const char *file, json_t *document)
 	error = write_whole(dir_fd, text, strlen(text));
 	if (!error && renameat(dir_fd, UNFINISHED, dir_fd, file) < 0)
 		error = -errno;
+	if (error)
+		unlinkat(dir_fd, UNFINISHED, 0);
 	return error;
 }
 
-static void report(const struct supervisor *supervisor, int error)
-{
-	static bool failing; /* said once */
+static void try_again(struct timer *timer);
 
-	if (error && !failing)
+/* A document couldn't be written. */
+static void fail(struct supervisor *supervisor, int error)
+{
+	if (!supervisor->keep_error)
 		log_warn("cannot keep the state of VMs in %s/" KEEP_DIRECTORY
-			 ": %s (a supervisor that comes after a crash of this "
-			 "one will find it outdated)",
+			 ": %s (make room there; a supervisor that comes after "
+			 "a crash of this one would find it outdated)",
 			 supervisor->rundir.path, strerror(-error));
-	failing = error != 0;
+	supervisor->keep_error = error;
+	supervisor->keep_again.fire = try_again;
+	supervisor->keep_again.ctx = supervisor;
+	if (!supervisor->keep_again.armed)
+		loop_timer_in(&supervisor->loop, &supervisor->keep_again,
+			      AGAIN_MS);
 }
 
 /* NULL: there is none, or it isn't one. */
@@ -122,20 +135,24 @@ static json_t *rooms_json(const struct room *room)
 	return object;
 }
 
-void keep_instance(const struct supervisor *supervisor)
+int keep_instance(struct supervisor *supervisor)
 {
 	json_t *document;
+	int error;
 
 	if (supervisor->keep_fd < 0)
-		return;
+		return 0;
 	document = json_pack("{s:i, s:s, s:b, s:I, s:o, s:o}", "version",
 			     STATE_VERSION, "boot", supervisor->boot_id,
 			     "ending", supervisor->ending, "network",
 			     (json_int_t)supervisor->network_inode, "room",
 			     rooms_json(&supervisor->room), "config",
 			     state_config_save(supervisor->config));
-	report(supervisor,
-	       write_document(supervisor->keep_fd, INSTANCE, document));
+	error = write_document(supervisor->keep_fd, INSTANCE, document);
+	supervisor->unsaved = error != 0;
+	if (error)
+		fail(supervisor, error);
+	return error;
 }
 
 static int write_vm(const struct supervisor *supervisor, const struct vm *vm,
@@ -151,18 +168,48 @@ static int write_vm(const struct supervisor *supervisor, const struct vm *vm,
 					state_vm_save(vm, STATE_CRASH)));
 }
 
-void keep_vm(struct vm *vm)
+int keep_vm(struct vm *vm)
 {
-	const struct supervisor *supervisor = vm->supervisor;
+	struct supervisor *supervisor = vm->supervisor;
+	int error;
 
 	if (supervisor->keep_fd < 0)
-		return;
+		return 0;
 	/* while everything is taken down there is nothing to come back to, but
 	 * for who has been told to stop: nobody is to be told twice */
 	if (supervisor->ending && vm->state != VM_STOPPING)
-		return;
-	report(supervisor, write_vm(supervisor, vm, vm->index));
+		return 0;
+	error = write_vm(supervisor, vm, vm->index);
 	vm->kept = true;
+	if (error && !supervisor->keep_error)
+		events_add(&supervisor->events, vm, "unsaved",
+			   strerror(-error));
+	vm->unsaved = error != 0;
+	if (error)
+		fail(supervisor, error);
+	return error;
+}
+
+/* What couldn't be written before. Without room it stops at the first. */
+static void try_again(struct timer *timer)
+{
+	struct supervisor *supervisor = timer->ctx;
+	int error = supervisor->unsaved ? keep_instance(supervisor) : 0;
+
+	for (size_t i = 0; i < supervisor->vm_count && !error; i++)
+		if (supervisor->vms[i]->unsaved)
+			error = keep_vm(supervisor->vms[i]);
+	if (error)
+		return;
+	supervisor->keep_error = 0;
+	log_info("the state of VMs is kept again");
+}
+
+void keep_resume(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->vm_count; i++)
+		if (supervisor->vms[i]->unsaved)
+			(void)keep_vm(supervisor->vms[i]);
 }
 
 /* A VM that is configured, and not made yet. */
@@ -179,6 +226,30 @@ static int keep_planned(const struct supervisor *supervisor, size_t index)
 	};
 
 	return write_vm(supervisor, &vm, index);
+}
+
+int keep_defined(struct supervisor *supervisor, size_t index,
+		 struct problem *problem)
+{
+	int error = supervisor->keep_fd < 0 ? 0
+					    : keep_planned(supervisor, index);
+
+	if (!error)
+		return 0;
+	return problem_set(problem, error,
+			   "cannot keep the state of %s in %s/" KEEP_DIRECTORY
+			   ": %s (make room there)",
+			   supervisor->config->vms[index].name,
+			   supervisor->rundir.path, strerror(-error));
+}
+
+void keep_drop(const struct supervisor *supervisor, const char *name)
+{
+	char file[VM_NAME_MAX + 16];
+
+	file_of(file, name);
+	if (supervisor->keep_fd >= 0)
+		unlinkat(supervisor->keep_fd, file, 0);
 }
 
 int keep_begin(struct supervisor *supervisor)
@@ -201,7 +272,7 @@ int keep_begin(struct supervisor *supervisor)
 			  strerror(errno));
 		return -errno;
 	}
-	keep_instance(supervisor);
+	error = keep_instance(supervisor);
 	for (size_t i = supervisor->vm_count;
 	     i < supervisor->config->vm_count && !error; i++)
 		error = keep_planned(supervisor, i);

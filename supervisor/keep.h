@@ -46,10 +46,19 @@ int keep_merge(const struct kept *kept, struct config *config,
 /* Makes the directory, and writes the instance's document and those of VMs
  * that aren't made yet. 0 or -errno, logged. */
 int keep_begin(struct supervisor *supervisor);
-/* Writes the instance's document; that it is ending is part of it. */
-void keep_instance(const struct supervisor *supervisor);
-/* Writes a VM's document. A failure is logged, once until it works again. */
-void keep_vm(struct vm *vm);
+/* Writes the instance's document; that it is ending is part of it. 0 or -errno:
+ * said once, and tried again until it works. */
+int keep_instance(struct supervisor *supervisor);
+/* Writes a VM's document. 0 or -errno, in the same way. */
+int keep_vm(struct vm *vm);
+/* Writes what an earlier program of this process couldn't. */
+void keep_resume(struct supervisor *supervisor);
+/* Writes the document of a VM of the configuration that isn't made yet. 0 or
+ * -errno with problem set, and nothing is written. */
+int keep_defined(struct supervisor *supervisor, size_t index,
+		 struct problem *problem);
+/* Removes it again. */
+void keep_drop(const struct supervisor *supervisor, const char *name);
 /* Removes all of it: nothing is left to come back to. */
 void keep_forget(const struct rundir *rundir);
 

@@ -12,6 +12,7 @@
 #include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
+#include "supervisor/keep.h"
 
 /* How long a Status waits for counters of VMs that don't answer. */
 #define STATUS_WAIT_MS      50
@@ -246,6 +247,45 @@ void methods_stats_arrived(struct supervisor *supervisor)
 
 /* ---- commands */
 
+/* what: of whom, and what was done all the same. */
+static void not_kept(const struct supervisor *supervisor, struct call *call,
+		     const char *what)
+{
+	char text[PATH_MAX + 256];
+
+	snprintf(text, sizeof(text),
+		 "%s can't be kept in %s/" KEEP_DIRECTORY ": %s (make room "
+		 "there)",
+		 what, supervisor->rundir.path,
+		 strerror(-supervisor->keep_error));
+	failed(call, text);
+}
+
+/* Answers a command that was carried out: one that a crash would take back has
+ * failed nevertheless. */
+static void answer_command(const struct supervisor *supervisor,
+			   struct call *call, const json_t *names)
+{
+	char what[VM_NAME_MAX + 96];
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name) {
+		const struct vm *vm =
+			supervisor_find(supervisor, json_string_value(name));
+
+		if (!vm || !vm->unsaved)
+			continue;
+		snprintf(what, sizeof(what),
+			 "done, but until the next try it would not outlive a "
+			 "crash: the state of %s",
+			 vm->config.name);
+		not_kept(supervisor, call, what);
+		return;
+	}
+	call_reply(call, NULL);
+}
+
 /* Does event to every VM named, all or (if one's state forbids it) none. */
 static void command(struct supervisor *supervisor, struct call *call,
 		    enum vm_event event)
@@ -271,7 +311,7 @@ static void command(struct supervisor *supervisor, struct call *call,
 	json_array_foreach(names, i, name)
 		vm_event(supervisor_find(supervisor, json_string_value(name)),
 			 event);
-	call_reply(call, NULL);
+	answer_command(supervisor, call, names);
 }
 
 static void start(void *ctx, struct call *call)
@@ -374,12 +414,16 @@ static void shutdown_all(void *ctx, struct call *call)
 
 static void detach(void *ctx, struct call *call)
 {
-	const struct supervisor *supervisor = ctx;
+	struct supervisor *supervisor = ctx;
 
-	if (supervisor->ending)
+	if (supervisor->ending) {
 		failed(call, "the supervisor is stopping its VMs");
-	else if (answer_at_end(ctx, call))
-		supervisor_leave(ctx);
+	} else if (answer_at_end(supervisor, call) &&
+		   supervisor_leave(supervisor) < 0) {
+		supervisor_call_gone(call);
+		call->gone = NULL;
+		not_kept(supervisor, call, "not detached: the state of VMs");
+	}
 }
 
 void supervisor_call_gone(struct call *call)

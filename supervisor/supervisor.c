@@ -120,6 +120,28 @@ static int set_allow(struct vm_config *vm, const json_t *names,
 	return error;
 }
 
+/* Makes the last VM of the configuration, which is kept before: else it would be
+ * gone without a word after a crash. */
+static int make_defined(struct supervisor *supervisor, struct problem *problem)
+{
+	size_t index = supervisor->config->vm_count - 1;
+	const struct vm_config *vm = &supervisor->config->vms[index];
+	int error = keep_defined(supervisor, index, problem);
+
+	if (error)
+		return error;
+	error = make_vm(supervisor, vm, problem);
+	if (!error) {
+		error = begin_vms(supervisor, supervisor->vm_count - 1,
+				  problem);
+		if (error)
+			remove_last(supervisor);
+	}
+	if (error)
+		keep_drop(supervisor, vm->name);
+	return error;
+}
+
 int supervisor_define(struct supervisor *supervisor,
 		      const struct definition *definition,
 		      struct problem *problem)
@@ -151,13 +173,7 @@ int supervisor_define(struct supervisor *supervisor,
 	if (!error)
 		error = supervisor_assign(supervisor, problem);
 	if (!error)
-		error = make_vm(supervisor, vm, problem);
-	if (!error) {
-		error = begin_vms(supervisor, supervisor->vm_count - 1,
-				  problem);
-		if (error)
-			remove_last(supervisor);
-	}
+		error = make_defined(supervisor, problem);
 	if (error)
 		config->vm_count--; /* the one just appended */
 	else
@@ -302,17 +318,22 @@ void supervisor_vm_changed(struct supervisor *supervisor)
 		loop_timer_at(&supervisor->loop, &supervisor->review, 0);
 }
 
-void supervisor_leave(struct supervisor *supervisor)
+int supervisor_leave(struct supervisor *supervisor)
 {
+	int error = 0;
+
+	/* with what changes all the time */
+	for (size_t i = 0; i < supervisor->vm_count && !error; i++)
+		error = keep_vm(supervisor->vms[i]);
+	if (error)
+		return error;
 	log_info("ending; %zu VMs are left to the next supervisor",
 		 supervisor->vm_count);
-	/* with what changes all the time */
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		keep_vm(supervisor->vms[i]);
 	(void)notify_send(&supervisor->notify, "STOPPING=1\n");
 	supervisor->leave = true;
 	supervisor->exit_status = SUPERVISOR_EXIT_LEFT;
 	loop_stop(&supervisor->loop);
+	return 0;
 }
 
 void supervisor_end(struct supervisor *supervisor, int exit_status)

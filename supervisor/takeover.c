@@ -20,6 +20,7 @@
 #include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/handover.h"
+#include "supervisor/keep.h"
 #include "supervisor/start.h"
 
 /* The supervisor of this image. */
@@ -252,6 +253,7 @@ int takeover_go(int state_fd, int vmproc_fd)
 	if (supervisor->querying && !supervisor->net.multicast)
 		loop_timer_in(&supervisor->loop, &supervisor->multicast,
 			      NET_MULTICAST_QUERY_MS);
+	keep_resume(supervisor);
 	supervisor_vm_changed(supervisor);
 	return supervisor_serve(supervisor);
 }

@@ -64,7 +64,8 @@ struct vm {
 	struct vm_config config;
 	size_t index; /* among the supervisor's VMs */
 	uid_t uid;
-	bool kept; /* its document is as it is now: keep.h */
+	bool kept; /* its document is as it is now, or unsaved: keep.h */
+	bool unsaved; /* it couldn't be written */
 
 	enum vm_state state;
 	bool wanted; /* the intent: up */

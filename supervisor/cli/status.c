@@ -133,12 +133,28 @@ static int print_json(const json_t *status)
 	return cli_flush();
 }
 
+/* What the table has no place for. */
+static void warn(const json_t *status)
+{
+	const json_t *supervisor = json_object_get(status, "supervisor");
+	const json_t *error = json_object_get(supervisor, "state_error");
+
+	if (json_is_string(error))
+		fprintf(stderr,
+			"vmsup: the state of VMs can't be kept in %s: %s (make "
+			"room there: after a crash of the supervisor, VMs would "
+			"be as they were before)\n",
+			field_text(supervisor, "run_dir"),
+			json_string_value(error));
+}
+
 static int print_once(const struct view *view, const json_t *status)
 {
 	const json_t *vms = json_object_get(status, "vms");
 
 	if (view->json)
 		return print_json(status);
+	warn(status);
 	if (json_array_size(vms) == 0 && isatty(STDOUT_FILENO)) {
 		printf("no VMs (define one: 'vmsup run NAME')\n");
 		return CLI_OK;

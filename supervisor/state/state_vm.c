@@ -114,6 +114,7 @@ static const struct field passing_fields[] = {
 	FIELD_BOOL(struct vm, proved),
 	FIELD_BOOL(struct vm, loaded),
 	FIELD_NUMBER(struct vm, uids_fd, -1, INT_MAX),
+	FIELD_BOOL(struct vm, unsaved),
 	FIELD_NUMBER(struct vm, told_mtu, 0, UINT16_MAX),
 	FIELD_GROUP(struct vm, doom, &state_rings_death_fields),
 	FIELD_COUNT(struct vm, unanswered_ns),

@@ -39,7 +39,7 @@ teardown() {
 	[[ "${lines[0]}" == NAME*STATE*PID*RESTARTS*"LAST-EXIT"* ]]
 	run vmsup status --json
 	[ "$(jq -r '.supervisor | keys | join(" ")' <<<"$output")" = \
-		"bridge guard guard_off pid run_dir uptime_s version" ]
+		"bridge guard guard_off pid run_dir state_error uptime_s version" ]
 	jq -e '.vms | length == 4 and all(.state == "running" and
 		.generation == 1 and .restarts == 0 and .guest == "builtin" and
 		.last_exit == null and .next_retry_s == null and
