@@ -234,6 +234,7 @@ int firsthop_guard(struct supervisor *supervisor, struct vm *const *vms,
 	if (!guard->sock)
 		return 0;
 	ports = calloc(count + 1, sizeof(*ports));
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
 	error = ports ? guard_add(guard, ports, ports_of(vms, count, ports))
 		      : -ENOMEM;
 	for (size_t i = 0; i < count; i++)

@@ -17,7 +17,7 @@
 #define TABLE_OURS    (NFT_TABLE_F_OWNER | TABLE_PERSIST)
 
 static const char *const reason_names[] = {
-#define X(id, name) [GUARD_##id] = name,
+#define X(id, name) [GUARD_##id] = (name),
 	GUARD_TABLE(X)
 #undef X
 };

@@ -250,19 +250,25 @@ int nft_send_all(struct mnl_socket *sock, const void *buffer, size_t bytes)
 	return sent < 0 ? -errno : 0;
 }
 
+/* Refusals come anyway; from the last message, one word if there are none. */
+static void ask_for_word(struct nft_batch *batch)
+{
+	struct nlmsghdr *message = (void *)batch->buffer, *last = message;
+	int left = (int)batch->used;
+
+	for (; mnl_nlmsg_ok(message, left);
+	     message = mnl_nlmsg_next(message, &left))
+		last = message;
+	last->nlmsg_flags |= NLM_F_ACK;
+}
+
 int nft_commit(struct mnl_socket *sock, struct nft_batch *batch)
 {
-	struct nlmsghdr *last = NULL;
 	char *room = room_for_one(batch);
-	int error = batch->error, left = (int)batch->used;
+	int error = batch->error;
 
 	if (!error && batch->used) {
-		/* refusals come anyway; one word if there are none */
-		for (struct nlmsghdr *message = (void *)batch->buffer;
-		     mnl_nlmsg_ok(message, left);
-		     message = mnl_nlmsg_next(message, &left))
-			last = message;
-		last->nlmsg_flags |= NLM_F_ACK;
+		ask_for_word(batch);
 		nft_close_message(batch,
 				  nftnl_batch_end(room, batch->sequence++));
 		error = nft_send_all(sock, batch->buffer, batch->used);

@@ -194,6 +194,7 @@ int nft_read_counters(struct mnl_socket *sock, const char *table,
 		size_t bytes = put_question(buffer + used, table, set,
 					    keys + i * set->words);
 
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees */
 		if (!bytes)
 			return -ENOMEM;
 		used += bytes;

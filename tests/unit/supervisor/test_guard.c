@@ -164,7 +164,7 @@ static int ours_in_ruleset(void)
 
 /* ---- what passes, what doesn't */
 
-#define NONE -1
+#define NONE (-1)
 #define V6   "86dd 60000000 "
 /* From fe80::1 to ff02::1. */
 #define LL   "fe800000000000000000000000000001 ff020000000000000000000000000001 "
