@@ -49,6 +49,6 @@ bool check_guard(struct finding *finding)
 			"with netdev chains: modprobe nf_tables)",
 			strerror(error));
 	return check_found(finding, "what a VM may send is judged at its TAP "
-				    "(a supervisor that was upgraded may lack "
-				    "it: vmsup status --json)");
+				    "(not after an upgrade from a vmsup "
+				    "without it: vmsup detach && vmsup start)");
 }

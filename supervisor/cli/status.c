@@ -146,6 +146,9 @@ static void warn(const json_t *status)
 			"be as they were before)\n",
 			field_text(supervisor, "run_dir"),
 			json_string_value(error));
+	if (!field_absent(supervisor, "guard_off"))
+		fprintf(stderr, "vmsup: no first-hop guard: %s\n",
+			field_text(supervisor, "guard_off"));
 }
 
 static int print_once(const struct view *view, const json_t *status)

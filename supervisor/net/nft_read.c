@@ -194,8 +194,8 @@ int nft_read_counters(struct mnl_socket *sock, const char *table,
 		size_t bytes = put_question(buffer + used, table, set,
 					    keys + i * set->words);
 
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees */
 		if (!bytes)
+			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): same */
 			return -ENOMEM;
 		used += bytes;
 	}

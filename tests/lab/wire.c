@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <netdb.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -466,36 +466,51 @@ static int await(const char *path, const char *text, double seconds)
 	return 1;
 }
 
+/* "10.77.0.1", or "ff02::1%eth0". Its length, 0: neither. */
+static socklen_t parse_address(char *text, struct sockaddr_storage *address)
+{
+	struct sockaddr_in *ipv4 = (void *)address;
+	struct sockaddr_in6 *ipv6 = (void *)address;
+	char *scope = strchr(text, '%');
+
+	memset(address, 0, sizeof(*address));
+	if (inet_pton(AF_INET, text, &ipv4->sin_addr) == 1) {
+		ipv4->sin_family = AF_INET;
+		return sizeof(*ipv4);
+	}
+	if (scope) {
+		*scope = '\0';
+		ipv6->sin6_scope_id = if_nametoindex(scope + 1);
+	}
+	ipv6->sin6_family = AF_INET6;
+	return inet_pton(AF_INET6, text, &ipv6->sin6_addr) == 1 ? sizeof(*ipv6)
+								: 0;
+}
+
 /* Packets that no other tool here makes. The kernel adds IP's header, and
  * ICMPv6's checksum. */
-static int raw(int protocol, const char *to, long count, const char *hex)
+static int raw(int protocol, char *to, long count, const char *hex)
 {
-	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST,
-					.ai_socktype = SOCK_RAW,
-					.ai_protocol = protocol };
 	static const int hops = 255, on = 1;
+	struct sockaddr_storage address;
+	socklen_t bytes = parse_address(to, &address);
 	unsigned char packet[LINE];
 	size_t length = 0;
-	struct addrinfo *found;
 	unsigned int byte;
 	int used, fd;
 
 	for (; sscanf(hex, " %2x%n", &byte, &used) == 1; hex += used)
 		if (length < sizeof(packet))
 			packet[length++] = (unsigned char)byte;
-	if (getaddrinfo(to, NULL, &hints, &found) != 0)
-		die(to);
-	fd = socket(found->ai_family, SOCK_RAW, protocol);
+	fd = bytes ? socket(address.ss_family, SOCK_RAW, protocol) : -1;
 	if (fd < 0)
-		die("socket");
+		die(to);
 	setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops));
 	setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops));
 	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on));
 	for (long i = 0; i < count; i++)
-		if (sendto(fd, packet, length, 0, found->ai_addr,
-			   found->ai_addrlen) < 0)
+		if (sendto(fd, packet, length, 0, (void *)&address, bytes) < 0)
 			die("sendto");
-	freeaddrinfo(found);
 	close(fd);
 	return 0;
 }

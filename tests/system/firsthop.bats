@@ -244,6 +244,30 @@ lab_vm_pid() {
 	inside bridge -d mdb show dev vmsup0 | grep -q 'vmtap0 grp.*permanent'
 }
 
+# lacking COMMAND...: in the lab, as on a kernel without nf_tables.
+lacking() {
+	inside "$BUILD/tests/system/lacking" "$@" 3>&- 4>&-
+}
+
+@test "a kernel without it: VMs run, start says so in a line; required refuses" {
+	run lacking "$LAB/bin/vmsup" start --vms 2
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "$(grep -c 'run without a first-hop guard' <<<"$output")" = 1 ]
+	all_are '.guarded == false and .state == "running"'
+	vmsup status 2>&1 | grep -q '^vmsup: no first-hop guard: .*modprobe nf_tables'
+	vmsup stop
+	echo 'guard = "required";' >"$LAB/conf"
+	run lacking "$LAB/bin/vmsup" start --vms 2 -c "$LAB/conf"
+	[ "$status" = 1 ]
+	[[ $output == *"first-hop guard is required"*"modprobe nf_tables"* ]]
+	nothing_left
+	run lacking "$LAB/bin/vmsup" check
+	[[ $output =~ "first-hop guard"\ +optional ]]
+	run vmsup check
+	[[ $output =~ "first-hop guard"\ +ok ]]
+}
+
 # ---- nothing is left
 
 # picture: the rules of others.
@@ -277,6 +301,7 @@ killed_after() {
 	for pid in $(lab_supervisors); do
 		kill -9 "$pid" 2>/dev/null || true
 	done
+	# shellcheck disable=SC2153 # background's
 	wait "$PID" 2>/dev/null || true
 	PIDS=("${PIDS[@]/$PID/}")
 	wait_until 20 no_supervisor
