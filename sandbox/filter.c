@@ -35,6 +35,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "sandbox/filter_digest.h"
 #include "sandbox/filter_rules.h"
 
 static int refuse(const struct filter_rules *role, const char *step, int error)
@@ -143,22 +144,15 @@ void filter_fit(struct filter_program *program, pid_t pid)
 			program->code[i].k = (uint32_t)pid;
 }
 
-uint64_t filter_digest(enum filter_role role)
+int filter_digest(int filter_fd, char text[FILTER_DIGEST_TEXT])
 {
-	cleanup_fd int fd = filter_export(role);
-	uint64_t digest = 0xcbf29ce484222325; /* FNV-1a */
-	uint8_t part[512];
-	off_t at = 0;
-	ssize_t bytes;
+	struct sock_filter code[BPF_MAXINSNS];
+	ssize_t bytes = pread(filter_fd, code, sizeof(code), 0);
 
-	if (fd < 0)
-		return 0;
-	while ((bytes = pread(fd, part, sizeof(part), at)) > 0) {
-		for (ssize_t i = 0; i < bytes; i++)
-			digest = (digest ^ part[i]) * 0x100000001b3;
-		at += bytes;
-	}
-	return digest;
+	if (bytes <= 0)
+		return bytes < 0 ? -errno : -EINVAL;
+	filter_digest_of(code, (size_t)bytes / sizeof(*code), text);
+	return 0;
 }
 
 int filter_load(enum filter_role role)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct sock_filter;
+#include "sandbox/filter_digest.h"
 
 enum filter_role {
 	FILTER_SUPERVISOR, /* also bounds what is inherited across exec */
@@ -41,9 +41,8 @@ int filter_compile(enum filter_role role, struct filter_program *program);
 /* Puts pid where the code has FILTER_OWN_PID. */
 void filter_fit(struct filter_program *program, pid_t pid);
 
-/* A number that stands for the text of a role's filter: another text, another
- * number. 0: it can't be made. */
-uint64_t filter_digest(enum filter_role role);
+/* The digest of one that was exported. 0 or -errno. */
+int filter_digest(int filter_fd, char text[FILTER_DIGEST_TEXT]);
 
 /* Loads a role's filter into the calling process, for good; what it refuses
  * gets ENOSYS. 0 or -errno with the reason logged. */

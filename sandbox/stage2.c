@@ -118,13 +118,7 @@ int stage2_stack(struct sock_filter *filter, unsigned short length)
 
 int stage2_seal(void)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
+	struct sock_filter filter[] = STAGE2_SEAL;
 
 	return stage2_stack(filter, ARRAY_SIZE(filter));
 }

@@ -3,9 +3,12 @@
 #ifndef VMSUP_SANDBOX_STAGE2_H
 #define VMSUP_SANDBOX_STAGE2_H
 
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE              65 /* Linux 6.3 */
@@ -18,6 +21,17 @@
 #define STAGE2_FILTER_FLAGS                                             \
 	(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC | \
 	 SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
+
+/* What stage2_seal() loads: here, so that its digest can be told as well. */
+#define STAGE2_SEAL                                                          \
+	{                                                                    \
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                           \
+			 offsetof(struct seccomp_data, nr)),                 \
+			BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0,  \
+				 1),                                         \
+			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS), \
+			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),        \
+	}
 
 /*
  * Should: give up, in the calling process, all rights to the file system and
@@ -35,7 +49,6 @@ int stage2_close(int filter_fd, bool stay, const char **step);
  * applies to its caller alone; the filter, it applies to all. 0 or -errno. */
 int stage2_thread(void);
 
-struct sock_filter;
 /* Stacks a narrower filter of length instructions onto the calling thread's,
  * after stage2_close(). 0 or -errno. */
 int stage2_stack(struct sock_filter *filter, unsigned short length);

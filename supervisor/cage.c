@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the cage of a VM should look like: io.vmsup Sandbox. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ipc/fd.h"
@@ -118,6 +119,32 @@ static json_t *syscalls_json(const struct vm *vm)
 	return syscalls;
 }
 
+static json_t *digest_json(const char *digest)
+{
+	return *digest ? json_string(digest) : json_null();
+}
+
+/* null: it was made by a version that kept none. */
+static json_t *digests_json(const struct filter_digests *digests)
+{
+	json_t *inherited;
+
+	if (!*digests->running)
+		return json_null();
+	inherited = json_array();
+	for (const char *at = digests->inherited; *at;) {
+		size_t length = strcspn(at, " ");
+
+		json_array_append_new(inherited, json_stringn(at, length));
+		at += length + (at[length] == ' ');
+	}
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "inherited", inherited,
+			 "setup", digest_json(digests->setup), "running",
+			 digest_json(digests->running), "vcpu",
+			 digest_json(digests->vcpu), "seal",
+			 digest_json(digests->seal));
+}
+
 json_t *cage_json(const struct vm *vm)
 {
 	const struct supervisor *supervisor = vm->supervisor;
@@ -128,12 +155,14 @@ json_t *cage_json(const struct vm *vm)
 						vm->config.name);
 
 	return json_pack(
-		"{s:{s:s, s:i, s:I, s:i, s:i, s:i, s:i, s:b, s:i, s:o, s:o, s:o, "
-		"s:o, s:o, s:o, s:o}}",
+		"{s:{s:s, s:i, s:I, s:i, s:i, s:o, s:i, s:i, s:i, s:b, s:i, s:o, "
+		"s:o, s:o, s:o, s:o, s:o, s:o}}",
 		"cage", "name", vm->config.name, "pid", (int)vm->pid,
 		"generation", (json_int_t)vm->generation, "uid", (int)vm->uid,
-		"filters", (int)vm->filters, "threads",
-		1 + (int)machine_threads(&vm->config), "open_files",
+		"filters", (int)vm->filters, "digests",
+		digests_json(&vm->digests), "cpus",
+		vm->config.machine ? (int)vm->config.machine->cpus : 0,
+		"threads", 1 + (int)machine_threads(&vm->config), "open_files",
 		64 + (int)machine_descriptors(&vm->config), "writes_files",
 		machine_file_bytes(&vm->config) > 0, "channel_fd",
 		PROTO_CHANNEL_FD, "descriptors", manifest_json(vm), "syscalls",

@@ -44,6 +44,8 @@ struct supervisor {
 	int filter_fd[GUEST_KINDS]; /* owned: stage 2, by kind of guest */
 	struct filter_program setup_filter[GUEST_KINDS]; /* owned: stage 1 */
 	int vcpu_filter_fd; /* owned: what vCPU threads stack on that */
+	char digests[FILTER_ROLES][FILTER_DIGEST_TEXT]; /* of all these */
+	char seal_digest[FILTER_DIGEST_TEXT]; /* see stage2_seal() */
 	int proc_fd; /* owned: /proc, for the proof of each cage */
 
 	struct net net;
@@ -65,7 +67,7 @@ struct supervisor {
 	size_t populated; /* how many of config->vms there are */
 
 	uint32_t filters; /* system call filters of this process */
-	uint64_t filter_digest; /* of the last one that was loaded */
+	char loaded[FILTER_DIGESTS_TEXT]; /* of them: those it loaded */
 	int signal_fd; /* owned */
 	bool foreground;
 	bool cut; /* its capabilities are */

@@ -299,6 +299,32 @@ static int open_lock(struct vm *vm, struct problem *problem)
 	return 0;
 }
 
+/* What filters the process has once its cage is closed. */
+static void expect_filters(struct vm *vm)
+{
+	const struct supervisor *supervisor = vm->supervisor;
+	struct filter_digests *digests = &vm->digests;
+	bool kvm = vm->config.guest == GUEST_KVM;
+
+	/* that of its set-up, and stage 2's */
+	vm->filters = supervisor->filters + 2;
+	memset(digests, 0, sizeof(*digests));
+	memcpy(digests->inherited, supervisor->loaded,
+	       sizeof(digests->inherited));
+	memcpy(digests->setup,
+	       supervisor
+		       ->digests[kvm ? FILTER_KVM_SETUP : FILTER_BUILTIN_SETUP],
+	       sizeof(digests->setup));
+	memcpy(digests->running,
+	       supervisor->digests[kvm ? FILTER_KVM : FILTER_BUILTIN],
+	       sizeof(digests->running));
+	if (!kvm)
+		return;
+	memcpy(digests->vcpu, supervisor->digests[FILTER_VCPU],
+	       sizeof(digests->vcpu));
+	memcpy(digests->seal, supervisor->seal_digest, sizeof(digests->seal));
+}
+
 /* What a later supervisor knows the process by. */
 static int identify(struct vm *vm)
 {
@@ -307,8 +333,7 @@ static int identify(struct vm *vm)
 	if (fstat(vm->channel.fd, &st) < 0)
 		return -errno;
 	vm->channel_inode = st.st_ino;
-	/* that of its set-up, and stage 2's */
-	vm->filters = vm->supervisor->filters + 2;
+	expect_filters(vm);
 	vm->protocol = PROTO_VERSION;
 	return process_started(vm->supervisor->proc_fd, vm->pid,
 			       &vm->pid_started);

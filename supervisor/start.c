@@ -23,6 +23,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/caps.h"
+#include "sandbox/stage2.h"
 #include "supervisor/adopt.h"
 #include "supervisor/core.h"
 #include "supervisor/keep.h"
@@ -103,6 +104,21 @@ static void bridge_of(const struct config *config, struct net_bridge *bridge)
 	memcpy(bridge->name, config->bridge, sizeof(bridge->name));
 }
 
+/* A role's filter as VM processes get it, and what it is known by. */
+static int start_filter(struct supervisor *supervisor, enum filter_role role,
+			int *fd)
+{
+	int error;
+
+	*fd = filter_export(role);
+	if (*fd < 0)
+		return *fd;
+	error = filter_digest(*fd, supervisor->digests[role]);
+	if (error)
+		log_error("cannot read a filter back: %s", strerror(-error));
+	return error;
+}
+
 int start_filters(struct supervisor *supervisor)
 {
 	static const struct {
@@ -111,20 +127,25 @@ int start_filters(struct supervisor *supervisor)
 		[GUEST_BUILTIN] = { FILTER_BUILTIN_SETUP, FILTER_BUILTIN },
 		[GUEST_KVM] = { FILTER_KVM_SETUP, FILTER_KVM },
 	};
+	static const struct sock_filter seal[] = STAGE2_SEAL;
 	int error;
 
 	for (int kind = 0; kind < GUEST_KINDS; kind++) {
-		error = filter_compile(roles[kind].setup,
-				       &supervisor->setup_filter[kind]);
+		struct filter_program *setup = &supervisor->setup_filter[kind];
+
+		error = filter_compile(roles[kind].setup, setup);
 		if (error)
 			return error;
-		supervisor->filter_fd[kind] =
-			filter_export(roles[kind].running);
-		if (supervisor->filter_fd[kind] < 0)
-			return supervisor->filter_fd[kind];
+		filter_digest_of(setup->code, setup->length,
+				 supervisor->digests[roles[kind].setup]);
+		error = start_filter(supervisor, roles[kind].running,
+				     &supervisor->filter_fd[kind]);
+		if (error)
+			return error;
 	}
-	supervisor->vcpu_filter_fd = filter_export(FILTER_VCPU);
-	return supervisor->vcpu_filter_fd < 0 ? supervisor->vcpu_filter_fd : 0;
+	filter_digest_of(seal, ARRAY_SIZE(seal), supervisor->seal_digest);
+	return start_filter(supervisor, FILTER_VCPU,
+			    &supervisor->vcpu_filter_fd);
 }
 
 static int prepare_links(struct supervisor *supervisor,
@@ -365,16 +386,22 @@ static int start_monitor(struct supervisor *supervisor)
 
 int start_cut(struct supervisor *supervisor)
 {
-	uint64_t digest = filter_digest(FILTER_SUPERVISOR);
-	int error = caps_cut();
+	char *digest = supervisor->digests[FILTER_SUPERVISOR];
+	cleanup_fd int fd = -1;
+	int error = start_filter(supervisor, FILTER_SUPERVISOR, &fd);
 
+	if (!error)
+		error = caps_cut();
 	supervisor->cut = !error;
-	/* filters stay over execve: the same one twice would only cost time */
-	if (!error && (!digest || digest != supervisor->filter_digest))
-		error = filter_load(FILTER_SUPERVISOR);
 	if (error)
 		return error;
-	supervisor->filter_digest = digest;
+	/* filters stay over execve: the same one twice would only cost time */
+	if (strcmp(filter_digests_last(supervisor->loaded), digest) != 0) {
+		error = filter_load(FILTER_SUPERVISOR);
+		if (error)
+			return error;
+		filter_digests_add(supervisor->loaded, digest);
+	}
 	supervisor->filters = process_filters(supervisor->proc_fd, "self");
 	return 0;
 }

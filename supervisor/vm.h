@@ -10,6 +10,7 @@
 #include "ipc/channel.h"
 #include "ipc/loop.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/filter_digest.h"
 #include "supervisor/backoff.h"
 #include "supervisor/config/config.h"
 #include "supervisor/control/control.h"
@@ -92,6 +93,7 @@ struct vm {
 	uint64_t pid_started; /* its start time, as /proc/PID/stat has it */
 	uint64_t channel_inode; /* of our end: what it keeps for a successor */
 	uint32_t filters; /* system call filters that it should show */
+	struct filter_digests digests; /* what these are */
 	uint32_t protocol; /* version that it speaks */
 	int pid_fd; /* owned */
 	struct source pid_source;

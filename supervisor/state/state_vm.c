@@ -26,11 +26,25 @@ static const struct field tap_fields[] = {
 };
 static const struct field_group tap_group = FIELD_GROUP_OF(tap_fields);
 
+#define DIGEST(member)                                                  \
+	FIELD_LABEL(struct filter_digests, member, filter_digest_valid, \
+		    "a digest, 64 hexadecimal digits")
+static const struct field digest_fields[] = {
+	FIELD_LABEL(struct filter_digests, inherited, filter_digests_valid,
+		    "a list of digests"),
+	DIGEST(setup),
+	DIGEST(running),
+	DIGEST(vcpu),
+	DIGEST(seal),
+};
+static const struct field_group digest_group = FIELD_GROUP_OF(digest_fields);
+
 static const struct field process_fields[] = {
 	FIELD_NUMBER(struct vm, pid, 1, INT_MAX),
 	FIELD_COUNT(struct vm, pid_started),
 	FIELD_HEX(struct vm, channel_inode),
 	FIELD_NUMBER(struct vm, filters, 0, UINT32_MAX),
+	FIELD_GROUP(struct vm, digests, &digest_group),
 	FIELD_NUMBER(struct vm, protocol, 1, UINT32_MAX),
 };
 static const struct field_group process_group = FIELD_GROUP_OF(process_fields);

@@ -200,8 +200,8 @@ static void test_mounts(void **state)
 		"90 66 0:41 / /x ro,nosuid,nodev,noexec - tmpfs vmsup rw\n",
 		"90 66 0:41 /x / ro,nosuid,nodev,noexec - tmpfs vmsup rw\n",
 		"90 66 8:1 / / ro,nosuid,nodev,noexec - ext4 /dev/sda1 rw\n",
-		"90 66 0:41 / / ro,nosuid,nodev,noexec - tmpfs vmsup rw\n"
-		"91 90 0:42 / /x ro,nosuid,nodev,noexec - tmpfs vmsup rw\n",
+		("90 66 0:41 / / ro,nosuid,nodev,noexec - tmpfs vmsup rw\n"
+		 "91 90 0:42 / /x ro,nosuid,nodev,noexec - tmpfs vmsup rw\n"),
 	};
 
 	(void)state;

@@ -97,6 +97,11 @@ static inline void fixture_process(struct vm *vm)
 	vm->pid_started = 123456;
 	vm->channel_inode = UINT64_MAX;
 	vm->filters = 2;
+	memset(vm->digests.inherited, 'a', FILTER_DIGEST_TEXT - 1);
+	memset(vm->digests.setup, 'b', FILTER_DIGEST_TEXT - 1);
+	memset(vm->digests.running, 'c', FILTER_DIGEST_TEXT - 1);
+	memset(vm->digests.vcpu, 'd', FILTER_DIGEST_TEXT - 1);
+	memset(vm->digests.seal, 'e', FILTER_DIGEST_TEXT - 1);
 	vm->protocol = 2;
 	vm->pid_fd = 21;
 	vm->tap_fd = 22;
