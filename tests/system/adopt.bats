@@ -622,7 +622,8 @@ taps() {
 		.vm.uid += 1	cage not closed: Uid .*
 		.vm.process.protocol = 1	it speaks another version .*
 		.vm.process.protocol = 4	it speaks another version .*
-		.vm.process.filters += 1	cage not closed: no filter .*
+		.vm.process.filters += 1	cage not closed: 3 filters, not 4
+		.vm.process.filters -= 1	cage not closed: 3 filters, not 2
 	EOF
 }
 
