@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "ipc/fd.h"
 
@@ -136,6 +137,16 @@ int proc_each(int dir_fd, const char *name,
 		result = -errno;
 	closedir(dir);
 	return result;
+}
+
+bool proc_kernel_is(unsigned int major, unsigned int minor)
+{
+	unsigned int is_major = 0, is_minor = 0;
+	struct utsname system;
+
+	return uname(&system) == 0 &&
+	       sscanf(system.release, "%u.%u", &is_major, &is_minor) == 2 &&
+	       (is_major > major || (is_major == major && is_minor >= minor));
 }
 
 bool proc_cgroup_mount(char *where, size_t size)

@@ -34,6 +34,9 @@ int proc_link(int dir_fd, const char *name, char *target, size_t size);
 int proc_each(int dir_fd, const char *name,
 	      int (*each)(void *ctx, const char *entry), void *ctx);
 
+/* True if this kernel is of that version or later. */
+bool proc_kernel_is(unsigned int major, unsigned int minor);
+
 /* Where cgroup v2 is mounted. False if it isn't. */
 bool proc_cgroup_mount(char *where, size_t size);
 

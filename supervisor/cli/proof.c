@@ -26,7 +26,9 @@
 
 void proof_init(struct proof *proof)
 {
-	*proof = (struct proof){ .checks = json_array(), .holds = true };
+	*proof = (struct proof){ .checks = json_array(),
+				 .holds = true,
+				 .whole = true };
 }
 
 void proof_uninit(struct proof *proof)
@@ -46,10 +48,28 @@ void proof_add(struct proof *proof, const char *check, const char *wanted,
 		proof->holds = false;
 }
 
+void proof_unknown(struct proof *proof, const char *check, const char *wanted,
+		   const char *why)
+{
+	json_t *row = json_pack("{s:s, s:s, s:s, s:n}", "check", check,
+				"wanted", wanted, "found", why, "ok");
+
+	proof->whole = false;
+	if (json_array_append_new(proof->checks, row))
+		proof->holds = false;
+}
+
 void proof_compare(struct proof *proof, const char *check, const char *wanted,
 		   const char *found)
 {
 	proof_add(proof, check, wanted, found, strcmp(wanted, found) == 0);
+}
+
+static const char *outcome(const json_t *ok)
+{
+	if (json_is_null(ok))
+		return "?";
+	return json_is_true(ok) ? "yes" : "NO";
 }
 
 int proof_print(const struct proof *proof)
@@ -67,7 +87,7 @@ int proof_print(const struct proof *proof)
 			field_text(row, "check"),
 			field_text(row, "wanted"),
 			field_text(row, "found"),
-			json_is_true(json_object_get(row, "ok")) ? "yes" : "NO",
+			outcome(json_object_get(row, "ok")),
 		};
 
 		good = good && table_row(table, cells, ARRAY_SIZE(cells));
@@ -215,6 +235,18 @@ static void check_namespace(struct proof *proof, const char *name,
 		  inode != 0 && inode == wanted && inode != own);
 }
 
+static void check_mounts(struct proof *proof, int dir_fd)
+{
+	char text[PROC_FILE_SIZE], found[32];
+	unsigned int count = 0;
+
+	proc_read(dir_fd, "mountinfo", text, sizeof(text));
+	for (const char *at = text; (at = strchr(at, '\n')); at++)
+		count++;
+	snprintf(found, sizeof(found), "%u", count);
+	proof_compare(proof, "mounts", "1", found);
+}
+
 static int count_entry(void *ctx, const char *entry)
 {
 	unsigned int *count = ctx;
@@ -274,6 +306,7 @@ void proof_room(struct proof *proof, const json_t *cage, int dir_fd)
 		check_namespace(proof, names[i],
 				(uint64_t)field_int(inodes, names[i]), dir_fd);
 	check_root(proof, dir_fd);
+	check_mounts(proof, dir_fd);
 	if (!field_absent(cage, "cgroup"))
 		check_cgroup(proof, field_text(cage, "cgroup"), dir_fd);
 }

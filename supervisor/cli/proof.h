@@ -5,10 +5,15 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct proof {
-	json_t *checks; /* array of { check, wanted, found, ok }; owned */
-	bool holds; /* every check is ok */
+	/* array of { check, wanted, found, ok }; ok is null of what can't be
+	 * told; owned */
+	json_t *checks;
+	bool holds; /* no check has failed */
+	bool whole; /* all can be told */
+	uint64_t held_ns; /* how long a thread was stopped, at most */
 };
 
 void proof_init(struct proof *proof);
@@ -17,6 +22,9 @@ void proof_uninit(struct proof *proof);
 /* Adds a check whose outcome is known. */
 void proof_add(struct proof *proof, const char *check, const char *wanted,
 	       const char *found, bool ok);
+/* Adds one whose outcome can't be told here, with the reason. */
+void proof_unknown(struct proof *proof, const char *check, const char *wanted,
+		   const char *why);
 /* Adds one that is ok if found is what is wanted, letter by letter. */
 void proof_compare(struct proof *proof, const char *check, const char *wanted,
 		   const char *found);
@@ -30,6 +38,7 @@ int proof_print(const struct proof *proof);
 void proof_identity(struct proof *proof, const json_t *cage, int dir_fd);
 void proof_room(struct proof *proof, const json_t *cage, int dir_fd);
 void proof_limits(struct proof *proof, const json_t *cage, int dir_fd);
+void proof_filters(struct proof *proof, const json_t *cage, int dir_fd);
 /* What its cgroup bounds, and which process ends first without memory. */
 void proof_bounds(struct proof *proof, const json_t *cage, int dir_fd);
 void proof_descriptors(struct proof *proof, const json_t *cage, int dir_fd);

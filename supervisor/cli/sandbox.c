@@ -62,6 +62,7 @@ static bool same_process(const json_t *one, const json_t *other)
 static void look(struct proof *proof, const json_t *cage, int dir_fd)
 {
 	proof_identity(proof, cage, dir_fd);
+	proof_filters(proof, cage, dir_fd);
 	proof_room(proof, cage, dir_fd);
 	proof_limits(proof, cage, dir_fd);
 	proof_bounds(proof, cage, dir_fd);
@@ -136,14 +137,24 @@ static void print_guard(const json_t *cage)
 	putchar('\n');
 }
 
+/* null: nothing is wrong, but not all could be told. */
+static json_t *outcome(const struct proof *proof)
+{
+	if (proof->holds && !proof->whole)
+		return json_null();
+	return json_boolean(proof->holds);
+}
+
 static int print(const struct cli_args *args, const json_t *cage,
 		 const struct proof *proof)
 {
 	int status;
 
 	if (args->values[OPT_JSON]) {
-		json_t *all = json_pack("{s:b, s:O, s:O}", "ok", proof->holds,
-					"cage", cage, "checks", proof->checks);
+		json_t *all = json_pack("{s:o, s:O, s:O, s:I}", "ok",
+					outcome(proof), "cage", cage, "checks",
+					proof->checks, "held_us",
+					(json_int_t)(proof->held_ns / 1000));
 
 		if (json_dumpf(all, stdout,
 			       JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0)
@@ -158,6 +169,8 @@ static int print(const struct cli_args *args, const json_t *cage,
 	status = proof_print(proof);
 	if (status)
 		return status;
+	if (!proof->whole)
+		printf("\n?: it can't be told here; the reason is in the row\n");
 	putchar('\n');
 	print_guard(cage);
 	if (args->values[OPT_SYSCALLS])
@@ -206,7 +219,7 @@ const struct cli_command sandbox_command = {
 	.summary = "prove a VM's cage, from outside",
 	.details =
 		"Compares what /proc says of the VM's process with what its "
-		"cage should be: user,\ncapabilities, filter, namespaces, "
+		"cage should be: user,\ncapabilities, filters, namespaces, "
 		"root directory, limits, every descriptor. The\nexit status is "
 		"1 if anything doesn't hold.\n",
 	.options = options,

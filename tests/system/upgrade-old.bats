@@ -222,3 +222,23 @@ all_go_on() {
 	running ok
 	stops
 }
+
+# It counted filters, and kept no digests of them: neither yes nor no.
+@test "of an old VM process, its filters can't be told; of the next one, they can" {
+	four_old_vms
+	vmsup upgrade
+	vmsup sandbox vm0
+	[[ $(filters_row vm0) == '[null,"an earlier version made it'* ]]
+	vmsup sandbox --json vm0 | jq -e '.ok == null and .cage.digests == null'
+	comes_back vm0
+	answers 0.2
+	# by its supervisor's place alone: what the old one had loaded
+	[[ $(filters_row vm0) == '[true,"1 older, supervisor, set-up, running"]' ||
+		$(filters_row vm0) == \[null,* ]]
+	stops
+}
+
+filters_row() {
+	vmsup sandbox --json "$1" | jq -c '.checks[] |
+		select(.check == "filters") | [.ok, .found]'
+}
