@@ -53,7 +53,7 @@ struct restart_policy {
 };
 
 struct vm_timeouts {
-	uint32_t start_ms; /* spawn to READY */
+	uint32_t start_ms; /* spawn to LOADED */
 	uint32_t heartbeat_ms; /* between two STATS? */
 	uint32_t watchdog_ms; /* without an answer: SIGABRT */
 	uint32_t abort_ms; /* SIGABRT to SIGKILL */
