@@ -202,8 +202,6 @@ static const struct filter_rule setup_kvm_rules[] = {
 	IOCTL(KVM_SET_CPUID2), /* their features */
 	IOCTL(KVM_SET_MSRS), /* their first state */
 	IOCTL(KVM_GET_SREGS), /* the same */
-	IOCTL(KVM_SET_SREGS), /* the same */
-	IOCTL(KVM_SET_REGS), /* the same */
 	IOCTL(TUNSETVNETHDRSZ), /* the header before each frame */
 	IOCTL(VHOST_SET_OWNER), /* vhost-net: whose memory it is */
 	IOCTL(VHOST_GET_FEATURES), /* vhost-net: what it can */
