@@ -229,6 +229,33 @@ never_tried() {
 	[[ $(vmsup logs huge) == *"huge pages"* ]]
 }
 
+@test "a kernel that has become none is found so behind the closed cage" {
+	tiny_kernel "$LAB/fickle" deaf
+	vmsup run fickle --kernel "$LAB/fickle" --memory 16M
+	# in place: the VM has it open
+	at "$LAB/fickle" 0x202 'none'
+	vmsup kill fickle
+	wait_until 60 vm_has fickle .state failed
+	never_runs fickle 2 'the kernel is not a kernel'
+	# what is known of it before it is read, too
+	: >"$LAB/fickle"
+	vmsup reset fickle
+	wait_until 60 vm_is fickle '.state == "failed" and .generation == 3'
+	never_runs fickle 3 'the kernel is empty'
+}
+
+# never_runs NAME GENERATION WHY: that one failed, was never running, and isn't
+# tried again.
+never_runs() {
+	vm_is "$1" ".state == \"failed\" and .pid == null and
+		.generation == $2 and .next_retry_s == null and
+		.last_exit.detail == \"exit 78: bad configuration\""
+	vmsup logs "$1" >"$LAB/said"
+	cat "$LAB/said"
+	grep -q "failed: exit 78: bad configuration: $3" "$LAB/said"
+	refute grep -q "generation $2 runs" "$LAB/said"
+}
+
 # other COMMAND...: of a second supervisor.
 other() {
 	VMSUP_RUN_DIR=$LAB/other vmsup "$@"
