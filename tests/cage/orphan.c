@@ -209,7 +209,7 @@ static void when_continued(struct standin *s)
 {
 	struct epoll_event event;
 
-	while (epoll_wait(s->epoll_fd, &event, 1, -1) >= 0)
+	while (standin_wait(s->epoll_fd, &event, 1, -1) >= 0)
 		;
 	standin_send(s, MSG_LOADED, -1);
 }
@@ -219,7 +219,7 @@ static void when_asked(struct standin *s)
 {
 	struct epoll_event event;
 
-	epoll_wait(s->epoll_fd, &event, 1, -1);
+	standin_wait(s->epoll_fd, &event, 1, -1);
 	standin_send(s, MSG_LOADED, -1);
 }
 
