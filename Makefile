@@ -166,7 +166,8 @@ $(BUILD)/tests/cage/probe: \
 $(BUILD)/tests/cage/sweep: \
 	$(call caged_objects,$(wildcard tests/cage/sweep/*.c))
 $(BUILD)/tests/cage/hardening: $(call caged_objects,vmproc/relro.c)
-$(STANDINS): $(call caged_objects,$(addprefix vmproc/,calls.c lock.c thread.c) \
+$(STANDINS): $(call caged_objects,$(addprefix vmproc/,calls.c lock.c place.c \
+		thread.c) \
 		$(sandbox_vmproc_SRC) $(ipc_SRC))
 	@mkdir -p $(@D)
 	$(call link_caged,$@,$^)

@@ -97,25 +97,62 @@ bool proto_is_known(uint32_t version)
 	return version >= PROTO_OLDEST && version <= PROTO_VERSION;
 }
 
+struct place {
+	int first;
+	unsigned int most;
+};
+
+/* Where version 2 has them, for as long as it is served. */
+static const struct place places_2[FD_ROLES] = {
+	[FD_ROLE_ADOPT] = { 10, 1 },
+	[FD_ROLE_UIDS] = { 11, 1 },
+	[FD_ROLE_TAP] = { 12, FD_INDEX_MAX },
+	[FD_ROLE_DISK] = { 20, FD_INDEX_MAX },
+	[FD_ROLE_VHOST_NET] = { 28, FD_INDEX_MAX },
+	[FD_ROLE_CONSOLE] = { 36, 1 },
+	[FD_ROLE_KERNEL] = { 37, 1 },
+	[FD_ROLE_INITRD] = { 38, 1 },
+	[FD_ROLE_CONSOLE_ADOPT] = { 39, 1 },
+};
+
+static const struct place places[FD_ROLES] = {
+	[FD_ROLE_ADOPT] = { PROTO_ADOPT_FD, 1 },
+	[FD_ROLE_UIDS] = { PROTO_UIDS_FD, 1 },
+	[FD_ROLE_KERNEL] = { PROTO_KERNEL_FD, 1 },
+	[FD_ROLE_INITRD] = { PROTO_INITRD_FD, 1 },
+	[FD_ROLE_CONSOLE_ADOPT] = { PROTO_CONSOLE_ADOPT_FD, 1 },
+	[FD_ROLE_FILTER] = { PROTO_PASSING_FD, 1 },
+	[FD_ROLE_FILTER_VCPU] = { PROTO_PASSING_FD + 1, 1 },
+	[FD_ROLE_KVM] = { PROTO_PASSING_FD + 2, 1 },
+	[FD_ROLE_DISK] = { PROTO_DISK_FD, PROTO_DISK_FDS },
+	[FD_ROLE_TAP] = { PROTO_TAP_FD, PROTO_TAP_FDS },
+	[FD_ROLE_VHOST_NET] = { PROTO_VHOST_FD, PROTO_VHOST_FDS },
+	[FD_ROLE_CONSOLE] = { PROTO_CONSOLE_FD, 1 },
+};
+
 int proto_fd_number(uint32_t protocol, enum fd_role role, unsigned int index)
 {
-	static const struct {
-		int first;
-		unsigned int most;
-	} places[FD_ROLES] = {
-		[FD_ROLE_ADOPT] = { PROTO_ADOPT_FD, 1 },
-		[FD_ROLE_UIDS] = { PROTO_UIDS_FD, 1 },
-		[FD_ROLE_TAP] = { PROTO_TAP_FD, FD_INDEX_MAX },
-		[FD_ROLE_DISK] = { 20, FD_INDEX_MAX },
-		[FD_ROLE_VHOST_NET] = { 28, FD_INDEX_MAX },
-		[FD_ROLE_CONSOLE] = { 36, 1 },
-		[FD_ROLE_KERNEL] = { PROTO_KERNEL_FD, 1 },
-		[FD_ROLE_INITRD] = { PROTO_INITRD_FD, 1 },
-		[FD_ROLE_CONSOLE_ADOPT] = { 39, 1 },
-	};
+	const struct place *plan = protocol < PROTO_PLAN ? places_2 : places;
 
 	if (!proto_is_known(protocol) || role >= FD_ROLES ||
-	    index >= places[role].most)
+	    index >= plan[role].most)
 		return 0;
-	return places[role].first + (int)index;
+	return plan[role].first + (int)index;
 }
+
+#define ALIGNED(block)                                                       \
+	static_assert((PROTO_##block##_FDS & (PROTO_##block##_FDS - 1)) ==   \
+				      0 &&                                   \
+			      PROTO_##block##_FD % PROTO_##block##_FDS == 0, \
+		      "a block is aligned at its size")
+ALIGNED(PASSING);
+ALIGNED(LOOP);
+ALIGNED(DISK);
+ALIGNED(TAP);
+ALIGNED(VHOST);
+ALIGNED(VM);
+ALIGNED(VCPU);
+ALIGNED(EVENT);
+static_assert(FD_INDEX_MAX <= PROTO_DISK_FDS && FD_INDEX_MAX <= PROTO_TAP_FDS,
+	      "a number for each");
+static_assert(PROTO_CONSOLE_ADOPT_FD < PROTO_PASSING_FD, "none twice");

@@ -25,18 +25,44 @@
 #define PROTO_SETUP_FILTER 3
 /* From this one on, LOADED says that the guest is there; before, READY did. */
 #define PROTO_LOADED 3
+#define PROTO_PLAN   3
 /*
- * Where a VM process finds its end of the channel, and where it puts what a
- * supervisor that comes after a crash takes over from it (pidfd_getfd(2)).
+ * The plan of a VM process's descriptors. What is only kept, for a supervisor
+ * that comes after a crash (pidfd_getfd(2)), lies below PROTO_USED_FD. What is
+ * used lies in blocks by kind, each aligned at its size: the list of system
+ * calls tells by one masked comparison what a call may be used on. There is
+ * room for eight network devices of eight queues.
  */
-#define PROTO_CHANNEL_FD 3
-#define PROTO_ADOPT_FD   10
-#define PROTO_UIDS_FD    11
-#define PROTO_TAP_FD     12 /* and those after it, by index */
-#define PROTO_KERNEL_FD  37
-#define PROTO_INITRD_FD  38
-/* Numbers from here on are nobody's. */
-#define PROTO_FREE_FD 48
+#define PROTO_CHANNEL_FD       3
+#define PROTO_ADOPT_FD         10
+#define PROTO_UIDS_FD          11
+#define PROTO_KERNEL_FD        12 /* kept for the next generation */
+#define PROTO_INITRD_FD        13
+#define PROTO_CONSOLE_ADOPT_FD 14
+/* filters, /dev/kvm: closed before the guest runs */
+#define PROTO_PASSING_FD  16
+#define PROTO_PASSING_FDS 16
+#define PROTO_USED_FD     32
+/* epoll: the main loop's, that of the disks' thread */
+#define PROTO_LOOP_FD   32
+#define PROTO_LOOP_FDS  16
+#define PROTO_DISK_FD   48
+#define PROTO_DISK_FDS  16
+#define PROTO_TAP_FD    64
+#define PROTO_TAP_FDS   64
+#define PROTO_VHOST_FD  128
+#define PROTO_VHOST_FDS 64
+#define PROTO_VM_FD     192
+#define PROTO_VM_FDS    64
+#define PROTO_VCPU_FD   256
+#define PROTO_VCPU_FDS  256
+/* what is read and written: the console, and eventfds */
+#define PROTO_EVENT_FD   512
+#define PROTO_EVENT_FDS  512
+#define PROTO_CONSOLE_FD PROTO_EVENT_FD
+/* Past the last one; of the builtin guest, whose last one is its TAP. */
+#define PROTO_FDS         1024
+#define PROTO_BUILTIN_FDS (PROTO_TAP_FD + 1)
 /* No message carries more descriptors than this. */
 #define PROTO_MAX_FDS 1
 

@@ -10,7 +10,7 @@
 
 #include "sandbox/filter.h"
 
-#define FILTER_PINS  2
+#define FILTER_PINS  3
 #define FILTER_LISTS 3
 
 struct filter_rule {

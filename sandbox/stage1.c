@@ -77,8 +77,8 @@ static int limit(const struct stage1 *stage)
 		int resource;
 		rlim_t value;
 	} limits[] = {
-		/* the manifest, with some room; eventfds of a machine */
-		{ RLIMIT_NOFILE, 64 + stage->descriptors },
+		/* the plan's numbers */
+		{ RLIMIT_NOFILE, stage->descriptors },
 		/* itself, and threads that setup makes: no fork */
 		{ RLIMIT_NPROC, 1 + stage->threads },
 		{ RLIMIT_CORE, 0 }, /* guest memory stays off the disk */

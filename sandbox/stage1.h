@@ -25,7 +25,7 @@ struct stage1 {
 	struct filter_program *filter; /* of its set-up; fitted in the child */
 	/* what more a guest of several threads takes; 0: nothing */
 	unsigned int threads; /* besides the first */
-	unsigned int descriptors; /* besides the manifest */
+	unsigned int descriptors; /* numbers from 0 on */
 	uint64_t file_bytes; /* where its disks end: no write beyond */
 	pid_t parent; /* the supervisor: without it, the process ends */
 	int proc_fd; /* /proc */

@@ -47,6 +47,12 @@ static void add_file(json_t *manifest, const char *role, int own_fd, int fd)
 	add(manifest, role, "file", length > 0 ? target : NULL, fd, 1);
 }
 
+/* The number in the plan, if the process has one for what it makes itself. */
+static int planned(const struct vm *vm, int number)
+{
+	return vm->protocol < PROTO_PLAN ? 0 : number;
+}
+
 static void add_machine(json_t *manifest, const struct vm *vm)
 {
 	const struct machine_config *machine = vm->config.machine;
@@ -70,16 +76,18 @@ static void add_machine(json_t *manifest, const struct vm *vm)
 	    proto_fd_number(vm->protocol, FD_ROLE_CONSOLE, 0), 1);
 	add(manifest, "console-adopt", "socket", NULL,
 	    proto_fd_number(vm->protocol, FD_ROLE_CONSOLE_ADOPT, 0), 1);
-	add(manifest, "vm", "kvm-vm", NULL, 0, 1);
-	/* interrupts, wake-ups and loops: as many as devices and queues */
-	add(manifest, "event", "eventfd", NULL, 0,
-	    (int)machine_descriptors(&vm->config));
-	add(manifest, "loop", "eventpoll", NULL, 0, 2);
+	add(manifest, "vm", "kvm-vm", NULL, planned(vm, PROTO_VM_FD), 1);
+	/* interrupts and wake-ups: as many as devices and queues */
+	add(manifest, "event", "eventfd", NULL, 0, PROTO_EVENT_FDS);
+	if (machine->disk_count > 0)
+		add(manifest, "loop-disks", "eventpoll", NULL,
+		    planned(vm, PROTO_LOOP_FD + 1), 1);
 	for (uint32_t i = 0; i < machine->cpus; i++) {
 		char kind[32];
 
 		snprintf(kind, sizeof(kind), "kvm-vcpu:%u", i);
-		add(manifest, "vcpu", kind, NULL, 0, 1);
+		add(manifest, "vcpu", kind, NULL,
+		    planned(vm, PROTO_VCPU_FD + (int)i), 1);
 	}
 }
 
@@ -98,10 +106,9 @@ static json_t *manifest_json(const struct vm *vm)
 	if (vm_has_network(vm))
 		add(manifest, "tap", "tun", vm->config.tap,
 		    proto_fd_number(vm->protocol, FD_ROLE_TAP, 0), 1);
+	add(manifest, "loop", "eventpoll", NULL, planned(vm, PROTO_LOOP_FD), 1);
 	if (vm->config.machine)
 		add_machine(manifest, vm);
-	else
-		add(manifest, "loop", "eventpoll", NULL, 0, 1);
 	return manifest;
 }
 
@@ -145,6 +152,14 @@ static json_t *digests_json(const struct filter_digests *digests)
 			 digest_json(digests->seal));
 }
 
+/* The limit of its descriptors. */
+static int open_files(const struct vm *vm)
+{
+	if (vm->protocol >= PROTO_PLAN)
+		return (int)machine_descriptors(&vm->config);
+	return vm->config.machine ? 1024 + (int)vm->config.machine->cpus : 64;
+}
+
 json_t *cage_json(const struct vm *vm)
 {
 	const struct supervisor *supervisor = vm->supervisor;
@@ -163,7 +178,7 @@ json_t *cage_json(const struct vm *vm)
 		digests_json(&vm->digests), "cpus",
 		vm->config.machine ? (int)vm->config.machine->cpus : 0,
 		"threads", 1 + (int)machine_threads(&vm->config), "open_files",
-		64 + (int)machine_descriptors(&vm->config), "writes_files",
+		open_files(vm), "writes_files",
 		machine_file_bytes(&vm->config) > 0, "channel_fd",
 		PROTO_CHANNEL_FD, "descriptors", manifest_json(vm), "syscalls",
 		syscalls_json(vm), "namespaces",

@@ -25,8 +25,6 @@
 /* Threads besides the vCPUs: the loop's own is counted by stage 1; the disks'.
  * One to spare: a dead generation that nobody has reaped yet counts as well. */
 #define MORE_THREADS 2
-/* Eventfds of a queue: kick and call; of a vCPU: its own descriptor. */
-#define DESCRIPTORS 960
 
 /* ---- from a client */
 
@@ -197,7 +195,8 @@ unsigned int machine_threads(const struct vm_config *config)
 
 unsigned int machine_descriptors(const struct vm_config *config)
 {
-	return config->machine ? config->machine->cpus + DESCRIPTORS : 0;
+	/* by the plan: numbers beyond it are nobody's */
+	return config->machine ? PROTO_FDS : PROTO_BUILTIN_FDS;
 }
 
 uint64_t machine_file_bytes(const struct vm_config *config)

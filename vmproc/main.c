@@ -5,6 +5,7 @@
 
 #include "ipc/error.h"
 #include "ipc/log.h"
+#include "vmproc/place.h"
 #include "vmproc/relro.h"
 #include "vmproc/vmproc.h"
 
@@ -45,7 +46,7 @@ int main(void)
 	if (error)
 		vmproc_end(VMPROC_EXIT_CAGE, "read-only relocations: %s",
 			   error_name(-error));
-	error = loop_init(&vm.loop);
+	error = place_loop(&vm.loop);
 	if (!error)
 		error = loop_add(&vm.loop, &vm.channel_source, vm.channel.fd,
 				 EPOLLIN, messages_ready, &vm);

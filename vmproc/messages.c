@@ -14,10 +14,6 @@
 /* Messages served in one go, so that frames get their turn. */
 #define MESSAGE_BUDGET 16
 
-/* Descriptors without a number of their own start here: whatever writes to
- * standard error by mistake must not find one there. */
-#define LOWEST_FD PROTO_FREE_FD
-
 /* What every guest needs: the stage 2 program, and what the next supervisor
  * takes over. */
 #define COMMON_NEEDS \
@@ -78,8 +74,7 @@ static void on_fd(struct vmproc *vm, const union msg *message, int *fd)
 			   "descriptor of role %u, index %u: not wanted",
 			   msg->role, msg->index);
 	number = proto_fd_number(PROTO_VERSION, msg->role, msg->index);
-	moved = number ? dup3(*fd, number, O_CLOEXEC)
-		       : fcntl(*fd, F_DUPFD_CLOEXEC, LOWEST_FD);
+	moved = dup3(*fd, number, O_CLOEXEC);
 	if (moved < 0)
 		vmproc_end(VMPROC_EXIT_OS, "descriptor of role %u: %s",
 			   msg->role, error_name(errno));

@@ -10,7 +10,7 @@
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/proc.h"
 
-#define ENTRIES_MAX 32
+#define ENTRIES_MAX 512
 
 /* The manifest, and how many of each were seen. */
 struct manifest {

@@ -123,7 +123,8 @@ limit_of() {
 	[[ $(fds_of "$VM") == 5 ]]
 	[[ $(readlink "/proc/$VM/fd/3") == socket:* ]]
 	[[ $(find "/proc/$VM/fd" -lname 'anon_inode:?eventpoll?' | wc -l) == 1 ]]
-	[[ $(sed -n 's/^iff:[[:space:]]*//p' "/proc/$VM/fdinfo/12") == \
+	[[ $(readlink "/proc/$VM/fd/32") == *eventpoll* ]]
+	[[ $(sed -n 's/^iff:[[:space:]]*//p' "/proc/$VM/fdinfo/64") == \
 		$(vm_get vm1 .tap) ]]
 	# what it keeps for the next supervisor: the other end of its channel,
 	# which this one holds too, and the file with the locks on uids
@@ -144,7 +145,7 @@ limit_of() {
 
 @test "limits: no process, no file, no core, nothing locked" {
 	[[ $(limit_of "$VM" 'Max processes') == 1/1 ]]
-	[[ $(limit_of "$VM" 'Max open files') == 64/64 ]]
+	[[ $(limit_of "$VM" 'Max open files') == 65/65 ]]
 	[[ $(limit_of "$VM" 'Max core file size') == 0/0 ]]
 	[[ $(limit_of "$VM" 'Max file size') == 0/0 ]]
 	[[ $(limit_of "$VM" 'Max locked memory') == 0/0 ]]

@@ -7,6 +7,7 @@
  *
  *	filters ROLE calls    of all calls, those that pass with arguments of -1
  *	filters ROLE cases    calls with the arguments that filters pin
+ *	filters ROLE blocks   calls on descriptors of each block of the plan
  *	filters ROLE ioctls   of all requests tried, those that pass
  *	filters ROLE abi      calls by the entries of other architectures
  *	filters ROLE export   the filter itself: struct sock_filter[]
@@ -346,10 +347,22 @@ static const struct try cases[] = {
 	CASE("recvmsg-channel", recvmsg, CHANNEL),
 	CASE("recvmsg-other", recvmsg, CHANNEL + 1),
 	CASE("recvmsg-high", recvmsg, CHANNEL | HIGH),
-	CASE("epoll-add", epoll_ctl, -1, EPOLL_CTL_ADD, -1),
-	CASE("epoll-mod", epoll_ctl, -1, EPOLL_CTL_MOD, -1),
-	CASE("epoll-del", epoll_ctl, -1, EPOLL_CTL_DEL, -1),
-	CASE("epoll-mod-high", epoll_ctl, -1, EPOLL_CTL_MOD | HIGH, -1),
+	CASE("epoll-add", epoll_ctl, PROTO_LOOP_FD, EPOLL_CTL_ADD,
+	     PROTO_TAP_FD),
+	CASE("epoll-mod", epoll_ctl, PROTO_LOOP_FD, EPOLL_CTL_MOD,
+	     PROTO_TAP_FD),
+	CASE("epoll-del", epoll_ctl, PROTO_LOOP_FD, EPOLL_CTL_DEL,
+	     PROTO_TAP_FD),
+	CASE("epoll-add-kept", epoll_ctl, PROTO_LOOP_FD, EPOLL_CTL_ADD,
+	     PROTO_ADOPT_FD),
+	CASE("epoll-mod-kept", epoll_ctl, PROTO_LOOP_FD, EPOLL_CTL_MOD,
+	     PROTO_ADOPT_FD),
+	CASE("epoll-mod-channel", epoll_ctl, PROTO_LOOP_FD, EPOLL_CTL_MOD,
+	     PROTO_CHANNEL_FD),
+	CASE("epoll-mod-other", epoll_ctl, PROTO_PASSING_FD, EPOLL_CTL_MOD,
+	     PROTO_TAP_FD),
+	CASE("epoll-mod-high", epoll_ctl, PROTO_LOOP_FD, EPOLL_CTL_MOD | HIGH,
+	     PROTO_TAP_FD),
 	CASE("futex-wait", futex, POINTER(&word), FUTEX_WAIT, 1),
 	CASE("futex-wait-private", futex, POINTER(&word), FUTEX_WAIT_PRIVATE,
 	     1),
@@ -385,9 +398,11 @@ static const struct try cases[] = {
 	     STAGE2_FILTER_FLAGS, 0),
 	CASE("filter-strict", seccomp, SECCOMP_SET_MODE_STRICT, 0, 0),
 	CASE("filter-sizes", seccomp, SECCOMP_GET_NOTIF_SIZES, 0, 0),
-	CASE("discard", fallocate, -1,
+	CASE("discard", fallocate, PROTO_DISK_FD,
 	     FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 1),
-	CASE("zeroes", fallocate, -1,
+	CASE("discard-kept", fallocate, PROTO_UIDS_FD,
+	     FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 1),
+	CASE("zeroes", fallocate, PROTO_DISK_FD + PROTO_DISK_FDS - 1,
 	     FALLOC_FL_KEEP_SIZE | FALLOC_FL_ZERO_RANGE, 0, 1),
 	CASE("allocate", fallocate, -1, 0, 0, 1),
 	CASE("allocate-keep", fallocate, -1, FALLOC_FL_KEEP_SIZE, 0, 1),
@@ -395,6 +410,15 @@ static const struct try cases[] = {
 	CASE("collapse", fallocate, -1, FALLOC_FL_COLLAPSE_RANGE, 0, 1),
 	CASE("insert", fallocate, -1, FALLOC_FL_INSERT_RANGE, 0, 1),
 	CASE("unshare-range", fallocate, -1, FALLOC_FL_UNSHARE_RANGE, 0, 1),
+	CASE("allocate-disk", fallocate, PROTO_DISK_FD, 0, 0, 1),
+	CASE("close-listener", close, 0),
+	CASE("close-filter", close, PROTO_PASSING_FD),
+	CASE("close-adopt", close, PROTO_ADOPT_FD),
+	CASE("close-uids", close, PROTO_UIDS_FD),
+	CASE("close-kernel", close, PROTO_KERNEL_FD),
+	CASE("close-disk", close, PROTO_DISK_FD),
+	CASE("close-tap", close, PROTO_TAP_FD),
+	CASE("close-console", close, PROTO_CONSOLE_FD),
 	CASE("mmap", mmap, 0, 4096, PROT_READ, MAP, -1),
 	CASE("mmap-exec", mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP, -1),
 	CASE("mmap-guest", mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -468,6 +492,54 @@ static void add_cases(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		add(cases[i].name, cases[i].number, cases[i].args);
+}
+
+/* ---- calls on each block of the plan */
+
+#define ON_EACH(call)                                                   \
+	{ #call "-channel", SYS_##call, { PROTO_CHANNEL_FD } },         \
+		{ #call "-adopt", SYS_##call, { PROTO_ADOPT_FD } },     \
+		{ #call "-uids", SYS_##call, { PROTO_UIDS_FD } },       \
+		{ #call "-kernel", SYS_##call, { PROTO_KERNEL_FD } },   \
+		{ #call "-initrd", SYS_##call, { PROTO_INITRD_FD } },   \
+		{ #call "-console-adopt",                               \
+		  SYS_##call,                                           \
+		  { PROTO_CONSOLE_ADOPT_FD } },                         \
+		{ #call "-passing", SYS_##call, { PROTO_PASSING_FD } }, \
+		{ #call "-loop", SYS_##call, { PROTO_LOOP_FD } },       \
+		{ #call "-disk", SYS_##call, { PROTO_DISK_FD } },       \
+		{ #call "-tap", SYS_##call, { PROTO_TAP_FD } },         \
+		{ #call "-last-tap",                                    \
+		  SYS_##call,                                           \
+		  { PROTO_TAP_FD + PROTO_TAP_FDS - 1 } },               \
+		{ #call "-vhost", SYS_##call, { PROTO_VHOST_FD } },     \
+		{ #call "-vm", SYS_##call, { PROTO_VM_FD } },           \
+		{ #call "-vcpu", SYS_##call, { PROTO_VCPU_FD } },       \
+		{ #call "-console", SYS_##call, { PROTO_CONSOLE_FD } }, \
+		{ #call "-last-event",                                  \
+		  SYS_##call,                                           \
+		  { PROTO_EVENT_FD + PROTO_EVENT_FDS - 1 } },           \
+		{ #call "-beyond", SYS_##call, { PROTO_FDS } },         \
+	{                                                               \
+#call "-none", SYS_##call,                              \
+		{                                                       \
+			-1                                              \
+		}                                                       \
+	}
+
+/* clang-format off */
+static const struct try blocks[] = {
+	ON_EACH(read), ON_EACH(write), ON_EACH(readv), ON_EACH(writev),
+	ON_EACH(preadv), ON_EACH(pwritev), ON_EACH(fdatasync),
+	ON_EACH(epoll_wait), ON_EACH(pwrite64), ON_EACH(preadv2),
+	ON_EACH(pwritev2),
+};
+/* clang-format on */
+
+static void add_blocks(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(blocks); i++)
+		add(blocks[i].name, blocks[i].number, blocks[i].args);
 }
 
 /* ---- requests of ioctl() */
@@ -566,10 +638,31 @@ static bool is_named(uint64_t request)
 	return false;
 }
 
+/* Where such a request belongs: any that isn't KVM's, vhost's or a TAP's is
+ * tried on a TAP. */
+static long place_of(uint32_t request)
+{
+	static const uint32_t of_vcpu[] = { KVM_RUN, KVM_KVMCLOCK_CTRL,
+					    KVM_GET_REGS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_vcpu); i++)
+		if (request == of_vcpu[i])
+			return PROTO_VCPU_FD;
+	switch (_IOC_TYPE(request)) {
+	case KVMIO:
+		return PROTO_VM_FD;
+	case VHOST_VIRTIO:
+		return PROTO_VHOST_FD;
+	default:
+		return PROTO_TAP_FD;
+	}
+}
+
 static void add_request(const char *name, uint64_t request)
 {
 	if (name || !is_named(request))
-		add(name, SYS_ioctl, (long[6]){ -1, (long)request });
+		add(name, SYS_ioctl,
+		    (long[6]){ place_of((uint32_t)request), (long)request });
 }
 
 /* Each with any one bit of the 64 changed: what is shown to the filter, and
@@ -622,9 +715,8 @@ static const struct {
 	void (*add)(void);
 	bool passed_only; /* print no more */
 } modes[] = {
-	{ "calls", add_calls, true },
-	{ "cases", add_cases, false },
-	{ "ioctls", add_requests, true },
+	{ "calls", add_calls, true },   { "cases", add_cases, false },
+	{ "blocks", add_blocks, true }, { "ioctls", add_requests, true },
 	{ "abi", add_abi, false },
 };
 
@@ -682,6 +774,28 @@ static int export(enum filter_role role)
 		       : 1;
 }
 
+/* Away from the numbers on which calls are tried, which nobody should have; to
+ * where one may write. */
+static void move_away(int *fd)
+{
+	int moved = fcntl(*fd, F_DUPFD_CLOEXEC, PROTO_EVENT_FD + 100);
+
+	if (moved < 0)
+		die("descriptors");
+	close(*fd);
+	*fd = moved;
+}
+
+static void move_all_away(void)
+{
+	move_away(&filter_fd);
+	move_away(&vcpu_filter_fd);
+	for (int i = 0; i < 2; i++) {
+		move_away(&told_fds[i]);
+		move_away(&begun_fds[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	size_t mode = 0, at;
@@ -708,6 +822,7 @@ int main(int argc, char **argv)
 	if (filter_fd < 0 || vcpu_filter_fd < 0 || shared == MAP_FAILED ||
 	    pipe(told_fds) < 0 || pipe(begun_fds) < 0)
 		die("start");
+	move_all_away();
 	modes[mode].add();
 	run();
 	print(modes[mode].passed_only);

@@ -170,7 +170,7 @@ limit_of() {
 		mount ENOSYS
 		memfd_create ENOSYS
 		mmap-exec ENOSYS
-		filter-write EPERM|EFBIG
+		filter-write ENOSYS
 		filter-map EPERM
 	EOF
 }
@@ -200,16 +200,16 @@ limit_of() {
 		born with: 3
 		more than given:
 		machine: 2 vCPUs, 64 MiB, quiet
-		kvm: to read and write
-		kernel: 37 to read
-		initrd: 38 to read
-		disk: 20 to read and write
-		disk: 21 to read
-		tap: 12 to read and write
-		tap: 13 to read and write
-		console: 36 to read and write
-		console-adopt: 39 to read and write
-		filter-vcpu: to read and write
+		kvm: 18 to read and write
+		kernel: 12 to read
+		initrd: 13 to read
+		disk: 48 to read and write
+		disk: 49 to read
+		tap: 64 to read and write
+		tap: 65 to read and write
+		console: 512 to read and write
+		console-adopt: 14 to read and write
+		filter-vcpu: 17 to read and write
 		tap $(vm_get kvm-descriptors .tap)
 	EOF
 }
@@ -258,7 +258,7 @@ logged() {
 	pid=$(vm_get kvm-files .pid)
 	# vCPUs, queues (vhost), disks, one to spare, and itself
 	[[ $(limit_of "$pid" 'Max processes') == 7/7 ]]
-	[[ $(limit_of "$pid" 'Max open files') == 1026/1026 ]]
+	[[ $(limit_of "$pid" 'Max open files') == 1024/1024 ]]
 	[[ $(limit_of "$pid" 'Max core file size') == 0/0 ]]
 	[[ $(limit_of "$pid" 'Max locked memory') == 0/0 ]]
 	[[ $(limit_of "$pid" 'Max msgqueue size') == 0/0 ]]

@@ -22,6 +22,7 @@
 #include "ipc/log.h"
 #include "ipc/proto.h"
 #include "sandbox/stage2.h"
+#include "vmproc/place.h"
 
 struct standin {
 	struct channel channel;
@@ -91,7 +92,8 @@ static inline void standin_init(struct standin *s)
 	s->listener_fd = -1;
 	memset(s->fds, -1, sizeof(s->fds));
 	memset(s->more_fds, -1, sizeof(s->more_fds));
-	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	s->epoll_fd = place_fd(epoll_create1(EPOLL_CLOEXEC), PROTO_LOOP_FD,
+			       PROTO_LOOP_FDS);
 	if (s->epoll_fd < 0 ||
 	    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->channel.fd, &event) < 0)
 		standin_bug(s, "epoll", errno);

@@ -92,7 +92,7 @@ holds() {
 @test "disks are open for what was granted, and no more" {
 	local pid fd flags
 	pid=$(vm_get full .pid)
-	for fd in 20:0100002 21:0100000 37:0100000 38:0100000; do
+	for fd in 48:0100002 49:0100000 12:0100000 13:0100000; do
 		flags=$(sed -n 's/^flags:[[:space:]]*//p' \
 			"/proc/$pid/fdinfo/${fd%:*}")
 		echo "${fd%:*}: $flags"

@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -30,6 +29,7 @@
 #include "vmproc/kvm/counters.h"
 #include "vmproc/kvm/devices.h"
 #include "vmproc/kvm/machine.h"
+#include "vmproc/place.h"
 
 /* What the disks' thread does itself at one request: longer is no progress. */
 #define STUCK_MS 3000
@@ -127,8 +127,9 @@ static void create_vm(int kvm_fd)
 	do /* the kernel gives up when a signal comes */
 		machine.vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
 	while (machine.vm_fd < 0 && errno == EINTR);
+	machine.vm_fd = place_fd(machine.vm_fd, PROTO_VM_FD, PROTO_VM_FDS);
 	if (machine.vm_fd < 0)
-		refused("create the VM", -errno);
+		refused("create the VM", machine.vm_fd);
 	if (ioctl(machine.vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) < 0 ||
 	    ioctl(machine.vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS) < 0)
 		refused("place the TSS", -errno);
@@ -148,9 +149,10 @@ static void create_vcpus(int kvm_fd)
 	for (unsigned int i = 0; i < machine.vcpus; i++) {
 		struct vcpu *vcpu = &machine.vcpu[i];
 
-		vcpu->fd = ioctl(machine.vm_fd, KVM_CREATE_VCPU, i);
+		vcpu->fd = place_fd(ioctl(machine.vm_fd, KVM_CREATE_VCPU, i),
+				    PROTO_VCPU_FD, PROTO_VCPU_FDS);
 		if (vcpu->fd < 0)
-			refused("create a vCPU", -errno);
+			refused("create a vCPU", vcpu->fd);
 		vcpu->run = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
 				 MAP_SHARED, vcpu->fd, 0);
 		if (vcpu->run == MAP_FAILED)
@@ -202,10 +204,10 @@ static void give_memory(void)
 
 static int make_eventfd(void)
 {
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int fd = place_eventfd();
 
 	if (fd < 0)
-		vmproc_end(VMPROC_EXIT_OS, "eventfd: %s", error_name(errno));
+		vmproc_end(VMPROC_EXIT_OS, "eventfd: %s", error_name(-fd));
 	return fd;
 }
 

@@ -11,7 +11,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "ipc/error.h"
@@ -20,6 +19,7 @@
 #include "vmproc/kvm/layout.h"
 #include "vmproc/kvm/pci.h"
 #include "vmproc/kvm/pci_internal.h"
+#include "vmproc/place.h"
 
 #define CONTROL_ENABLE 0x8000U
 #define CONTROL_MASK   0x4000U
@@ -71,9 +71,9 @@ int pci_add_msix(struct pci_function *function, unsigned int vectors,
 	for (unsigned int i = 0; i < vectors; i++) {
 		struct pci_vector *vector = &function->vector[i];
 
-		vector->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		vector->fd = place_eventfd();
 		if (vector->fd < 0)
-			return -errno;
+			return vector->fd;
 		vector->gsi = bus->next_gsi++;
 		vector->entry[ENTRY_CONTROL] = ENTRY_MASKED;
 		function->vectors++;

@@ -13,6 +13,7 @@
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "vmproc/place.h"
 #include "vmproc/virtio/iov.h"
 
 #define CLASS_STORAGE 0x018000
@@ -132,7 +133,7 @@ static const struct device_ops ops = {
 int blk_io_init(struct blk_io *io)
 {
 	atomic_store(&io->busy_since_ns, 0);
-	return loop_init(&io->loop);
+	return place_loop(&io->loop);
 }
 
 void blk_io_uninit(struct blk_io *io)

@@ -6,11 +6,11 @@
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "ipc/fd.h"
 #include "vmproc/virtio/transport.h"
+#include "vmproc/place.h"
 
 /* By edge: every write to an eventfd is one, and nobody needs to read it. */
 #define WAKE_EVENTS (EPOLLIN | EPOLLET)
@@ -217,11 +217,11 @@ void device_set_vector(struct device *device, struct device_queue *queue,
 static int add_source(struct device *device, struct source *source,
 		      source_fn *ready, void *ctx)
 {
-	cleanup_fd int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	cleanup_fd int fd = place_eventfd();
 	int error;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	error = loop_add(device->loop, source, fd, WAKE_EVENTS, ready, ctx);
 	return error ? error : steal_fd(&fd);
 }

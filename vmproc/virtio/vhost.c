@@ -7,12 +7,12 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "vmproc/place.h"
 
 /* The features that vhost has a part in; the others are the TAP's. */
 #define VHOST_MATTERS                                                     \
@@ -75,9 +75,9 @@ static int init_pair(struct vhost_pair *pair, struct loop *loop,
 		error = set_memory(pair->fd, memory);
 	if (error)
 		return error;
-	pair->error_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	pair->error_fd = place_eventfd();
 	if (pair->error_fd < 0)
-		return -errno;
+		return pair->error_fd;
 	return loop_add(loop, &pair->error_source, pair->error_fd,
 			EPOLLIN | EPOLLET, on_error, pair);
 }

@@ -111,6 +111,8 @@ _Noreturn void listener_thief(struct standin *s)
 		standin_close_cage(s);
 	}
 	standin_send(s, MSG_READY, s->listener_fd);
+	if (s->config.version >= PROTO_LOADED)
+		standin_send(s, MSG_LOADED, -1);
 	while (!s->paused) {
 		union msg message;
 		int fd;

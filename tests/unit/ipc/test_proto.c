@@ -45,6 +45,34 @@ static void version_2_has_its_descriptors_where_it_always_had(void **state)
 			places[i].number);
 }
 
+/* What is kept lies below what is used; no number is two descriptors'. */
+static void version_3_keeps_low_and_uses_high(void **state)
+{
+	static const enum fd_role kept[] = {
+		FD_ROLE_ADOPT,  FD_ROLE_UIDS,          FD_ROLE_KERNEL,
+		FD_ROLE_INITRD, FD_ROLE_CONSOLE_ADOPT,
+	};
+	bool taken[PROTO_FDS] = { [PROTO_CHANNEL_FD] = true };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		assert_in_range(proto_fd_number(3, kept[i], 0), 4,
+				PROTO_PASSING_FD - 1);
+	for (unsigned int role = 0; role < FD_ROLES; role++)
+		for (unsigned int index = 0; index < PROTO_FDS; index++) {
+			int number = proto_fd_number(3, role, index);
+
+			if (number == 0)
+				break;
+			assert_in_range(number, 4, PROTO_FDS - 1);
+			assert_false(taken[number]);
+			taken[number] = true;
+		}
+	assert_int_equal(proto_fd_number(3, FD_ROLE_TAP, 63), 127);
+	assert_int_equal(proto_fd_number(3, FD_ROLE_VHOST_NET, 63), 191);
+	assert_int_equal(proto_fd_number(3, FD_ROLE_TAP, 64), 0);
+}
+
 static void an_unknown_version_has_no_places(void **state)
 {
 	(void)state;
@@ -62,6 +90,7 @@ int main(void)
 			the_present_version_and_the_last_one_are_known),
 		cmocka_unit_test(
 			version_2_has_its_descriptors_where_it_always_had),
+		cmocka_unit_test(version_3_keeps_low_and_uses_high),
 		cmocka_unit_test(an_unknown_version_has_no_places),
 	};
 
