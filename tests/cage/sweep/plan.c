@@ -6,9 +6,13 @@
  */
 #include "tests/cage/sweep/sweep.h"
 
-/* In a whole sweep, a line begins at so many of its cases. */
-#define VISITS_ANY 4
-#define VISITS_OWN 16
+/* At how many of its cases a line begins. After READY the first that is refused
+ * ends it, so that few are done each time. */
+enum {
+	VISITS_ANY = 4, /* whole: every number */
+	VISITS_OWN = 32, /* whole: calls with arguments of their own */
+	VISITS_LATE = 6, /* a sample of these, after READY */
+};
 
 static size_t lines(void)
 {
@@ -35,9 +39,10 @@ static void line_at(struct line *line, size_t i)
 
 static size_t visits(const struct plan *plan, size_t i, const struct line *line)
 {
-	size_t most = !plan->whole       ? 1
-		      : i <= LAST_NUMBER ? VISITS_ANY
-					 : VISITS_OWN;
+	bool few = i <= LAST_NUMBER || line->many;
+	size_t most = plan->whole  ? (few ? VISITS_ANY : VISITS_OWN)
+		      : plan->late ? (few ? 1 : VISITS_LATE)
+				   : 1;
 	size_t cases = values_cases(line);
 
 	return cases < most ? cases : most;

@@ -179,6 +179,7 @@ void requests_line(struct line *line, size_t i)
 {
 	line->patterns = &ioctls_pattern;
 	line->count = 1;
+	line->many = i >= ARRAY_SIZE(ioctls);
 	if (i < ARRAY_SIZE(ioctls)) {
 		line->request = ioctls[i].number;
 		line->argument = ioctls[i].argument;

@@ -48,6 +48,7 @@ struct line {
 	/* TOKEN_REQUEST, and an argument of it beside the usual ones */
 	unsigned long request;
 	const void *argument;
+	bool many; /* one of very many that are alike */
 };
 
 /* ---- calls.c, requests.c: the patterns */

@@ -8,9 +8,10 @@
 #include <linux/kvm.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+
+#include "vmproc/place.h"
 
 #define PATTERN_ARGS 6
 
@@ -64,16 +65,19 @@ static const size_t counts[TOKENS] = {
 	[TOKEN_LIMIT] = 16,
 };
 
-/* What a machine has besides what it is given. */
+/* What a machine has besides what it is given, in the places that the list of
+ * system calls has for them: elsewhere they could be used for nothing. */
 static void make_machine(void)
 {
-	long kvm = targets[TARGET_KVM];
+	int vm = ioctl((int)targets[TARGET_KVM], KVM_CREATE_VM, 0L);
 
-	targets[TARGET_EVENT] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	targets[TARGET_VM] = ioctl((int)kvm, KVM_CREATE_VM, 0L);
-	if (targets[TARGET_VM] >= 0)
-		targets[TARGET_VCPU] =
-			ioctl((int)targets[TARGET_VM], KVM_CREATE_VCPU, 0L);
+	targets[TARGET_EVENT] = place_eventfd();
+	if (vm < 0)
+		return;
+	vm = place_fd(vm, PROTO_VM_FD, PROTO_VM_FDS);
+	targets[TARGET_VM] = vm;
+	targets[TARGET_VCPU] = place_fd(ioctl(vm, KVM_CREATE_VCPU, 0L),
+					PROTO_VCPU_FD, PROTO_VCPU_FDS);
 }
 
 void values_prepare(const struct standin *s, bool late)
