@@ -51,15 +51,16 @@
 #define ON_PIN(call, block, arg, value)                                        \
 	{ .syscall = SCMP_SYS(call), .pins = 2,                                \
 	  .pin = { { arg, SCMP_CMP_EQ, value, 0 }, OF_BLOCK(0, block) } }
-/* A loop's, of a descriptor that is used and not only kept. */
-#define WATCH(operation)                                                       \
+/* A loop's, of a descriptor of that block. Not of all numbers from one on: the
+ * upper 32 bits, which the kernel drops, would make any number a high one. */
+#define WATCH(operation, block)                                                \
 	{ .syscall = SCMP_SYS(epoll_ctl), .pins = 3,                           \
 	  .pin = { { 1, SCMP_CMP_EQ, operation, 0 }, OF_BLOCK(0, LOOP),        \
-		   { 2, SCMP_CMP_GE, PROTO_USED_FD, 0 } } }
+		   OF_BLOCK(2, block) } }
 /* The same, of the channel. */
-#define WATCH_CHANNEL                                                          \
+#define WATCH_CHANNEL(operation)                                               \
 	{ .syscall = SCMP_SYS(epoll_ctl), .pins = 3,                           \
-	  .pin = { { 1, SCMP_CMP_EQ, EPOLL_CTL_MOD, 0 }, OF_BLOCK(0, LOOP),    \
+	  .pin = { { 1, SCMP_CMP_EQ, operation, 0 }, OF_BLOCK(0, LOOP),        \
 		   { 2, SCMP_CMP_EQ, PROTO_CHANNEL_FD, 0 } } }
 /* The kernel gives a new descriptor the lowest number: nobody is there. */
 #define CLOSE_LISTENER PIN_MASK(close, 0, (uint32_t)~3, 0)
@@ -73,8 +74,8 @@ static const struct filter_rule builtin_rules[] = {
 	ANY(read), /* frames */
 	ANY(write), /* frames */
 	ANY(epoll_wait), /* the work loop */
-	WATCH(EPOLL_CTL_MOD), /* pause and resume the TAP */
-	WATCH_CHANNEL, /* not before the guest is there */
+	WATCH(EPOLL_CTL_MOD, TAP), /* pause and resume */
+	WATCH_CHANNEL(EPOLL_CTL_MOD), /* not before the guest is there */
 	PIN(recvmsg, 0, PROTO_CHANNEL_FD), /* messages */
 	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* answers */
 	CLOSE_LISTENER, /* its own copy of the filter's listener */
@@ -128,15 +129,15 @@ static const struct filter_rule kvm_rules[] = {
 	FUTEX(FUTEX_WAIT), /* locks; the gate */
 	FUTEX(FUTEX_WAKE), /* locks; the gate */
 	ON(epoll_wait, LOOP), /* the work loops */
-	WATCH(EPOLL_CTL_MOD), /* console, queues: what to wait for */
-	WATCH_CHANNEL, /* not before the guest is there */
+	WATCH(EPOLL_CTL_MOD, EVENT), /* console, queues: what to wait for */
+	WATCH_CHANNEL(EPOLL_CTL_MOD), /* not before the guest is there */
 	PIN(recvmsg, 0, PROTO_CHANNEL_FD), /* messages */
 	PIN(sendmsg, 0, PROTO_CHANNEL_FD), /* answers */
 	OWN_PID(tgkill, 2, SIGUSR1), /* gets a vCPU thread out of KVM_RUN */
 	CLOSE_LISTENER, /* its own copy of the filter's listener */
 	ON(close, PASSING), /* the filter */
 	PIN(close, 0, PROTO_CONSOLE_FD), /* the console's other side went */
-	WATCH(EPOLL_CTL_DEL), /* the same; vhost-net takes over */
+	WATCH(EPOLL_CTL_DEL, EVENT), /* the same; vhost-net takes kicks over */
 	ANY(clock_gettime), /* where the vDSO can't tell the time */
 	ANY(exit_group), /* the end */
 	/* network */
@@ -145,7 +146,10 @@ static const struct filter_rule kvm_rules[] = {
 	ON(write, TAP), /* short ones, that were copied */
 	IOCTL_ON(TAP, TUNSETOFFLOAD), /* what the driver negotiated */
 	IOCTL_ON(TAP, TUNSETQUEUE), /* how many queue pairs it uses */
-	WATCH(EPOLL_CTL_ADD), /* what vhost-net gives back */
+	WATCH(EPOLL_CTL_MOD, TAP), /* what to wait for */
+	WATCH(EPOLL_CTL_DEL, TAP), /* vhost-net takes over */
+	WATCH(EPOLL_CTL_ADD, TAP), /* what vhost-net gives back */
+	WATCH(EPOLL_CTL_ADD, EVENT), /* the same: kicks; its faults */
 	/* vhost-net. A write() to its descriptor would be an update of its
 	 * IOTLB: what of the process's memory it may touch. */
 	IOCTL_ON(VHOST, VHOST_SET_FEATURES), /* what the driver negotiated */
@@ -205,8 +209,8 @@ static const struct filter_rule setup_rules[] = {
 	PIN_TWO(fcntl, 1, F_SETFL, 2,
 		O_RDWR | O_NONBLOCK), /* TAP, console: nobody waits */
 	PIN(epoll_create1, 0, EPOLL_CLOEXEC), /* the work loops */
-	PIN(epoll_ctl, 1,
-	    EPOLL_CTL_ADD), /* what they watch: the channel, too */
+	WATCH_CHANNEL(EPOLL_CTL_ADD), /* what they watch: the channel */
+	WATCH(EPOLL_CTL_ADD, TAP), /* the same; kvm's list has eventfds */
 	ANY(close), /* what has come twice: to its number, and by the message */
 	IOCTL(TUNGETIFF), /* whether the TAP is one, and of which kind */
 	IOCTL(TUNSETOFFLOAD), /* none, until a driver negotiates some */

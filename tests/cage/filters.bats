@@ -96,8 +96,8 @@ all_tried() {
 SETUP_CALLS="brk clock_gettime close exit_group getrandom
 	landlock_create_ruleset landlock_restrict_self munmap pread64 rseq
 	set_robust_list set_tid_address uname"
-SETUP_CASES="sendmsg-channel recvmsg-channel epoll-add epoll-add-kept epoll-mod
-	epoll-mod-channel
+SETUP_CASES="sendmsg-channel recvmsg-channel epoll-add epoll-add-channel
+	epoll-mod epoll-mod-channel
 	close-listener close-filter close-adopt close-uids close-kernel
 	close-disk close-tap close-console
 	filter-stage2 mmap mmap-guest mprotect munmap brk prctl-undumpable
@@ -134,7 +134,8 @@ lines() {
 
 @test "kvm set-up: arguments that are pinned" {
 	# shellcheck disable=SC2086 # words
-	lines $SETUP_CASES epoll-del futex-wait-private futex-wake-private \
+	lines $SETUP_CASES epoll-add-event epoll-del epoll-del-event \
+		epoll-mod-event futex-wait-private futex-wake-private \
 		kick-self stack-a-filter discard zeroes prctl-name batch-own \
 		handler-kick eventfd stat-descriptor hugepages no-dump \
 		fcntl-get-flags | passes kvm-setup cases
@@ -183,9 +184,12 @@ lines() {
 		sendmsg-channel passed
 		recvmsg-channel passed
 		epoll-add passed
+		epoll-add-event passed
 		epoll-mod passed
 		epoll-mod-channel passed
+		epoll-mod-event passed
 		epoll-del passed
+		epoll-del-event passed
 		futex-wait-private passed
 		futex-wake-private passed
 		kick ENOSYS
@@ -215,9 +219,12 @@ lines() {
 		futex-wake-private passed
 		recvmsg-channel ENOSYS
 		epoll-add ENOSYS
+		epoll-add-event ENOSYS
 		epoll-mod ENOSYS
 		epoll-mod-channel ENOSYS
+		epoll-mod-event ENOSYS
 		epoll-del ENOSYS
+		epoll-del-event ENOSYS
 		kick ENOSYS
 		kick-self ENOSYS
 		stack-a-filter ENOSYS
