@@ -175,6 +175,14 @@ static const struct filter_rule kvm_rules[] = {
 /* The loader of a program that is taken over to maps code, it never makes what
  * it has written to executable. */
 #define NO_EXEC(call) PIN_MASK(call, 2, PROT_EXEC, 0)
+/* Pages of the host's reserve are other VMs', and no limit of memory counts
+ * them. */
+#define NO_RESERVE                                                   \
+	{                                                            \
+		.syscall = SCMP_SYS(mmap), .pins = 2,                \
+		.pin = { { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },    \
+			 { 3, SCMP_CMP_MASKED_EQ, MAP_HUGETLB, 0 } } \
+	}
 /* What makes a thread, and nothing else. */
 #define THREAD_FLAGS                                                        \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
@@ -200,7 +208,7 @@ static const struct filter_rule setup_rules[] = {
 	PIN_TWO(prlimit64, 0, 0, 2, 0), /* glibc: how large the stack is */
 	ANY(getrandom), /* glibc: seeds; the builtin guest's */
 	ANY(brk), /* heap */
-	NO_EXEC(mmap), /* heap, guest memory, vCPUs; never code */
+	NO_RESERVE, /* heap, guest memory, vCPUs; never code */
 	NO_EXEC(mprotect), /* RELRO, guard pages of stacks; never code */
 	ANY(munmap), /* heap; what guest memory doesn't take */
 	/* descriptors come, go to their number, are watched */
@@ -253,6 +261,7 @@ static const struct filter_rule setup_kvm_rules[] = {
 	ANY(rt_sigprocmask), /* which thread takes the kick */
 	PIN_TWO(sched_setscheduler, 0, 0, 1,
 		SCHED_BATCH), /* the network's thread */
+	NO_EXEC(mmap), /* guest memory of the host's reserve of pages */
 	PIN(madvise, 2, MADV_HUGEPAGE), /* guest memory */
 	PIN(madvise, 2, MADV_DONTDUMP), /* the same: no dump has it */
 	PIN(fcntl, 1, F_GETFL), /* disks, console: how they were opened */

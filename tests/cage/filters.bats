@@ -138,7 +138,7 @@ lines() {
 		epoll-mod-event futex-wait-private futex-wake-private \
 		kick-self stack-a-filter discard zeroes prctl-name batch-own \
 		handler-kick eventfd stat-descriptor hugepages no-dump \
-		fcntl-get-flags | passes kvm-setup cases
+		fcntl-get-flags mmap-reserve | passes kvm-setup cases
 }
 
 @test "builtin set-up: two requests of ioctl() pass, the TAP's" {
