@@ -221,7 +221,8 @@ static const struct filter_rule setup_rules[] = {
 	WATCH(EPOLL_CTL_ADD, TAP), /* the same; kvm's list has eventfds */
 	ANY(close), /* what has come twice: to its number, and by the message */
 	IOCTL(TUNGETIFF), /* whether the TAP is one, and of which kind */
-	IOCTL(TUNSETOFFLOAD), /* none, until a driver negotiates some */
+	PIN_TWO(ioctl, 1, TUNSETOFFLOAD, 2, 0), /* none: any change of them is
+						 * news for the whole host */
 	/* stage 2 */
 	ANY(pread64), /* the filter, out of its memfd */
 	PIN_TWO(prctl, 0, PR_SET_DUMPABLE, 1, 0), /* nobody looks inside */

@@ -102,7 +102,7 @@ SETUP_CASES="sendmsg-channel recvmsg-channel epoll-add epoll-add-channel
 	close-disk close-tap close-console
 	filter-stage2 mmap mmap-guest mprotect munmap brk prctl-undumpable
 	prctl-outlive prctl-mdwe thread-pointer limit-own execveat-program
-	place fcntl-nonblocking fcntl-dup"
+	place fcntl-nonblocking fcntl-dup offloads-none"
 
 lines() {
 	printf '%s passed\n' "$@"
@@ -138,7 +138,7 @@ lines() {
 		epoll-mod-event futex-wait-private futex-wake-private \
 		kick-self stack-a-filter discard zeroes prctl-name batch-own \
 		handler-kick eventfd stat-descriptor hugepages no-dump \
-		fcntl-get-flags mmap-reserve | passes kvm-setup cases
+		fcntl-get-flags mmap-reserve offloads | passes kvm-setup cases
 }
 
 @test "builtin set-up: two requests of ioctl() pass, the TAP's" {
@@ -205,6 +205,8 @@ lines() {
 		close-listener passed
 		close-filter passed
 		close-console passed
+		offloads-none passed
+		offloads passed
 	EOF
 	for what in mmap-exec mprotect-exec pkey-exec mmap fork vfork clone \
 		clone-thread clone3 execveat futex-high sendmsg-high; do
@@ -233,6 +235,8 @@ lines() {
 		close-listener ENOSYS
 		close-filter ENOSYS
 		close-console ENOSYS
+		offloads-none ENOSYS
+		offloads ENOSYS
 	EOF
 }
 

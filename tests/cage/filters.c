@@ -509,6 +509,8 @@ static const struct try cases[] = {
 	CASE("fcntl-dup-for-exec", fcntl, -1, F_DUPFD, 48),
 	CASE("fcntl-lock", fcntl, -1, F_SETLK, 0),
 	CASE("ioctl-none", ioctl, -1, 0),
+	CASE("offloads-none", ioctl, PROTO_TAP_FD, TUNSETOFFLOAD, 0),
+	CASE("offloads", ioctl, PROTO_TAP_FD, TUNSETOFFLOAD, TUN_F_CSUM),
 };
 
 static void add_cases(void)
