@@ -2,7 +2,8 @@
 /*
  * Plays the supervisor for one kvm guest: opens what it needs, starts vmproc
  * on a channel, and shows what comes back. A driver for development: no room,
- * no identity of its own, but both filters, and the supervisor's below them.
+ * no identity of its own, but all filters: the supervisor's, that of set-up, and
+ * what these bound.
  *
  *	solo [OPTION...] VMPROC
  *	-k FILE -i FILE -a CMDLINE -m MIB -c CPUS -H (huge pages)
@@ -43,6 +44,7 @@ static struct solo {
 	struct channel channel;
 	int console_fd, listener_fd;
 	int filter_fd, vcpu_filter_fd;
+	struct filter_program setup;
 	struct sock_filter inherited[STAGE2_MAX_FILTER];
 	unsigned short inherited_length;
 	pid_t pid;
@@ -176,6 +178,8 @@ static void make_filters(void)
 
 	solo.filter_fd = filter_export(FILTER_KVM);
 	solo.vcpu_filter_fd = filter_export(FILTER_VCPU);
+	if (filter_compile(FILTER_KVM_SETUP, &solo.setup) < 0)
+		die("filter of set-up");
 	if (bytes <= 0 || solo.filter_fd < 0 || solo.vcpu_filter_fd < 0)
 		die("filters");
 	solo.inherited_length =
@@ -199,6 +203,9 @@ static _Noreturn void become_vmproc(int channel_fd, int program_fd)
 	    stage2_stack(solo.inherited, solo.inherited_length) < 0)
 		_exit(98);
 	syscall(SYS_close_range, 0, PROTO_CHANNEL_FD - 1, 0);
+	filter_fit(&solo.setup, getpid());
+	if (!solo.bare && stage2_stack(solo.setup.code, solo.setup.length) < 0)
+		_exit(98);
 	syscall(SYS_execveat, PROTO_CHANNEL_FD + 1, "", argv, envp,
 		AT_EMPTY_PATH);
 	_exit(97);
