@@ -170,7 +170,7 @@ json_t *cage_json(const struct vm *vm)
 						vm->config.name);
 
 	return json_pack(
-		"{s:{s:s, s:i, s:I, s:i, s:i, s:o, s:i, s:i, s:i, s:b, s:i, s:o, "
+		"{s:{s:s, s:i, s:I, s:i, s:i, s:o, s:i, s:i, s:i, s:I, s:i, s:o, "
 		"s:o, s:o, s:o, s:o, s:o, s:o}}",
 		"cage", "name", vm->config.name, "pid", (int)vm->pid,
 		"generation", (json_int_t)vm->generation, "uid", (int)vm->uid,
@@ -178,8 +178,8 @@ json_t *cage_json(const struct vm *vm)
 		digests_json(&vm->digests), "cpus",
 		vm->config.machine ? (int)vm->config.machine->cpus : 0,
 		"threads", 1 + (int)machine_threads(&vm->config), "open_files",
-		open_files(vm), "writes_files",
-		machine_file_bytes(&vm->config) > 0, "channel_fd",
+		open_files(vm), "file_bytes",
+		(json_int_t)machine_file_bytes(&vm->config), "channel_fd",
 		PROTO_CHANNEL_FD, "descriptors", manifest_json(vm), "syscalls",
 		syscalls_json(vm), "namespaces",
 		namespaces_json(&supervisor->room), "cgroup", cgroup, "bounds",

@@ -11,6 +11,7 @@
 #include "supervisor/machine.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -169,11 +170,38 @@ static void close_devices(struct vm *vm)
 		fd_close(&vm->vhost_fds[i]);
 }
 
+/* A disk's open file is the same for all generations: flags and lock as they
+ * were when it was opened, whatever the last process did to them. */
+static int restore_disks(const struct vm *vm, struct problem *problem)
+{
+	const struct machine_config *machine = vm->config.machine;
+
+	for (uint32_t i = 0; i < machine->disk_count; i++) {
+		const struct machine_disk *disk = &machine->disks[i];
+		struct flock lock = {
+			.l_type = disk->read_only ? F_RDLCK : F_WRLCK,
+			.l_whence = SEEK_SET,
+		};
+
+		/* O_APPEND would put each block at the image's end */
+		if (fcntl(disk->fd, F_SETFL, disk->direct ? O_DIRECT : 0) < 0 ||
+		    fcntl(disk->fd, F_OFD_SETLK, &lock) < 0)
+			return problem_set(problem, -errno,
+					   "disk %s of %s: %s (does another VM "
+					   "use it by now?)",
+					   disk->path, vm->config.name,
+					   strerror(errno));
+	}
+	return 0;
+}
+
 int machine_prepare(struct vm *vm, struct problem *problem)
 {
 	int error = check_files(vm, problem);
 
 	close_devices(vm);
+	if (!error)
+		error = restore_disks(vm, problem);
 	if (!error)
 		error = open_kvm(&vm->kvm_fd, problem);
 	if (!error)
@@ -199,16 +227,35 @@ unsigned int machine_descriptors(const struct vm_config *config)
 	return config->machine ? PROTO_FDS : PROTO_BUILTIN_FDS;
 }
 
+/* 0: it isn't known, and the process won't find out either. */
+static uint64_t size_of(int fd)
+{
+	uint64_t bytes = 0;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return 0;
+	if (S_ISREG(st.st_mode))
+		return (uint64_t)st.st_size;
+	return ioctl(fd, BLKGETSIZE64, &bytes) < 0 ? 0 : bytes;
+}
+
 uint64_t machine_file_bytes(const struct vm_config *config)
 {
 	const struct machine_config *machine = config->machine;
+	uint64_t most = 0;
 
-	/* images are written in place: the limit counts offsets, and would
-	 * hold for block devices too */
-	for (uint32_t i = 0; machine && i < machine->disk_count; i++)
-		if (!machine->disks[i].read_only)
-			return RLIM_INFINITY;
-	return 0;
+	/* images are written in place: the limit counts offsets, and the
+	 * process is the same for all of them */
+	for (uint32_t i = 0; machine && i < machine->disk_count; i++) {
+		uint64_t bytes = machine->disks[i].read_only
+					 ? 0
+					 : size_of(machine->disks[i].fd);
+
+		if (bytes > most)
+			most = bytes;
+	}
+	return most;
 }
 
 /* ---- to the process */

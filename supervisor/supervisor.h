@@ -9,9 +9,10 @@
 
 #define SUPERVISOR_DEFAULT_RUN_DIR "/run/vmsup"
 
-/* Descriptors that it holds for each VM (TAP, channel, pidfd, listener), and
- * for itself, its clients and a VM that is being made. */
-#define SUPERVISOR_FDS_PER_VM 4
+/* Descriptors that it holds for each VM (TAP, channel, pidfd, listener; the lock
+ * on its uid while it starts), and for itself, its clients and a VM that is
+ * being made. */
+#define SUPERVISOR_FDS_PER_VM 5
 #define SUPERVISOR_FDS        256
 /* Besides, for one with guest kvm: kernel, initrd, disks, queues, console. */
 #define SUPERVISOR_FDS_PER_MACHINE (3 + MACHINE_DISKS + MACHINE_QUEUES)

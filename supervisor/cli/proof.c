@@ -317,15 +317,14 @@ void proof_limits(struct proof *proof, const json_t *cage, int dir_fd)
 {
 	const struct {
 		const char *line, *check;
-		json_int_t most; /* soft and hard; -1: any */
+		json_int_t most; /* soft and hard */
 	} limits[] = {
 		{ "Max open files", "limit NOFILE",
 		  field_int(cage, "open_files") },
 		{ "Max processes", "limit NPROC", field_int(cage, "threads") },
 		{ "Max core file size", "limit CORE", 0 },
 		{ "Max file size", "limit FSIZE",
-		  json_is_true(json_object_get(cage, "writes_files")) ? -1
-								      : 0 },
+		  field_int(cage, "file_bytes") },
 		{ "Max locked memory", "limit MEMLOCK", 0 },
 		{ "Max msgqueue size", "limit MSGQUEUE", 0 },
 	};
@@ -339,15 +338,11 @@ void proof_limits(struct proof *proof, const json_t *cage, int dir_fd)
 			proc_limit(text, limits[i].line, found, sizeof(found));
 
 		/* "unlimited" is no number, and so is too much. */
-		ok = ok && (most < 0 ||
-			    (strtoll(found, &end, 10) <= most && *end == '/' &&
-			     strtoll(end + 1, &hard_end, 10) <= most &&
-			     hard_end != end + 1 && *hard_end == '\0'));
-		if (most < 0)
-			snprintf(wanted, sizeof(wanted), "any: it has disks");
-		else
-			snprintf(wanted, sizeof(wanted),
-				 "at most %" JSON_INTEGER_FORMAT, most);
+		ok = ok && strtoll(found, &end, 10) <= most && *end == '/' &&
+		     strtoll(end + 1, &hard_end, 10) <= most &&
+		     hard_end != end + 1 && *hard_end == '\0';
+		snprintf(wanted, sizeof(wanted),
+			 "at most %" JSON_INTEGER_FORMAT, most);
 		proof_add(proof, limits[i].check, wanted, found, ok);
 	}
 }

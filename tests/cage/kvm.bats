@@ -262,8 +262,8 @@ logged() {
 	[[ $(limit_of "$pid" 'Max core file size') == 0/0 ]]
 	[[ $(limit_of "$pid" 'Max locked memory') == 0/0 ]]
 	[[ $(limit_of "$pid" 'Max msgqueue size') == 0/0 ]]
-	# offsets count as size: a disk is written in place
-	[[ $(limit_of "$pid" 'Max file size') == unlimited/unlimited ]]
+	# offsets count as size: up to where the largest disk ends
+	[[ $(limit_of "$pid" 'Max file size') == 1048576/1048576 ]]
 	pid=$(vm_get diskless .pid)
 	[[ $(limit_of "$pid" 'Max file size') == 0/0 ]]
 	[[ $(limit_of "$pid" 'Max processes') == 7/7 ]]

@@ -20,6 +20,7 @@ setup_file() {
 	export NO_KVM
 	NO_KVM=$(machine_obstacle)
 	machine_kernel "$LAB/kernel"
+	truncate -s 1M "$LAB/disk.img"
 	configure >"$LAB/conf"
 	vmsup start -c "$LAB/conf"
 }
@@ -42,7 +43,8 @@ configure() {
 		    restart = { enabled = false; }; },
 	EOF
 	[[ -n $NO_KVM ]] ||
-		echo '  { name = "kvm-patient"; guest = "kvm"; queues = 4; },'
+		echo '  { name = "kvm-patient"; guest = "kvm"; queues = 4;
+			disks = ( { path = "disk.img"; } ); },'
 	echo '  { name = "ok"; autostart = true; } );'
 }
 
@@ -332,6 +334,20 @@ lockable() {
 	vmsup start
 	vm_is patient ".state == \"running\" and .pid == $(cat "$LAB/pid")"
 	vm_is patient ".uid == $uid"
+}
+
+@test "guest kvm: flags and locks of its disks are put back for the next" {
+	need_kvm
+	local before
+	to_set_up kvm-patient
+	before=$(shared kvm-patient disk flags)
+	shared kvm-patient disk flags 0x6c00 # O_APPEND, O_NONBLOCK, O_DIRECT
+	shared kvm-patient disk lock none 0 0
+	[[ $(shared kvm-patient disk flags) != "$before" ]]
+	next_generation kvm-patient
+	[[ $(shared kvm-patient disk flags) == "$before" ]]
+	refute python3 -B "$ROOT/tests/cage/shared.py" self "$LAB/disk.img" \
+		lock read 0 0
 }
 
 # ---- over the death of a supervisor

@@ -193,9 +193,10 @@ static _Noreturn void patient(struct standin *s)
 	union msg message;
 	int fd;
 
-	standin_say(s, "shares adopt=%d uids=%d tap=%d console=%d",
+	standin_say(s, "shares adopt=%d uids=%d tap=%d console=%d disk=%d",
 		    s->fds[FD_ROLE_ADOPT], s->fds[FD_ROLE_UIDS],
-		    s->fds[FD_ROLE_TAP], s->fds[FD_ROLE_CONSOLE_ADOPT]);
+		    s->fds[FD_ROLE_TAP], s->fds[FD_ROLE_CONSOLE_ADOPT],
+		    s->fds[FD_ROLE_DISK]);
 	while (standin_hear(s, &message, &fd) != MSG_RESUME)
 		;
 	standin_behave(s);
