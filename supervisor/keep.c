@@ -74,6 +74,13 @@ static int write_document(int dir_fd, const char *file, json_t *document)
 	return error;
 }
 
+const char *keep_remedy(int error)
+{
+	return error == -EMFILE || error == -ENFILE
+		       ? "raise LimitNOFILE or ulimit -n"
+		       : "make room there";
+}
+
 static void try_again(struct timer *timer);
 
 /* A document couldn't be written. */
@@ -81,9 +88,10 @@ static void fail(struct supervisor *supervisor, int error)
 {
 	if (!supervisor->keep_error)
 		log_warn("cannot keep the state of VMs in %s/" KEEP_DIRECTORY
-			 ": %s (make room there; a supervisor that comes after "
-			 "a crash of this one would find it outdated)",
-			 supervisor->rundir.path, strerror(-error));
+			 ": %s (%s; a supervisor that comes after a crash of "
+			 "this one would find it outdated)",
+			 supervisor->rundir.path, strerror(-error),
+			 keep_remedy(error));
 	supervisor->keep_error = error;
 	supervisor->keep_again.fire = try_again;
 	supervisor->keep_again.ctx = supervisor;
@@ -236,11 +244,11 @@ int keep_defined(struct supervisor *supervisor, size_t index,
 
 	if (!error)
 		return 0;
-	return problem_set(problem, error,
-			   "cannot keep the state of %s in %s/" KEEP_DIRECTORY
-			   ": %s (make room there)",
-			   supervisor->config->vms[index].name,
-			   supervisor->rundir.path, strerror(-error));
+	return problem_set(
+		problem, error,
+		"cannot keep the state of %s in %s/" KEEP_DIRECTORY ": %s (%s)",
+		supervisor->config->vms[index].name, supervisor->rundir.path,
+		strerror(-error), keep_remedy(error));
 }
 
 void keep_drop(const struct supervisor *supervisor, const char *name)

@@ -51,6 +51,8 @@ int keep_begin(struct supervisor *supervisor);
 int keep_instance(struct supervisor *supervisor);
 /* Writes a VM's document. 0 or -errno, in the same way. */
 int keep_vm(struct vm *vm);
+/* What to do about such an error. */
+const char *keep_remedy(int error);
 /* Writes what an earlier program of this process couldn't. */
 void keep_resume(struct supervisor *supervisor);
 /* Writes the document of a VM of the configuration that isn't made yet. 0 or

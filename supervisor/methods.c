@@ -274,10 +274,9 @@ static void not_kept(const struct supervisor *supervisor, struct call *call,
 	char text[PATH_MAX + 256];
 
 	snprintf(text, sizeof(text),
-		 "%s can't be kept in %s/" KEEP_DIRECTORY ": %s (make room "
-		 "there)",
-		 what, supervisor->rundir.path,
-		 strerror(-supervisor->keep_error));
+		 "%s can't be kept in %s/" KEEP_DIRECTORY ": %s (%s)", what,
+		 supervisor->rundir.path, strerror(-supervisor->keep_error),
+		 keep_remedy(supervisor->keep_error));
 	failed(call, text);
 }
 

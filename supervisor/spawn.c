@@ -288,12 +288,8 @@ static int open_lock(struct vm *vm, struct problem *problem)
 	int fd = uids_open(&supervisor->uids, supervisor->proc_fd, vm->uid);
 
 	if (fd < 0)
-		return problem_set(problem, fd,
-				   "cannot lock the uid of %s, %u, in "
-				   "%s: %s (is a process of another instance "
-				   "left that has it?)",
-				   vm->config.name, vm->uid, UIDS_LOCK_FILE,
-				   strerror(-fd));
+		return problem_set(problem, fd, "cannot lock uid %u of %s: %s",
+				   vm->uid, vm->config.name, strerror(-fd));
 	fd_close(&vm->uids_fd);
 	vm->uids_fd = fd;
 	return 0;

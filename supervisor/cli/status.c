@@ -141,9 +141,9 @@ static void warn(const json_t *status)
 
 	if (json_is_string(error))
 		fprintf(stderr,
-			"vmsup: the state of VMs can't be kept in %s: %s (make "
-			"room there: after a crash of the supervisor, VMs would "
-			"be as they were before)\n",
+			"vmsup: the state of VMs can't be kept in %s: %s (after "
+			"a crash of the supervisor, VMs would be as they were "
+			"before)\n",
 			field_text(supervisor, "run_dir"),
 			json_string_value(error));
 	if (!field_absent(supervisor, "guard_off"))
