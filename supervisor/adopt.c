@@ -272,6 +272,7 @@ static int settle_shared(const struct supervisor *supervisor, const int *fds,
 		uids[count++] = supervisor->vms[i]->uid;
 	}
 	if (count == 0)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees */
 		return 0;
 	qsort(uids, count, sizeof(*uids), compare_uids);
 	return uids_settle_shared(fd, uids, count);

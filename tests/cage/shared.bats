@@ -105,8 +105,7 @@ ended_by() {
 
 # Answers of a VM that is asked, several times, on the kernel's clock alone.
 talks() {
-	local i
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		vmsup pause "$1"
 		vmsup resume "$1"
 	done

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ipc/beside.h"
 #include "ipc/channel.h"
 #include "ipc/fd.h"
 
@@ -179,7 +180,7 @@ static bool ask_for(int fd, unsigned int mask)
 	bool added = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		int on = mask >> i & 1;
+		int on = (int)(mask >> i & 1);
 
 		setsockopt(fd, SOL_SOCKET, options[i], &on, sizeof(on));
 		added |= on && adds[i];
@@ -203,13 +204,7 @@ static void find_additions(void)
 		packet.msg_controllen = sizeof(space);
 		CHECK(recvmsg(ends[0], &packet, 0) == 0);
 		adds[i] = packet.msg_controllen > 0;
-		if (adds[i] && options[i] == 76) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&packet)),
-			       sizeof(fd));
-			close(fd);
-		}
+		(void)beside_take(&packet, NULL, 0); /* closes it */
 		close(ends[0]);
 		close(ends[1]);
 	}
