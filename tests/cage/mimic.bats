@@ -46,7 +46,7 @@ found_out() {
 
 # Whether this host shows filters at all.
 shown() {
-	[[ $(rows honest) == *,true\] ]] || cannot "$(rows honest)"
+	[[ $(rows honest) == *",true]" ]] || cannot "$(rows honest)"
 }
 
 @test "the running filter is known by what it is" {
@@ -86,7 +86,7 @@ shown() {
 @test "one that is stopped stays so, and is looked at all the same" {
 	shown
 	vmsup kill --signal STOP honest
-	[[ $(rows honest) == *,true\] ]]
+	[[ $(rows honest) == *",true]" ]]
 	grep -q '^State:.T (stopped)' "/proc/$(vm_get honest .pid)/status"
 	vmsup kill --signal CONT honest
 }
@@ -99,10 +99,10 @@ shown() {
 ctypes.CDLL(None).ptrace(seize, int(sys.argv[1]), 0, 0); signal.pause()' "$(vm_get honest .pid)" 3>&- 4>&- &
 	tracer=$!
 	wait_until 20 traced
-	[[ $(rows honest) == *TracerPid*,false\] ]]
+	[[ $(rows honest) == *TracerPid*",false]" ]]
 	kill "$tracer"
 	wait "$tracer" || true
-	[[ $(rows honest) == *,true\] ]]
+	[[ $(rows honest) == *",true]" ]]
 }
 
 traced() {

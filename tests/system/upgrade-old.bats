@@ -234,7 +234,7 @@ all_go_on() {
 	answers 0.2
 	# by its supervisor's place alone: what the old one had loaded
 	[[ $(filters_row vm0) == '[true,"1 older, supervisor, set-up, running"]' ||
-		$(filters_row vm0) == \[null,* ]]
+		$(filters_row vm0) == "[null,"* ]]
 	stops
 }
 
