@@ -87,8 +87,12 @@ shown() {
 	shown
 	vmsup kill --signal STOP honest
 	[[ $(rows honest) == *",true]" ]]
-	grep -q '^State:.T (stopped)' "/proc/$(vm_get honest .pid)/status"
+	wait_until 5 stopped "$(vm_get honest .pid)"
 	vmsup kill --signal CONT honest
+}
+
+stopped() {
+	grep -q '^State:.T (stopped)' "/proc/$1/status"
 }
 
 # Who is traced by another shows nothing, and isn't taken for caged.

@@ -194,6 +194,9 @@ static void test_stopped(void **state)
 	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
 	assert_int_equal(look(&child), 0);
 	assert_int_equal(tracer->count, 1);
+	/* it takes a moment in the kernel to stand still again */
+	for (int i = 0; i < 5000 && state_of(child.pid) != 'T'; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	assert_int_equal(state_of(child.pid), 'T');
 	kill(child.pid, SIGCONT);
 	assert_int_equal(look(&child), 0);
