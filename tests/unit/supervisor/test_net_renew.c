@@ -94,13 +94,15 @@ static void shrink_buffer(void)
 
 static void filter_addresses(void)
 {
-	struct {
-		struct tun_filter head;
-		uint8_t address[6];
-	} filter = { { 0, 1 }, { 2, 1, 1, 1, 1, 1 } };
+	static const uint8_t address[6] = { 2, 1, 1, 1, 1, 1 };
+	/* words, so that the kernel's struct lies as it should */
+	uint16_t space[(sizeof(struct tun_filter) + sizeof(address)) / 2];
+	struct tun_filter *filter = (struct tun_filter *)space;
 
+	*filter = (struct tun_filter){ .count = 1 };
+	memcpy(filter->addr, address, sizeof(address));
 	/* how many addresses it compares exactly */
-	assert_int_equal(ioctl(fds[0], TUNSETTXFILTER, &filter), 1);
+	assert_int_equal(ioctl(fds[0], TUNSETTXFILTER, filter), 1);
 }
 
 static void change_header(void)
