@@ -247,9 +247,9 @@ lines_of() {
 	# once before, by who stands in for the supervisor
 	stacked=$(lines_of 'seccomp\(SECCOMP_SET_MODE_FILTER, 0,' | tail -n 1)
 	# the numbers that the VM process has for them
-	for fd in 37 38; do
+	for fd in 12 13; do
 		reads=$(lines_of "(read|pread64|preadv|mmap)\(([^,]*, ){0,4}$fd,")
-		echo "$fd: cage closed $closed, read" $reads, "stacked $stacked"
+		echo "$fd: cage closed $closed, read" "$reads," "stacked $stacked"
 		[[ -n $reads ]]
 		for line in $reads; do
 			((closed < line && line < stacked))

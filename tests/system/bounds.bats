@@ -41,6 +41,7 @@ offers() {
 
 @test "without memory, also below a supervisor with a score of its own" {
 	# by a shell, whose score the supervisor inherits
+	# shellcheck disable=SC2016 # expanded by the inner shell
 	nsenter --net="/run/netns/$LAB_NETNS" -- sh -c '
 		echo 850 >/proc/self/oom_score_adj
 		exec "$0" start --vms 1' "$LAB/bin/vmsup" 3>&- 4>&-
