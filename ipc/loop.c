@@ -17,10 +17,15 @@ uint64_t loop_now_ns(void)
 	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-int loop_init(struct loop *loop)
+void loop_take(struct loop *loop, int epoll_fd)
 {
 	memset(loop, 0, sizeof(*loop));
-	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->epoll_fd = epoll_fd;
+}
+
+int loop_init(struct loop *loop)
+{
+	loop_take(loop, epoll_create1(EPOLL_CLOEXEC));
 	return loop->epoll_fd < 0 ? -errno : 0;
 }
 

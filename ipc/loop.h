@@ -47,6 +47,8 @@ struct loop {
 
 /* 0 or -errno. */
 int loop_init(struct loop *loop);
+/* The same with an epoll descriptor that is there already, and watches nothing. */
+void loop_take(struct loop *loop, int epoll_fd);
 void loop_uninit(struct loop *loop);
 
 /* Watches fd for events (EPOLLIN, ...); level-triggered. 0 or -errno. */

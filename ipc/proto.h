@@ -44,18 +44,19 @@
 #define PROTO_PASSING_FDS 16
 #define PROTO_USED_FD     32
 /* epoll: the main loop's, that of the disks' thread */
-#define PROTO_LOOP_FD   32
-#define PROTO_LOOP_FDS  16
-#define PROTO_DISK_FD   48
-#define PROTO_DISK_FDS  16
-#define PROTO_TAP_FD    64
-#define PROTO_TAP_FDS   64
-#define PROTO_VHOST_FD  128
-#define PROTO_VHOST_FDS 64
-#define PROTO_VM_FD     192
-#define PROTO_VM_FDS    64
-#define PROTO_VCPU_FD   256
-#define PROTO_VCPU_FDS  256
+#define PROTO_LOOP_FD       32
+#define PROTO_DISKS_LOOP_FD (PROTO_LOOP_FD + 1)
+#define PROTO_LOOP_FDS      16
+#define PROTO_DISK_FD       48
+#define PROTO_DISK_FDS      16
+#define PROTO_TAP_FD        64
+#define PROTO_TAP_FDS       64
+#define PROTO_VHOST_FD      128
+#define PROTO_VHOST_FDS     64
+#define PROTO_VM_FD         192
+#define PROTO_VM_FDS        64
+#define PROTO_VCPU_FD       256
+#define PROTO_VCPU_FDS      256
 /* what is read and written: the console, and eventfds */
 #define PROTO_EVENT_FD   512
 #define PROTO_EVENT_FDS  512

@@ -216,7 +216,6 @@ static const struct filter_rule setup_rules[] = {
 	PIN(fcntl, 1, F_DUPFD_CLOEXEC), /* out of the way */
 	PIN_TWO(fcntl, 1, F_SETFL, 2,
 		O_RDWR | O_NONBLOCK), /* TAP, console: nobody waits */
-	PIN(epoll_create1, 0, EPOLL_CLOEXEC), /* the work loops */
 	WATCH_CHANNEL(EPOLL_CTL_ADD), /* what they watch: the channel */
 	WATCH(EPOLL_CTL_ADD, TAP), /* the same; kvm's list has eventfds */
 	ANY(close), /* what has come twice: to its number, and by the message */
@@ -276,7 +275,7 @@ static const struct filter_rule supervisor_rules[] = {
 	/* the loop and what it watches */
 	ANY(epoll_wait), /* the loop */
 	ANY(epoll_ctl), /* sources come and go */
-	ANY(epoll_create1), /* vmproc: a loop of its own */
+	ANY(epoll_create1), /* stage 1: the work loops */
 	ANY(read), /* signalfd, memory statistics, /proc */
 	ANY(pread64), /* vmproc: the filter of stage 2 */
 	ANY(write), /* the log, cgroup limits */

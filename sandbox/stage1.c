@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -157,6 +158,22 @@ static int keep_two(const struct stage1 *stage)
 	return 0;
 }
 
+/*
+ * The program watches by these and can't make more. Whoever wakes a socket goes
+ * through all that watch it: with as many as its descriptors allow, the
+ * supervisor would take a second over each message. They stay over exec.
+ */
+static int make_loops(const struct stage1 *stage)
+{
+	for (unsigned int i = 0; i < stage->loops; i++) {
+		cleanup_fd int fd = epoll_create1(EPOLL_CLOEXEC);
+
+		if (fd < 0 || dup2(fd, PROTO_LOOP_FD + (int)i) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 /* Empties the capability bounding set; needs CAP_SETPCAP, so it comes before
  * the identity is given up. */
 static int empty_bounding_set(void)
@@ -234,6 +251,9 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 		fail(stage, channel_fd, "empty the bounding set", -error);
 	if ((error = become(stage->uid)) < 0)
 		fail(stage, channel_fd, "change identity", -error);
+	/* not before: the kernel counts what they watch as their maker's */
+	if ((error = make_loops(stage)) < 0)
+		fail(stage, channel_fd, "event loops", -error);
 	/* not before: execve() fails after a change to a uid that has its limit
 	 * of processes, as a dead one that the host's init hasn't reaped is */
 	if ((error = limit(stage)) < 0)

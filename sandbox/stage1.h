@@ -26,6 +26,7 @@ struct stage1 {
 	/* what more a guest of several threads takes; 0: nothing */
 	unsigned int threads; /* besides the first */
 	unsigned int descriptors; /* numbers from 0 on */
+	unsigned int loops; /* epoll descriptors, from PROTO_LOOP_FD on */
 	uint64_t file_bytes; /* where its disks end: no write beyond */
 	pid_t parent; /* the supervisor: without it, the process ends */
 	int proc_fd; /* /proc */

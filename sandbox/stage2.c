@@ -2,9 +2,9 @@
 /*
  * Stage 2 of the cage: in the VM process, before the first frame.
  *
- * Theory of operation: stage 1 has left a process with no privilege and no
- * descriptor but the channel. Whatever else it needs has been handed to it and
- * set up by now, so that it can give up the rest of the kernel: first what
+ * Theory of operation: stage 1 has left a process with no privilege, and no
+ * descriptor but the channel and the loops' own. Whatever else it needs has
+ * been handed to it and set up by now, so that it can give up the rest of the kernel: first what
  * needs system calls to give up, then the calls themselves. A call outside the
  * filter's list is not executed: the supervisor is notified through the
  * listener, records it, and ends this process. With no listener left, the

@@ -81,7 +81,7 @@ static void add_machine(json_t *manifest, const struct vm *vm)
 	add(manifest, "event", "eventfd", NULL, 0, PROTO_EVENT_FDS);
 	if (machine->disk_count > 0)
 		add(manifest, "loop-disks", "eventpoll", NULL,
-		    planned(vm, PROTO_LOOP_FD + 1), 1);
+		    planned(vm, PROTO_DISKS_LOOP_FD), 1);
 	for (uint32_t i = 0; i < machine->cpus; i++) {
 		char kind[32];
 

@@ -227,6 +227,11 @@ unsigned int machine_descriptors(const struct vm_config *config)
 	return config->machine ? PROTO_FDS : PROTO_BUILTIN_FDS;
 }
 
+unsigned int machine_loops(const struct vm_config *config)
+{
+	return config->machine && config->machine->disk_count > 0 ? 2 : 1;
+}
+
 /* 0: it isn't known, and the process won't find out either. */
 static uint64_t size_of(int fd)
 {

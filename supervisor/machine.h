@@ -29,8 +29,10 @@ int machine_prepare(struct vm *vm, struct problem *problem);
  * opened for this alone. 0 or -errno. */
 int machine_introduce(struct vm *vm);
 
-/* What its process may have beyond what the builtin guest's may; 0 for that. */
+/* What its process may have beyond what the builtin guest's may; 0 for that.
+ * Loops: one, and one for disks. */
 unsigned int machine_threads(const struct vm_config *config);
+unsigned int machine_loops(const struct vm_config *config);
 unsigned int machine_descriptors(const struct vm_config *config);
 uint64_t machine_file_bytes(const struct vm_config *config);
 

@@ -202,6 +202,7 @@ static int make_process(struct vm *vm, struct problem *problem)
 			.threads = machine_threads(&vm->config),
 			.descriptors = machine_descriptors(&vm->config),
 			.file_bytes = machine_file_bytes(&vm->config),
+			.loops = machine_loops(&vm->config),
 			.core_scheduling = vm->config.core_scheduling,
 			.proc_fd = supervisor->proc_fd,
 		});

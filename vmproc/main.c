@@ -5,7 +5,6 @@
 
 #include "ipc/error.h"
 #include "ipc/log.h"
-#include "vmproc/place.h"
 #include "vmproc/relro.h"
 #include "vmproc/vmproc.h"
 
@@ -46,10 +45,9 @@ int main(void)
 	if (error)
 		vmproc_end(VMPROC_EXIT_CAGE, "read-only relocations: %s",
 			   error_name(-error));
-	error = place_loop(&vm.loop);
-	if (!error)
-		error = loop_add(&vm.loop, &vm.channel_source, vm.channel.fd,
-				 EPOLLIN, messages_ready, &vm);
+	loop_take(&vm.loop, PROTO_LOOP_FD);
+	error = loop_add(&vm.loop, &vm.channel_source, vm.channel.fd, EPOLLIN,
+			 messages_ready, &vm);
 	if (!error)
 		error = loop_run(&vm.loop);
 	vmproc_end(VMPROC_EXIT_OS, "event loop: %s", error_name(-error));

@@ -6,7 +6,6 @@
 #include <sys/eventfd.h>
 
 #include "ipc/fd.h"
-#include "ipc/loop.h"
 #include "ipc/proto.h"
 
 int place_fd(int fd, int first, int count)
@@ -25,17 +24,6 @@ int place_fd(int fd, int first, int count)
 		return placed;
 	close(placed);
 	return -EMFILE;
-}
-
-int place_loop(struct loop *loop)
-{
-	int error = loop_init(loop);
-
-	if (error)
-		return error;
-	loop->epoll_fd =
-		place_fd(loop->epoll_fd, PROTO_LOOP_FD, PROTO_LOOP_FDS);
-	return loop->epoll_fd < 0 ? loop->epoll_fd : 0;
 }
 
 int place_eventfd(void)

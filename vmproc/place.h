@@ -3,15 +3,10 @@
 #ifndef VMSUP_VMPROC_PLACE_H
 #define VMSUP_VMPROC_PLACE_H
 
-struct loop;
-
 /* Moves fd to the lowest free number of a block of count numbers from first on
- * (PROTO_LOOP_FD and so on). The new number or -errno; fd itself is closed, and
+ * (PROTO_VM_FD and so on). The new number or -errno; fd itself is closed, and
  * may be an error: then errno says which. */
 int place_fd(int fd, int first, int count);
-
-/* loop_init(), and the loop's descriptor in its place. 0 or -errno. */
-int place_loop(struct loop *loop);
 
 /* An eventfd that nobody waits at, in its place. -errno. */
 int place_eventfd(void);

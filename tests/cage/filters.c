@@ -347,6 +347,7 @@ static const struct try cases[] = {
 	CASE("recvmsg-channel", recvmsg, CHANNEL),
 	CASE("recvmsg-other", recvmsg, CHANNEL + 1),
 	CASE("recvmsg-high", recvmsg, CHANNEL | HIGH),
+	CASE("epoll-create", epoll_create1, EPOLL_CLOEXEC),
 	CASE("epoll-add", epoll_ctl, PROTO_LOOP_FD, EPOLL_CTL_ADD,
 	     PROTO_TAP_FD),
 	CASE("epoll-mod", epoll_ctl, PROTO_LOOP_FD, EPOLL_CTL_MOD,

@@ -182,7 +182,7 @@ expect() {
 
 @test "no descriptor but the channel, then those that were given" {
 	expect descriptors <<-EOF
-		born with: 3
+		born with: 3 32
 		more than given:
 		tap $(vm_get descriptors .tap)
 		tap-other E[A-Z]+

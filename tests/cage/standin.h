@@ -92,6 +92,10 @@ static inline void standin_init(struct standin *s)
 	s->listener_fd = -1;
 	memset(s->fds, -1, sizeof(s->fds));
 	memset(s->more_fds, -1, sizeof(s->more_fds));
+	/* stage 1 of an earlier build makes none */
+	s->epoll_fd = PROTO_LOOP_FD;
+	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->channel.fd, &event) == 0)
+		return;
 	s->epoll_fd = place_fd(epoll_create1(EPOLL_CLOEXEC), PROTO_LOOP_FD,
 			       PROTO_LOOP_FDS);
 	if (s->epoll_fd < 0 ||

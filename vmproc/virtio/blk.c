@@ -13,7 +13,6 @@
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "vmproc/place.h"
 #include "vmproc/virtio/iov.h"
 
 #define CLASS_STORAGE 0x018000
@@ -130,10 +129,10 @@ static const struct device_ops ops = {
 	.kick = kick,
 };
 
-int blk_io_init(struct blk_io *io)
+void blk_io_init(struct blk_io *io, int epoll_fd)
 {
 	atomic_store(&io->busy_since_ns, 0);
-	return place_loop(&io->loop);
+	loop_take(&io->loop, epoll_fd);
 }
 
 void blk_io_uninit(struct blk_io *io)

@@ -70,8 +70,8 @@ struct blk_setup {
 	const char *id; /* what the guest sees as serial number */
 };
 
-/* Before the thread is made. 0 or -errno. */
-int blk_io_init(struct blk_io *io);
+/* Before the thread is made; it takes over epoll_fd, which watches nothing. */
+void blk_io_init(struct blk_io *io, int epoll_fd);
 void blk_io_uninit(struct blk_io *io);
 /* What the thread does: never returns, unless epoll_wait() fails (-errno). */
 int blk_io_run(struct blk_io *io);

@@ -74,8 +74,10 @@ static int make_disks(struct vmproc *vm, struct pci_bus *bus,
 		      const struct memory *memory)
 {
 	unsigned int disks = count_fds(vm, FD_ROLE_DISK);
-	int error = disks > 0 ? blk_io_init(&room.io) : 0;
+	int error = 0;
 
+	if (disks > 0)
+		blk_io_init(&room.io, PROTO_DISKS_LOOP_FD);
 	for (unsigned int i = 0; i < disks && !error; i++) {
 		char id[NAME_BYTES];
 		struct blk_setup setup = {

@@ -26,6 +26,8 @@ static bool is_given(const struct standin *s, int fd)
 {
 	if (fd == s->channel.fd || fd == s->epoll_fd)
 		return true;
+	if (fd == PROTO_DISKS_LOOP_FD && s->fds[FD_ROLE_DISK] >= 0)
+		return true;
 	for (int role = 0; role < FD_ROLES; role++) {
 		if (s->fds[role] == fd)
 			return true;

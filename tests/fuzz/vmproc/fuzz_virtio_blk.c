@@ -125,7 +125,8 @@ static void init(void)
 					 .id = "disk0" };
 
 	driver_init();
-	CHECK(blk_io_init(&io) == 0);
+	blk_io_init(&io, epoll_create1(EPOLL_CLOEXEC));
+	CHECK(io.loop.epoll_fd >= 0);
 	loop_uninit(&driver.loop);
 	driver.loop.epoll_fd = io.loop.epoll_fd;
 	CHECK(blk_init(&blk, &driver.bus, &io, &driver.memory, &setup) == 0);

@@ -91,6 +91,10 @@ static int make_machine(void **state)
 	assert_int_equal(ftruncate(image_fd, IMAGE_BYTES), 0);
 	vm.fds[FD_ROLE_DISK] = image_fd;
 	assert_int_equal(loop_init(&vm.loop), 0);
+	/* as stage 1 does */
+	assert_int_equal(
+		dup2(epoll_create1(EPOLL_CLOEXEC), PROTO_DISKS_LOOP_FD),
+		PROTO_DISKS_LOOP_FD);
 	/* for what a thread gives up */
 	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	driver_init();

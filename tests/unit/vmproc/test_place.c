@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "ipc/fd.h"
-#include "ipc/loop.h"
 #include "ipc/proto.h"
 #include "vmproc/place.h"
 
@@ -67,19 +66,14 @@ static void what_could_not_be_made_is_an_error(void **state)
 	assert_int_equal(place_fd(-1, FIRST, COUNT), -ENOMEM);
 }
 
-static void loops_and_eventfds_have_their_blocks(void **state)
+static void eventfds_have_their_block(void **state)
 {
-	struct loop loop;
 	int fd = place_eventfd();
 
 	(void)state;
 	assert_in_range(fd, PROTO_EVENT_FD,
 			PROTO_EVENT_FD + PROTO_EVENT_FDS - 1);
-	assert_int_equal(place_loop(&loop), 0);
-	assert_in_range(loop.epoll_fd, PROTO_LOOP_FD,
-			PROTO_LOOP_FD + PROTO_LOOP_FDS - 1);
 	close(fd);
-	loop_uninit(&loop);
 }
 
 int main(void)
@@ -88,7 +82,7 @@ int main(void)
 		cmocka_unit_test(it_moves_to_the_lowest_free_number),
 		cmocka_unit_test(a_full_block_is_an_error_and_leaves_nothing),
 		cmocka_unit_test(what_could_not_be_made_is_an_error),
-		cmocka_unit_test(loops_and_eventfds_have_their_blocks),
+		cmocka_unit_test(eventfds_have_their_block),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

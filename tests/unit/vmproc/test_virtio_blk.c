@@ -51,7 +51,8 @@ static void begin(int fd, bool read_only)
 {
 	driver_init();
 	image_fd = fd;
-	assert_int_equal(blk_io_init(&io), 0);
+	blk_io_init(&io, epoll_create1(EPOLL_CLOEXEC));
+	assert_true(io.loop.epoll_fd >= 0);
 	loop_uninit(&driver.loop);
 	driver.loop.epoll_fd = io.loop.epoll_fd;
 	assert_int_equal(init(fd, read_only, QUEUES), 0);
