@@ -138,7 +138,7 @@ class Host:
         """Those of our range; locks of one file that touch are one line."""
         uids = set()
         for line in read("/proc/locks").splitlines():
-            match = re.search(r"OFDLCK .*WRITE .* (\d+) (\d+)$", line)
+            match = re.search(r"OFDLCK .* (?:READ|WRITE) .* (\d+) (\d+)$", line)
             if not match:
                 continue
             first, last = map(int, match.groups())
