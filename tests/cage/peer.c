@@ -17,7 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -690,6 +692,24 @@ static void play(size_t index, bool with_guest)
 		shutdown(channel.fd, SHUT_WR);
 }
 
+/* What stage 1 leaves: the channel and the loops at their numbers, no more. */
+static void leave_descriptors(int channel_fd)
+{
+	int fd = fcntl(channel_fd, F_DUPFD, PROTO_CHANNEL_FD + 1);
+
+	if (dup2(fd, PROTO_CHANNEL_FD) < 0)
+		_exit(1);
+	syscall(SYS_close_range, 0, PROTO_CHANNEL_FD - 1, 0);
+	syscall(SYS_close_range, PROTO_CHANNEL_FD + 1, ~0U, 0);
+	for (int number = PROTO_LOOP_FD; number <= PROTO_DISKS_LOOP_FD;
+	     number++) {
+		int loop_fd = epoll_create1(0);
+
+		if (dup2(loop_fd, number) < 0 || close(loop_fd) < 0)
+			_exit(1);
+	}
+}
+
 static int run(const char *vmproc, size_t index, bool with_guest)
 {
 	char program[] = "vmproc";
@@ -701,10 +721,7 @@ static int run(const char *vmproc, size_t index, bool with_guest)
 		return 1;
 	pid = fork();
 	if (pid == 0) {
-		int fd = fcntl(ends[1], F_DUPFD, 16);
-
-		if (dup2(fd, PROTO_CHANNEL_FD) < 0 || close(fd) < 0)
-			_exit(1);
+		leave_descriptors(ends[1]);
 		execve(vmproc, argv, envp);
 		_exit(127);
 	}

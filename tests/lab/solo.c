@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -187,6 +188,18 @@ static void make_filters(void)
 	close(fd);
 }
 
+/* As stage 1 leaves them. */
+static void make_loops(void)
+{
+	for (int number = PROTO_LOOP_FD; number <= PROTO_DISKS_LOOP_FD;
+	     number++) {
+		int fd = epoll_create1(0);
+
+		if (dup2(fd, number) < 0 || close(fd) < 0)
+			die("loops");
+	}
+}
+
 static _Noreturn void become_vmproc(int channel_fd, int program_fd)
 {
 	char name[] = "vmproc";
@@ -197,6 +210,7 @@ static _Noreturn void become_vmproc(int channel_fd, int program_fd)
 	    dup3(program_fd, PROTO_CHANNEL_FD + 1, O_CLOEXEC) < 0)
 		die("descriptors");
 	syscall(SYS_close_range, PROTO_CHANNEL_FD + 2, ~0U, 0);
+	make_loops();
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!solo.bare &&
