@@ -35,6 +35,8 @@ setup() {
 	lab_check
 	need python3 setpriv unshare
 	RUDE=()
+	# what a member used in the test before is paid off
+	wait_until 30 as_nobody --groups="$GROUP" "$LAB/bin/vmsup" status vm0
 }
 
 # What holds after every test, whatever was done in it.

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FDS         64
+#define FDS         256 /* over the numbers of TAPs, of any version */
 #define VNET_HEADER 10 /* struct virtio_net_hdr */
 
 /* A descriptor of the process' TAP, -1: it has none. *header: what stands

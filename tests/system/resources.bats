@@ -360,7 +360,7 @@ restart_unsaved() {
 	refute grep -q SIGKILL "$log"
 	rm "$LAB/disk/fill"
 	vmsup restart vm1
-	grep -Eq '^[^ ]+Z [a-z]+: \([0-9]+ lines lost\) vm1: ' "$log"
+	grep -Eq '^[^ ]+Z [a-z]+: \([0-9]+ lines lost\) ' "$log"
 	tail -n 1 "$log" | grep -q 'runs: pid'
 	vmsup stop
 	umount "$LAB/disk"
