@@ -96,6 +96,7 @@ static void test_guard(void **state)
 	assert_int_equal(config.guard, GUARD_POLICY_ON);
 	assert_int_equal(config.vms[0].allow, 0);
 	assert_int_equal(config.vms[0].broadcast_rate, 1000);
+	config_uninit(&config);
 	read_good(&config,
 		  "guard = \"required\";\n"
 		  "defaults = { allow = ( \"ra\" ); broadcast_rate = 0; };\n"
@@ -111,6 +112,7 @@ static void test_guard(void **state)
 						      1 << ALLOW_MLD_QUERY |
 						      1 << ALLOW_REDIRECT);
 	assert_int_equal(config.vms[2].broadcast_rate, 5);
+	config_uninit(&config);
 }
 
 static void test_vm_over_defaults(void **state)

@@ -160,7 +160,7 @@ static void expect_group(json_t *list, const char *tap, const char *group)
 
 static void a_tap_is_as_described(void **state)
 {
-	json_t *links, *link, *port, *list, *entry;
+	json_t *links, *link, *port, *list, *entry, *groups;
 
 	(void)state;
 	host_open(&host, "/run/vmsup");
@@ -201,10 +201,11 @@ static void a_tap_is_as_described(void **state)
 	json_decref(list);
 
 	list = output("bridge -j mdb show dev vmsup0");
-	list = list ? json_object_get(json_array_get(list, 0), "mdb") : NULL;
-	expect_group(list, "vmtap0", "ff02::1:ff73:0");
-	expect_group(list, "vmtap0", "ff02::1:ff00:2");
-	expect_group(list, "vmtap1", "ff02::1:ff73:1");
+	groups = json_object_get(json_array_get(list, 0), "mdb");
+	expect_group(groups, "vmtap0", "ff02::1:ff73:0");
+	expect_group(groups, "vmtap0", "ff02::1:ff00:2");
+	expect_group(groups, "vmtap1", "ff02::1:ff73:1");
+	json_decref(list);
 
 	list = output("ip -j neigh show dev vmsup0");
 	entry = find(list, "dst", "10.77.0.2");

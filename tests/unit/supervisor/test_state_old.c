@@ -188,6 +188,7 @@ static void each_vm_is_loaded_with_what_it_was(void **state)
 		if (state_vm_load(&vm, kept.vms[i], &problem))
 			fail_msg("%s", problem.text);
 		assert_old_vm(&vm, &old_vms[i]);
+		machine_free(vm.config.machine);
 		deaths_uninit(&vm.deaths);
 		vmlog_uninit(&vm.log);
 	}
