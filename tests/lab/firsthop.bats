@@ -78,9 +78,16 @@ attacks() {
 	done
 }
 
+# settled NUMBER: the guest knows that its link-local address is its own.
+settled() {
+	in_guest "$1" 'ip addr show dev eth0' |
+		grep -q 'inet6 fe80.* scope link *$'
+}
+
 @test "a guest that may is heard" {
 	guest_run router 3 --allow ra
 	guest_ready router
+	wait_until 30 settled 3
 	vm_is router '.allow == ["ra"]'
 	attack 3
 	[ "$(dropped router ra)" = 0 ]
