@@ -114,6 +114,18 @@ static json_t *manifest_json(const struct vm *vm)
 
 /* ---- all of it */
 
+static bool is_listed(const json_t *list, const char *name)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(list, i, entry)
+		if (strcmp(json_string_value(entry), name) == 0)
+			return true;
+	return false;
+}
+
+/* Each call once, in however many ways it is allowed. */
 static json_t *syscalls_json(const struct vm *vm)
 {
 	enum filter_role role = vm->config.machine ? FILTER_KVM
@@ -122,7 +134,8 @@ static json_t *syscalls_json(const struct vm *vm)
 	const char *name;
 
 	for (size_t i = 0; (name = filter_syscall(role, i)); i++)
-		json_array_append_new(syscalls, json_string(name));
+		if (!is_listed(syscalls, name))
+			json_array_append_new(syscalls, json_string(name));
 	return syscalls;
 }
 

@@ -446,6 +446,14 @@ static bool may_receive(const struct vm *vm)
 	return vm->protocol >= PROTO_SETUP_FILTER;
 }
 
+/* A call was refused, and which one isn't known. */
+static void refused_unread(struct vm *vm)
+{
+	vm_log(vm, LOG_LEVEL_ERROR, "blocked: a refused call");
+	vm_doom(vm, DEATH_SECCOMP, "SIGSYS: a refused call");
+	loop_remove(&vm->supervisor->loop, &vm->listener_source);
+}
+
 void vm_listener_ready(struct source *source, uint32_t events)
 {
 	struct vm *vm = source->ctx;
@@ -458,14 +466,18 @@ void vm_listener_ready(struct source *source, uint32_t events)
 		return;
 	}
 	if (!may_receive(vm)) {
-		vm_log(vm, LOG_LEVEL_ERROR, "blocked: a refused call");
-		vm_doom(vm, DEATH_SECCOMP, "SIGSYS: a refused call");
-		loop_remove(&vm->supervisor->loop, source);
+		refused_unread(vm);
 		return;
 	}
 	if (ioctl(vm->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) {
-		if (errno == ENOENT || errno == EINTR)
-			return; /* killed meanwhile */
+		if (errno == EINTR)
+			return;
+		/* it was there: a signal took the call back, or the end of the
+		 * process. Either way a call was refused. */
+		if (errno == ENOENT) {
+			refused_unread(vm);
+			return;
+		}
 		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
 		loop_remove(&vm->supervisor->loop, source);
 		return;
