@@ -131,12 +131,6 @@ void methods_stats_arrived(struct supervisor *supervisor);
 /* Answers those who asked for the end. */
 void methods_answer_shutdown(struct supervisor *supervisor);
 
-/* The ids of the echoes that a VM still has to report on, and back: before
- * control_restore(), which finds those whose clients wait. NULL or -ENOMEM
- * without memory. */
-json_t *methods_pings_save(const struct vm *vm);
-int methods_pings_restore(struct vm *vm, const json_t *ids);
-
 /* cage.c: a reply of io.vmsup Sandbox. */
 json_t *cage_json(const struct vm *vm);
 

@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The method Define: a VM by what a client says of it, made and started. */
+#include "supervisor/arguments.h"
 #include "supervisor/core.h"
 #include "supervisor/machine.h"
 #include "supervisor/state/state.h"
-
-/* An optional string of the call; false (with the call answered) if it is
- * something else. */
-static bool optional_string(struct call *call, const char *name,
-			    const char **text)
-{
-	json_t *value = json_object_get(call->parameters, name);
-
-	*text = json_string_value(value);
-	if (!value || json_is_null(value) || *text)
-		return true;
-	call_invalid_parameter(call, name);
-	return false;
-}
 
 /* The machine that the call describes, with its descriptors; NULL: none. 0 or
  * -errno with problem set; *machine is the caller's either way. */
@@ -58,10 +45,10 @@ static bool take_definition(struct call *call, struct definition *definition)
 {
 	const json_t *machine = json_object_get(call->parameters, "machine");
 
-	if (!optional_string(call, "name", &definition->name) ||
-	    !optional_string(call, "mac", &definition->mac) ||
-	    !optional_string(call, "ipv4", &definition->ipv4) ||
-	    !optional_string(call, "ipv6", &definition->ipv6))
+	if (!argument_string(call, "name", &definition->name) ||
+	    !argument_string(call, "mac", &definition->mac) ||
+	    !argument_string(call, "ipv4", &definition->ipv4) ||
+	    !argument_string(call, "ipv6", &definition->ipv6))
 		return false;
 	if (!definition->name || !vm_name_valid(definition->name)) {
 		call_invalid_parameter(call, "name");

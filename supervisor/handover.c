@@ -13,6 +13,7 @@
 #include "ipc/fd.h"
 #include "supervisor/console.h"
 #include "supervisor/counters.h"
+#include "supervisor/pings.h"
 #include "supervisor/state/fields.h"
 #include "supervisor/state/state.h"
 
@@ -145,7 +146,7 @@ static json_t *vm_document(const struct vm *vm)
 	json_t *object = state_vm_save(vm, STATE_UPGRADE);
 
 	if (object &&
-	    (json_object_set_new(object, "pings", methods_pings_save(vm)) < 0 ||
+	    (json_object_set_new(object, "pings", pings_save(vm)) < 0 ||
 	     json_object_set_new(object, "counters", counters_save(vm)) < 0 ||
 	     json_object_set_new(object, "console", console_save(vm)) < 0)) {
 		json_decref(object);
@@ -263,8 +264,7 @@ static int load_vm(struct supervisor *supervisor, const json_t *object,
 				    vm->config.name, vm->protocol,
 				    PROTO_VERSION);
 	if (!error)
-		error = methods_pings_restore(vm,
-					      json_object_get(object, "pings"));
+		error = pings_restore(vm, json_object_get(object, "pings"));
 	if (!error)
 		error = counters_load(vm, json_object_get(object, "counters"));
 	if (!error)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "supervisor/arguments.h"
 #include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
@@ -486,25 +487,12 @@ static void upgraded(void *ctx, struct call *call, const json_t *saved)
 
 /* ---- streams */
 
-/* An optional boolean of the call; false (with the call answered) if it is
- * something else. */
-static bool optional_bool(struct call *call, const char *name, bool *value)
-{
-	json_t *given = json_object_get(call->parameters, name);
-
-	*value = json_is_true(given);
-	if (!given || json_is_null(given) || json_is_boolean(given))
-		return true;
-	call_invalid_parameter(call, name);
-	return false;
-}
-
 static void events(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
 	bool past;
 
-	if (!optional_bool(call, "past", &past))
+	if (!argument_bool(call, "past", &past))
 		return;
 	if (call->more)
 		events_listen(&supervisor->events, call, past);
@@ -537,8 +525,8 @@ static void logs(void *ctx, struct call *call)
 	bool previous, follow;
 	json_t *lines;
 
-	if (!vm || !optional_bool(call, "previous", &previous) ||
-	    !optional_bool(call, "follow", &follow))
+	if (!vm || !argument_bool(call, "previous", &previous) ||
+	    !argument_bool(call, "follow", &follow))
 		return;
 	lines = json_pack(
 		"{s:o, s:I}", "lines",
@@ -598,54 +586,6 @@ static void ping_again(void *ctx, struct call *call, const json_t *saved)
 	call->gone = ping_gone;
 }
 
-json_t *methods_pings_save(const struct vm *vm)
-{
-	json_t *ids = json_array();
-
-	for (const struct vm_ping *ping = vm->pings; ping; ping = ping->next)
-		if (json_array_append_new(ids, json_integer(ping->id)) < 0) {
-			json_decref(ids);
-			return NULL;
-		}
-	return ids;
-}
-
-int methods_pings_restore(struct vm *vm, const json_t *ids)
-{
-	for (size_t i = json_array_size(ids); i-- > 0;) {
-		json_int_t id = json_integer_value(json_array_get(ids, i));
-		struct vm_ping *ping = calloc(1, sizeof(*ping));
-
-		if (!ping)
-			return -ENOMEM;
-		ping->id = (uint32_t)id;
-		ping->uid = (uid_t)-1; /* until its call, if any, goes on */
-		ping->next = vm->pings;
-		vm->pings = ping;
-		vm->ping_count++;
-	}
-	return 0;
-}
-
-/* An optional whole number between min and max; false with the call answered
- * if it is something else. */
-static bool optional_number(struct call *call, const char *name, long min,
-			    long max, long preset, long *number)
-{
-	json_t *value = json_object_get(call->parameters, name);
-
-	*number = preset;
-	if (!value || json_is_null(value))
-		return true;
-	if (json_is_integer(value) && json_integer_value(value) >= min &&
-	    json_integer_value(value) <= max) {
-		*number = (long)json_integer_value(value);
-		return true;
-	}
-	call_invalid_parameter(call, name);
-	return false;
-}
-
 /* What to ask of the VM; false with the call answered. */
 static bool ping_request(struct call *call, struct msg_ping *request)
 {
@@ -658,11 +598,11 @@ static bool ping_request(struct call *call, struct msg_ping *request)
 		call_invalid_parameter(call, "address");
 		return false;
 	}
-	if (!optional_number(call, "payload_bytes", 0, PING_PAYLOAD_MAX,
+	if (!argument_number(call, "payload_bytes", 0, PING_PAYLOAD_MAX,
 			     PING_PAYLOAD_BYTES, &payload_bytes) ||
-	    !optional_number(call, "timeout_ms", 1, PING_TIMEOUT_MAX_MS,
+	    !argument_number(call, "timeout_ms", 1, PING_TIMEOUT_MAX_MS,
 			     PING_TIMEOUT_MS, &timeout_ms) ||
-	    !optional_number(call, "sequence", 0, UINT16_MAX, 0, &sequence))
+	    !argument_number(call, "sequence", 0, UINT16_MAX, 0, &sequence))
 		return false;
 	request->family = strchr(text, ':') ? AF_INET6 : AF_INET;
 	request->payload_bytes = (uint16_t)payload_bytes;

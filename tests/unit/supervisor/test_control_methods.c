@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Calls of io.vmsup that are under way during an upgrade in place. */
 #include "supervisor/core.h"
+#include "supervisor/pings.h"
 #include "tests/unit/supervisor/control_fixture.h"
 
 static struct supervisor supervisor;
@@ -73,7 +74,7 @@ static int tear_down_vm(void **state)
 static void restore_all(json_t *saved, json_t *pings)
 {
 	drop_pings();
-	assert_int_equal(methods_pings_restore(&vm, pings), 0);
+	assert_int_equal(pings_restore(&vm, pings), 0);
 	json_decref(pings);
 	begin_image(saved, &real_config);
 	assert_int_equal(control_restore(test.control, saved), 0);
@@ -82,7 +83,7 @@ static void restore_all(json_t *saved, json_t *pings)
 
 static void upgrade_all(void)
 {
-	json_t *pings = methods_pings_save(&vm);
+	json_t *pings = pings_save(&vm);
 
 	assert_non_null(pings);
 	restore_all(end_image(), pings);
@@ -353,7 +354,7 @@ static void ping_without_a_client_is_reported(void **state)
 	ids[2] = asked_for_echo();
 	peer_close(&before);
 	wait_for_clients(2);
-	pings = methods_pings_save(&vm);
+	pings = pings_save(&vm);
 	saved = end_image();
 	/* this one's document is broken */
 	json_object_del(json_array_get(json_object_get(saved, "clients"), 0),
@@ -398,7 +399,7 @@ static void ping_has_one_client(void **state)
 	id = asked_for_echo();
 	start_ping(&two);
 	asked_for_echo();
-	pings = methods_pings_save(&vm);
+	pings = pings_save(&vm);
 	saved = end_image();
 	clients = json_object_get(saved, "clients");
 	json_object_set_new(json_array_get(clients, 1), "saved",
