@@ -83,7 +83,8 @@ static int refuse_new_code(void)
 
 static int load_filter(int filter_fd)
 {
-	struct sock_filter filter[STAGE2_MAX_FILTER];
+	/* not on the stack: each of its pages would be touched, and stay */
+	static struct sock_filter filter[STAGE2_MAX_FILTER];
 	struct sock_fprog program = { .filter = filter };
 	ssize_t bytes;
 	long listener_fd;
