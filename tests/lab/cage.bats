@@ -243,12 +243,15 @@ lines_of() {
 		"$BUILD/tests/lab/solo" -k "$LAB/deaf" -i "$LAB/deaf" \
 		"$BUILD/vmproc" >"$LAB/said" 2>&1 \
 		<<<$'expect tiny: deaf\nkill' || (($? == 137))
+	# before it, the numbers are those of who stands in for the supervisor
+	born=$(lines_of 'execve(at)?\(' | tail -n 1)
 	closed=$(lines_of 'seccomp\(.*NEW_LISTENER.*len=')
 	# once before, by who stands in for the supervisor
 	stacked=$(lines_of 'seccomp\(SECCOMP_SET_MODE_FILTER, 0,' | tail -n 1)
 	# the numbers that the VM process has for them
 	for fd in 12 13; do
-		reads=$(lines_of "(read|pread64|preadv|mmap)\(([^,]*, ){0,4}$fd,")
+		reads=$(lines_of "(read|pread64|preadv|mmap)\(([^,]*, ){0,4}$fd," |
+			awk -v from="$born" '$1 > from')
 		echo "$fd: cage closed $closed, read" "$reads," "stacked $stacked"
 		[[ -n $reads ]]
 		for line in $reads; do
