@@ -28,7 +28,7 @@
 #define PROTO_PLAN   3
 /*
  * The plan of a VM process's descriptors. What is only kept, for a supervisor
- * that comes after a crash (pidfd_getfd(2)), lies below PROTO_USED_FD. What is
+ * that comes after a crash (pidfd_getfd(2)), lies below PROTO_LOOP_FD. What is
  * used lies in blocks by kind, each aligned at its size: the list of system
  * calls tells by one masked comparison what a call may be used on. There is
  * room for eight network devices of eight queues.
@@ -42,7 +42,6 @@
 /* filters, /dev/kvm: closed before the guest runs */
 #define PROTO_PASSING_FD  16
 #define PROTO_PASSING_FDS 16
-#define PROTO_USED_FD     32
 /* epoll: the main loop's, that of the disks' thread */
 #define PROTO_LOOP_FD       32
 #define PROTO_DISKS_LOOP_FD (PROTO_LOOP_FD + 1)
