@@ -15,6 +15,8 @@ setup_file() {
 	guest_run plain 1
 	guest_run vhost 2 --vhost on
 	guest_ready plain vhost
+	wait_until 30 settled 1
+	wait_until 30 settled 2
 }
 
 teardown_file() {
@@ -24,6 +26,13 @@ teardown_file() {
 setup() {
 	lab_check
 	need_vmsup
+}
+
+# settled NUMBER: the guest knows that its link-local address is its own, and can
+# send from it.
+settled() {
+	in_guest "$1" 'ip addr show dev eth0' |
+		grep -q 'inet6 fe80.* scope link *$'
 }
 
 # attack NUMBER: by the guest's root; five frames of each kind.
@@ -76,12 +85,6 @@ attacks() {
 		in_guest 2 'wire raw 58 ff02::1%eth0 1 "8200 0000 2710 0000 00000000000000000000000000000000"'
 		in_guest 1 "ip neigh flush dev eth0; ping -c 1 -I eth0 $(link_local 2)"
 	done
-}
-
-# settled NUMBER: the guest knows that its link-local address is its own.
-settled() {
-	in_guest "$1" 'ip addr show dev eth0' |
-		grep -q 'inet6 fe80.* scope link *$'
 }
 
 @test "a guest that may is heard" {

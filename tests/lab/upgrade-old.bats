@@ -45,7 +45,7 @@ pinged_slowly() {
 		>"$LAB/pings" 3>&- 4>&- &
 	PINGING=$!
 	"$@"
-	guest_ping 1
+	guest_ping 1 8 # at the same pace: at least as many of the others go out
 	kill -INT $PINGING
 	wait $PINGING
 	PINGING=
