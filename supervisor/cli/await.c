@@ -13,6 +13,7 @@
 #include "supervisor/cli/columns.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
+#include "supervisor/cli/report.h"
 
 /* Without a word for this long, ask: events are told to the ready only. */
 #define ASK_AFTER_MS 1000

@@ -8,6 +8,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/cli/cli.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/table.h"
 
 /* The longest word of the column STATE, and a blank. */

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +11,9 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "ipc/log.h"
 #include "supervisor/cli/columns.h"
 #include "supervisor/cli/options.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/signame.h"
 #include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
@@ -41,52 +40,6 @@ static const struct cli_command *find_command(const char *name)
 		if (strcmp(commands[i]->name, name) == 0)
 			return commands[i];
 	return NULL;
-}
-
-__attribute__((format(printf, 2, 0))) static void
-print_line(const char *command, const char *format, va_list args)
-{
-	char line[1024];
-
-	vsnprintf(line, sizeof(line), format, args);
-	log_clean(line);
-	fflush(stdout);
-	fprintf(stderr, "vmsup: %s%s%s", command ? command : "",
-		command ? ": " : "", line);
-}
-
-int cli_error(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	print_line(NULL, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return CLI_FAILED;
-}
-
-int cli_usage(const char *command, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	print_line(command, format, args);
-	va_end(args);
-	if (command)
-		fprintf(stderr, " (see 'vmsup %s --help')\n", command);
-	else
-		fprintf(stderr, " (see 'vmsup --help')\n");
-	return CLI_USAGE;
-}
-
-int cli_flush(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return CLI_OK;
-	return cli_error("cannot write to standard output: %s "
-			 "(the output is incomplete)",
-			 errno ? strerror(errno) : "write error");
 }
 
 static void print_help(void)

@@ -16,6 +16,7 @@
 #include "ipc/fd.h"
 #include "ipc/loop.h"
 #include "supervisor/cli/interrupt.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/safepath.h"
 
 /* A reply can't be longer: 1,023 VMs take about 1.5 MiB. */

@@ -7,6 +7,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/cli/field.h"
+#include "supervisor/cli/report.h"
 
 static int say_no_such_vm(const char *method, const json_t *parameters)
 {

@@ -7,6 +7,7 @@
 #include "supervisor/cli/columns.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/field.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/table.h"
 #include "supervisor/cli/text.h"
 

@@ -2,6 +2,7 @@
 /* vmsup kill: the fault drill, a signal that nobody asked for. */
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/signame.h"
 
 enum {

@@ -19,6 +19,7 @@
 #include "supervisor/cli/await.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/interrupt.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/supervisor.h"
 
 /* A supervisor that was already done when the command was interrupted doesn't

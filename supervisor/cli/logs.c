@@ -3,6 +3,7 @@
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/field.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/stream.h"
 
 enum {

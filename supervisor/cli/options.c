@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "supervisor/cli/report.h"
+
 /* What getopt_long() returns for the options that every command takes; those
  * of the command are its index plus OPTION_FIRST, outside any letter. */
 enum {

@@ -15,6 +15,7 @@
 #include "supervisor/cli/echoes.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/text.h"
 
 #define IPV4_AND_ICMP_BYTES 28

@@ -19,6 +19,7 @@
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/proc.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/table.h"
 
 #define PROC_FILE_SIZE 8192

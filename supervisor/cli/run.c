@@ -13,6 +13,7 @@
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/run_machine.h"
 #include "supervisor/cli/stream.h"
 #include "supervisor/cli/text.h"

@@ -9,6 +9,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/cli/files.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/text.h"
 #include "supervisor/config/config_value.h"
 #include "supervisor/state/state.h"

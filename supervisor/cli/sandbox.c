@@ -11,6 +11,7 @@
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/proc.h"
 #include "supervisor/cli/proof.h"
+#include "supervisor/cli/report.h"
 
 /* A VM may die and come back while it is looked at: as often as this. */
 #define TRIES 5

@@ -11,6 +11,7 @@
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/files.h"
 #include "supervisor/cli/launch.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/text.h"
 #include "supervisor/config/config.h"
 #include "supervisor/problem.h"

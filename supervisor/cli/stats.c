@@ -4,6 +4,7 @@
 
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/table.h"
 
 enum {

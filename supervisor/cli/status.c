@@ -10,10 +10,11 @@
 
 #include "ipc/fd.h"
 #include "supervisor/cli/cli.h"
-#include "supervisor/cli/conn.h"
 #include "supervisor/cli/columns.h"
+#include "supervisor/cli/conn.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/table.h"
 #include "supervisor/cli/text.h"
 

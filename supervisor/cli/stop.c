@@ -12,6 +12,7 @@
 #include "supervisor/cli/act.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/report.h"
 
 enum {
 	OPT_NO_WAIT

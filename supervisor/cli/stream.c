@@ -8,6 +8,7 @@
 #include "ipc/log.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
+#include "supervisor/cli/report.h"
 
 /* Text that may be a VM's own: no control characters reach the terminal. */
 static void print_clean(const char *text, const char *end)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "supervisor/cli/cli.h"
+#include "supervisor/cli/report.h"
 
 struct libscols_table *table_new(bool raw, bool noheadings)
 {

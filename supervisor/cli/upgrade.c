@@ -8,6 +8,7 @@
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/launch.h"
+#include "supervisor/cli/report.h"
 #include "supervisor/cli/text.h"
 #include "supervisor/handover.h"
 #include "supervisor/takeover.h"
