@@ -4,8 +4,8 @@
 
 #include "vmproc/kvm/layout.h"
 
-static enum fate byte_access(struct board *board, uint16_t port, uint8_t *data,
-			     bool write)
+static enum shutdown byte_access(struct board *board, uint16_t port,
+				 uint8_t *data, bool write)
 {
 	unsigned int offset = (unsigned int)port - PORT_UART;
 
@@ -14,34 +14,34 @@ static enum fate byte_access(struct board *board, uint16_t port, uint8_t *data,
 			uart_write(&board->uart, offset, *data);
 		else
 			*data = uart_read(&board->uart, offset);
-		return FATE_NONE;
+		return SHUTDOWN_NONE;
 	}
 	if (power_owns(port)) {
 		if (write)
 			return power_write(port, *data);
 		*data = power_read(port);
-		return FATE_NONE;
+		return SHUTDOWN_NONE;
 	}
 	pci_port(&board->bus, port, data, 1, write);
-	return FATE_NONE;
+	return SHUTDOWN_NONE;
 }
 
 /* Wide accesses are for PCI; elsewhere each byte is a port of its own. */
-enum fate board_port(struct board *board, uint16_t port, uint8_t *data,
-		     unsigned int bytes, bool write)
+enum shutdown board_port(struct board *board, uint16_t port, uint8_t *data,
+			 unsigned int bytes, bool write)
 {
-	enum fate fate = FATE_NONE;
+	enum shutdown reason = SHUTDOWN_NONE;
 
 	if (bytes > 1 && pci_port(&board->bus, port, data, bytes, write))
-		return FATE_NONE;
+		return SHUTDOWN_NONE;
 	for (unsigned int i = 0; i < bytes; i++) {
-		enum fate asked = byte_access(board, (uint16_t)(port + i),
-					      data + i, write);
+		enum shutdown asked = byte_access(board, (uint16_t)(port + i),
+						  data + i, write);
 
-		if (fate == FATE_NONE)
-			fate = asked;
+		if (reason == SHUTDOWN_NONE)
+			reason = asked;
 	}
-	return fate;
+	return reason;
 }
 
 void board_mmio(struct board *board, uint64_t gpa, uint8_t *data,

@@ -16,10 +16,10 @@ struct board {
 /*
  * One access of a guest; bytes is 1, 2 or 4 (port) and 1 to 8 (memory).
  * Reads fill data, with ones where nothing answers. Returns what a write asks
- * of the machine: FATE_NONE but for the ports of power.h. Any thread.
+ * of the machine: SHUTDOWN_NONE but for the ports of power.h. Any thread.
  */
-enum fate board_port(struct board *board, uint16_t port, uint8_t *data,
-		     unsigned int bytes, bool write);
+enum shutdown board_port(struct board *board, uint16_t port, uint8_t *data,
+			 unsigned int bytes, bool write);
 void board_mmio(struct board *board, uint64_t gpa, uint8_t *data,
 		unsigned int bytes, bool write);
 

@@ -74,31 +74,31 @@ static const struct {
 	enum vmproc_exit status;
 	enum guest_event event; /* GUEST_EVENTS: none */
 	const char *text;
-} fates[FATES] = {
-	[FATE_POWEROFF] = { VMPROC_EXIT_POWEROFF, GUEST_POWERED_OFF,
-			    "the guest powered off" },
-	[FATE_REBOOT] = { VMPROC_EXIT_REBOOT, GUEST_REBOOTED,
-			  "the guest reboots" },
-	[FATE_PANIC] = { VMPROC_EXIT_PANIC, GUEST_PANICKED,
-			 "the guest's kernel panicked" },
-	[FATE_TRIPLE_FAULT] = { VMPROC_EXIT_TRIPLE_FAULT, GUEST_CRASHED,
-				"the guest crashed: triple fault" },
-	[FATE_FAILED] = { VMPROC_EXIT_MACHINE, GUEST_EVENTS, NULL },
+} shutdowns[SHUTDOWNS] = {
+	[SHUTDOWN_POWEROFF] = { VMPROC_EXIT_POWEROFF, GUEST_POWERED_OFF,
+				"the guest powered off" },
+	[SHUTDOWN_REBOOT] = { VMPROC_EXIT_REBOOT, GUEST_REBOOTED,
+			      "the guest reboots" },
+	[SHUTDOWN_PANIC] = { VMPROC_EXIT_PANIC, GUEST_PANICKED,
+			     "the guest's kernel panicked" },
+	[SHUTDOWN_TRIPLE_FAULT] = { VMPROC_EXIT_TRIPLE_FAULT, GUEST_CRASHED,
+				    "the guest crashed: triple fault" },
+	[SHUTDOWN_FAILED] = { VMPROC_EXIT_MACHINE, GUEST_EVENTS, NULL },
 };
 
-static _Noreturn void end(struct machine *machine, enum fate fate)
+static _Noreturn void end(struct machine *machine, enum shutdown reason)
 {
-	union msg message = { .event.event = fates[fate].event };
-	const char *text = fates[fate].text;
+	union msg message = { .event.event = shutdowns[reason].event };
+	const char *text = shutdowns[reason].text;
 
 	flush(machine);
-	if (fates[fate].event != GUEST_EVENTS)
+	if (shutdowns[reason].event != GUEST_EVENTS)
 		vmproc_send(machine->vm, MSG_EVENT, &message);
-	if (fate == FATE_POWEROFF || fate == FATE_REBOOT) {
+	if (reason == SHUTDOWN_POWEROFF || reason == SHUTDOWN_REBOOT) {
 		log_info("%s", text);
-		_exit(fates[fate].status);
+		_exit(shutdowns[reason].status);
 	}
-	vmproc_end(fates[fate].status, "%s", text ? text : machine->why);
+	vmproc_end(shutdowns[reason].status, "%s", text ? text : machine->why);
 }
 
 /* ---- sources */
@@ -117,7 +117,7 @@ static void serve(struct machine *machine)
 static void on_wake(struct source *source, uint32_t events)
 {
 	struct machine *machine = source->ctx;
-	enum fate fate;
+	enum shutdown reason;
 	uint64_t count;
 
 	(void)events;
@@ -127,9 +127,9 @@ static void on_wake(struct source *source, uint32_t events)
 	if (machine->vm->state == VMPROC_LOADING &&
 	    atomic_load(&machine->loaded))
 		vmproc_loaded(machine->vm);
-	fate = (enum fate)atomic_load(&machine->fate);
-	if (fate != FATE_NONE)
-		end(machine, fate);
+	reason = (enum shutdown)atomic_load(&machine->shutdown);
+	if (reason != SHUTDOWN_NONE)
+		end(machine, reason);
 	serve(machine);
 }
 

@@ -78,8 +78,8 @@ struct machine {
 	uint32_t console_events;
 	bool stop_asked;
 	atomic_bool loaded; /* the first vCPU is about to run the kernel */
-	atomic_int fate; /* enum fate */
-	char why[120]; /* of FATE_FAILED: set before fate */
+	atomic_int shutdown; /* enum shutdown */
+	char why[120]; /* of SHUTDOWN_FAILED: set before shutdown */
 	/* the gate, where threads wait */
 	struct lock gate;
 	enum machine_state state;
@@ -94,9 +94,9 @@ struct machine {
 };
 
 /* The machine's end: the main loop says it and exits. Any thread; the first
- * one counts. why (FATE_FAILED only) is a format. */
-void machine_end(struct machine *machine, enum fate fate, const char *why, ...)
-	__attribute__((format(printf, 3, 4)));
+ * one counts. why (SHUTDOWN_FAILED only) is a format. */
+void machine_end(struct machine *machine, enum shutdown reason, const char *why,
+		 ...) __attribute__((format(printf, 3, 4)));
 
 /* kvm_irq.c: interrupts and wake-ups by KVM. */
 extern const struct hv_ops kvm_hv_ops;

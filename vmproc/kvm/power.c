@@ -55,14 +55,14 @@ uint8_t power_read(uint16_t port)
 	}
 }
 
-enum fate power_write(uint16_t port, uint8_t value)
+enum shutdown power_write(uint16_t port, uint8_t value)
 {
 	if (port == PORT_PANIC && value & PANIC_PANICKED)
-		return FATE_PANIC;
+		return SHUTDOWN_PANIC;
 	if (port == PORT_SLEEP_CONTROL && value & SLEEP_ENABLE &&
 	    SLEEP_TYPE(value) == POWER_SLEEP_S5)
-		return FATE_POWEROFF;
+		return SHUTDOWN_POWEROFF;
 	if (port == PORT_RESET && value == POWER_RESET_VALUE)
-		return FATE_REBOOT;
-	return FATE_NONE;
+		return SHUTDOWN_REBOOT;
+	return SHUTDOWN_NONE;
 }

@@ -10,14 +10,14 @@
 #include "vmproc/kvm/memory.h"
 
 /* Why the machine ends; the first one counts. */
-enum fate {
-	FATE_NONE,
-	FATE_POWEROFF,
-	FATE_REBOOT,
-	FATE_PANIC,
-	FATE_TRIPLE_FAULT,
-	FATE_FAILED, /* KVM could not go on */
-	FATES
+enum shutdown {
+	SHUTDOWN_NONE,
+	SHUTDOWN_POWEROFF,
+	SHUTDOWN_REBOOT,
+	SHUTDOWN_PANIC,
+	SHUTDOWN_TRIPLE_FAULT,
+	SHUTDOWN_FAILED, /* KVM could not go on */
+	SHUTDOWNS
 };
 
 /* SLP_TYP of S5 in the DSDT's \_S5, and what resets. */
@@ -30,8 +30,8 @@ int power_reset_vector(const struct memory *memory);
 
 /* The byte at a port of the power block; 0xff where nothing answers. */
 uint8_t power_read(uint16_t port);
-/* What a write of value to port asks for; FATE_NONE: nothing. */
-enum fate power_write(uint16_t port, uint8_t value);
+/* What a write of value to port asks for; SHUTDOWN_NONE: nothing. */
+enum shutdown power_write(uint16_t port, uint8_t value);
 /* True if the port is one of the block. */
 bool power_owns(uint16_t port);
 

@@ -28,21 +28,22 @@
  * takes microseconds. */
 #define STUCK_NS (3 * NSEC_PER_SEC)
 
-void machine_end(struct machine *machine, enum fate fate, const char *why, ...)
+void machine_end(struct machine *machine, enum shutdown reason, const char *why,
+		 ...)
 {
 	static struct lock once;
 	const uint64_t one = 1;
 	va_list args;
 
 	lock_take(&once);
-	if (atomic_load(&machine->fate) == FATE_NONE) {
+	if (atomic_load(&machine->shutdown) == SHUTDOWN_NONE) {
 		if (why) {
 			va_start(args, why);
 			vsnprintf(machine->why, sizeof(machine->why), why,
 				  args);
 			va_end(args);
 		}
-		atomic_store(&machine->fate, (int)fate);
+		atomic_store(&machine->shutdown, (int)reason);
 	}
 	lock_release(&once);
 	if (write(machine->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
@@ -89,11 +90,11 @@ static void on_port(struct vcpu *vcpu)
 	bool write = run->io.direction == KVM_EXIT_IO_OUT;
 
 	for (uint32_t i = 0; i < run->io.count; i++) {
-		enum fate fate = board_port(&machine->board, run->io.port, data,
-					    run->io.size, write);
+		enum shutdown reason = board_port(&machine->board, run->io.port,
+						  data, run->io.size, write);
 
-		if (fate != FATE_NONE)
-			machine_end(machine, fate, NULL);
+		if (reason != SHUTDOWN_NONE)
+			machine_end(machine, reason, NULL);
 		data += run->io.size;
 	}
 }
@@ -108,12 +109,12 @@ static void on_mmio(struct vcpu *vcpu)
 
 static void on_shutdown(struct vcpu *vcpu)
 {
-	machine_end(vcpu->machine, FATE_TRIPLE_FAULT, NULL);
+	machine_end(vcpu->machine, SHUTDOWN_TRIPLE_FAULT, NULL);
 }
 
 static void on_fail_entry(struct vcpu *vcpu)
 {
-	machine_end(vcpu->machine, FATE_FAILED,
+	machine_end(vcpu->machine, SHUTDOWN_FAILED,
 		    "vCPU %u: the processor refused to enter it, reason %#llx",
 		    vcpu->index,
 		    (unsigned long long)vcpu->run->fail_entry
@@ -125,7 +126,7 @@ static void on_internal(struct vcpu *vcpu)
 	struct kvm_regs regs = { 0 };
 
 	machine_end(
-		vcpu->machine, FATE_FAILED,
+		vcpu->machine, SHUTDOWN_FAILED,
 		"vCPU %u: KVM internal error, suberror %u, rip %#llx",
 		vcpu->index, vcpu->run->internal.suberror,
 		(unsigned long long)(ioctl(vcpu->fd, KVM_GET_REGS, &regs) < 0
@@ -135,7 +136,7 @@ static void on_internal(struct vcpu *vcpu)
 
 static void on_system(struct vcpu *vcpu)
 {
-	machine_end(vcpu->machine, FATE_FAILED, "vCPU %u: system event %u",
+	machine_end(vcpu->machine, SHUTDOWN_FAILED, "vCPU %u: system event %u",
 		    vcpu->index, vcpu->run->system_event.type);
 }
 
@@ -176,7 +177,7 @@ static void handle_exit(struct vcpu *vcpu)
 		return;
 	}
 	vcpu->exits[EXIT_OTHER]++;
-	machine_end(vcpu->machine, FATE_FAILED, "vCPU %u: exit reason %u",
+	machine_end(vcpu->machine, SHUTDOWN_FAILED, "vCPU %u: exit reason %u",
 		    vcpu->index, reason);
 }
 
@@ -216,7 +217,7 @@ static void run(struct vcpu *vcpu)
 	} else if (error == EINTR || error == EAGAIN) {
 		vcpu->exits[EXIT_INTERRUPTED]++;
 	} else {
-		machine_end(machine, FATE_FAILED, "vCPU %u: KVM_RUN: %s",
+		machine_end(machine, SHUTDOWN_FAILED, "vCPU %u: KVM_RUN: %s",
 			    vcpu->index, error_name(error));
 	}
 }
@@ -257,7 +258,7 @@ static void vcpu_main(void *argument)
 	if (vcpu->index == 0)
 		machine_tell_loaded(machine);
 	atomic_store(&vcpu->sequence, 1);
-	while (atomic_load(&machine->fate) == FATE_NONE)
+	while (atomic_load(&machine->shutdown) == SHUTDOWN_NONE)
 		run(vcpu);
 	rest(vcpu);
 }
@@ -333,7 +334,7 @@ void vcpu_hold(struct machine *machine)
 		syscall(SYS_tgkill, machine->pid,
 			atomic_load(&vcpu->thread.tid), MACHINE_KICK);
 	}
-	if (atomic_load(&machine->fate) == FATE_NONE)
+	if (atomic_load(&machine->shutdown) == SHUTDOWN_NONE)
 		wait_for_all(machine);
 	lock_release(&machine->gate);
 }

@@ -24,7 +24,7 @@ static struct model {
 	bool refused;
 } model;
 
-enum fate {
+enum outcome {
 	KEPT,
 	WHOLE,
 	DROPPED,
@@ -44,7 +44,7 @@ static bool fits(size_t from, size_t to, bool last)
 	return true;
 }
 
-static enum fate expect(size_t from, size_t to, bool last)
+static enum outcome expect(size_t from, size_t to, bool last)
 {
 	size_t covered = 0, end = 0;
 
@@ -139,7 +139,7 @@ static void one_piece(const uint8_t *data, bool ipv4)
 	size_t units = data[2] % 64 + 1;
 	bool last = data[3] % 4 == 0, answered;
 	size_t to = from + units * 8, end = 0;
-	enum fate fate;
+	enum outcome outcome;
 
 	if (from >= message_bytes)
 		return;
@@ -150,20 +150,20 @@ static void one_piece(const uint8_t *data, bool ipv4)
 	/* an unfragmented packet needs no model */
 	if (from == 0 && last)
 		return;
-	fate = expect(from, to, last);
+	outcome = expect(from, to, last);
 	host_forget();
 	give_piece(from, to, last, ipv4);
 	for (size_t i = 0; i < model.pieces; i++)
 		if (model.piece[i].last)
 			end = model.piece[i].to;
-	answered = fate == WHOLE && checksum_right(end, ipv4);
+	answered = outcome == WHOLE && checksum_right(end, ipv4);
 	if (answered != (host.sent > 0))
 		abort();
 	if (answered)
 		check_answer(end, ipv4);
-	if ((fate == KEPT || answered) != (host_drops() == 0))
+	if ((outcome == KEPT || answered) != (host_drops() == 0))
 		abort();
-	if (fate == WHOLE)
+	if (outcome == WHOLE)
 		model = (struct model){ 0 };
 }
 

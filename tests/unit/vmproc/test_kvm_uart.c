@@ -42,7 +42,7 @@ static uint64_t rung(int fd)
 	return read(fd, &count, sizeof(count)) < 0 ? 0 : count;
 }
 
-static enum fate out(uint16_t port, uint8_t value)
+static enum shutdown out(uint16_t port, uint8_t value)
 {
 	return board_port(&board, port, &value, 1, true);
 }
@@ -144,17 +144,18 @@ static void power(void **state)
 	uint8_t wide[4] = { 0, 0, 1, 0 };
 
 	(void)state;
-	assert_int_equal(out(PORT_SLEEP_CONTROL, 5 << 2), FATE_NONE);
-	assert_int_equal(out(PORT_SLEEP_CONTROL, 3 << 2 | 0x20), FATE_NONE);
-	assert_int_equal(out(PORT_SLEEP_CONTROL, 5 << 2 | 0x20), FATE_POWEROFF);
-	assert_int_equal(out(PORT_RESET, 0), FATE_NONE);
-	assert_int_equal(out(PORT_RESET, 1), FATE_REBOOT);
+	assert_int_equal(out(PORT_SLEEP_CONTROL, 5 << 2), SHUTDOWN_NONE);
+	assert_int_equal(out(PORT_SLEEP_CONTROL, 3 << 2 | 0x20), SHUTDOWN_NONE);
+	assert_int_equal(out(PORT_SLEEP_CONTROL, 5 << 2 | 0x20),
+			 SHUTDOWN_POWEROFF);
+	assert_int_equal(out(PORT_RESET, 0), SHUTDOWN_NONE);
+	assert_int_equal(out(PORT_RESET, 1), SHUTDOWN_REBOOT);
 	assert_int_equal(in(PORT_PANIC), 3);
-	assert_int_equal(out(PORT_PANIC, 2), FATE_NONE);
-	assert_int_equal(out(PORT_PANIC, 1), FATE_PANIC);
+	assert_int_equal(out(PORT_PANIC, 2), SHUTDOWN_NONE);
+	assert_int_equal(out(PORT_PANIC, 1), SHUTDOWN_PANIC);
 	/* each byte of a wide access is a port of its own */
 	assert_int_equal(board_port(&board, PORT_SLEEP_CONTROL, wide, 4, true),
-			 FATE_REBOOT);
+			 SHUTDOWN_REBOOT);
 }
 
 static void empty_ports_read_ones(void **state)
