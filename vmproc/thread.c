@@ -31,14 +31,22 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "sandbox/stage2.h"
 
 /* A few KiB are used of each. Of a library's own choice, up to 8 MiB, a host
  * that gives huge pages unasked would fill 2 MiB. */
 #define STACK_BYTES (128 * 1024)
+
+int thread_begin(const char *name)
+{
+	prctl(PR_SET_NAME, name, 0, 0, 0);
+	return stage2_thread();
+}
 
 #ifdef __GLIBC__
 

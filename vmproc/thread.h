@@ -22,4 +22,9 @@ struct thread {
  */
 int thread_start(struct thread *thread, void (*run)(void *ctx), void *ctx);
 
+/* First thing in every thread that set-up makes: its name (15 bytes), and its
+ * share of stage 2 that loading the filter can't do for it (Landlock is a
+ * thread's own). 0 or -errno. */
+int thread_begin(const char *name);
+
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmproc/kvm/devices.h"
+#include "vmproc/virtio/devices.h"
 
 static const char *const exit_names[EXITS] = {
 #define X(id, name, reason) [EXIT_##id] = "exits." name,
@@ -52,6 +52,6 @@ void counters_tell(struct vmproc *vm, struct machine *machine)
 	}
 	tell(&teller, "console.bytes", machine->board.uart.output_in);
 	tell(&teller, "console.lost", machine->board.uart.output_lost);
-	virtio_room.counters(vm, tell, &teller);
+	devices_counters(tell, &teller);
 	flush(&teller, true);
 }

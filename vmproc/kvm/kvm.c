@@ -27,9 +27,9 @@
 #include "vmproc/kvm/acpi.h"
 #include "vmproc/kvm/console.h"
 #include "vmproc/kvm/counters.h"
-#include "vmproc/kvm/devices.h"
 #include "vmproc/kvm/machine.h"
 #include "vmproc/place.h"
+#include "vmproc/virtio/devices.h"
 
 /* What the disks' thread does itself at one request: longer is no progress. */
 #define STUCK_MS 3000
@@ -352,7 +352,7 @@ static enum vmproc_exit setup(struct vmproc *vm)
 	vmproc_close(vm, FD_ROLE_KVM, 0);
 	give_memory();
 	make_board();
-	status = virtio_room.setup(vm, &machine.board.bus, &machine.memory);
+	status = devices_setup(vm, &machine.board.bus, &machine.memory);
 	if (status != VMPROC_EXIT_OK)
 		return status;
 	console_init(&machine);
@@ -366,10 +366,11 @@ static enum vmproc_exit setup(struct vmproc *vm)
 
 static void start(struct vmproc *vm)
 {
-	int error = machine_thread_seal();
+	int error = stage2_seal();
 
+	(void)vm;
 	if (!error)
-		error = virtio_room.start(vm);
+		error = devices_start();
 	if (error)
 		vmproc_end(VMPROC_EXIT_CAGE, "cage: no more filters: %s",
 			   error_name(-error));
@@ -379,13 +380,15 @@ static void start(struct vmproc *vm)
 
 static void pause_machine(struct vmproc *vm)
 {
+	(void)vm;
 	vcpu_hold(&machine);
-	virtio_room.pause(vm);
+	devices_pause();
 }
 
 static void resume(struct vmproc *vm)
 {
-	virtio_room.resume(vm);
+	(void)vm;
+	devices_resume();
 	vcpu_release(&machine);
 }
 
@@ -422,8 +425,9 @@ static bool healthy(struct vmproc *vm)
 {
 	uint64_t since_ms;
 
-	virtio_room.check(vm);
-	since_ms = virtio_room.busy_since_ms(vm);
+	(void)vm;
+	devices_check();
+	since_ms = devices_busy_since_ms();
 	if (since_ms && loop_now_ns() / NSEC_PER_MSEC - since_ms > STUCK_MS)
 		return false;
 	return vcpu_healthy(&machine);

@@ -14,14 +14,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "vmproc/kvm/devices.h"
 #include "vmproc/kvm/machine.h"
 
 /* In user space for longer than this, a vCPU is stuck: what it does there
@@ -48,17 +46,6 @@ void machine_end(struct machine *machine, enum shutdown reason, const char *why,
 	lock_release(&once);
 	if (write(machine->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		_exit(VMPROC_EXIT_OS);
-}
-
-int machine_thread_begin(const char *name)
-{
-	prctl(PR_SET_NAME, name, 0, 0, 0);
-	return stage2_thread();
-}
-
-int machine_thread_seal(void)
-{
-	return stage2_seal();
 }
 
 /* Waits until the gate is open: for the first time, or after a pause. */
@@ -232,7 +219,7 @@ static int begin(struct vcpu *vcpu)
 	sigaddset(&kick, MACHINE_KICK);
 	if (sigprocmask(SIG_UNBLOCK, &kick, NULL) < 0)
 		return -errno;
-	return machine_thread_begin(name);
+	return thread_begin(name);
 }
 
 static void vcpu_main(void *argument)

@@ -16,7 +16,7 @@
 #include <sys/uio.h>
 
 #include "tests/unit/vmproc/virtio_driver.h"
-#include "vmproc/kvm/devices.h"
+#include "vmproc/virtio/devices.h"
 #include "vmproc/vmproc.h"
 
 #define SIZE        8
@@ -98,9 +98,9 @@ static int make_machine(void **state)
 	/* for what a thread gives up */
 	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	driver_init();
-	assert_int_equal(virtio_room.setup(&vm, &driver.bus, &driver.memory),
+	assert_int_equal(devices_setup(&vm, &driver.bus, &driver.memory),
 			 VMPROC_EXIT_OK);
-	assert_int_equal(virtio_room.start(&vm), 0);
+	assert_int_equal(devices_start(), 0);
 	/* behind the bridge; a function is the first part of its device */
 	attach((struct device *)(void *)driver.bus.function[1]);
 	bring_up(0, SIZE);
@@ -150,7 +150,7 @@ static bool healthy_while(enum held what)
 	atomic_store(&held, HELD_NOTHING);
 	wait_until_held(false);
 	end_ns = loop_now_ns() + WAIT_NS;
-	while (vq_done(vq) == 0 || virtio_room.busy_since_ms(&vm) != 0) {
+	while (vq_done(vq) == 0 || devices_busy_since_ms() != 0) {
 		assert_true(loop_now_ns() < end_ns);
 		usleep(1000);
 	}
@@ -171,7 +171,7 @@ static void a_slow_disk_is_healthy(void **state)
 {
 	(void)state;
 	assert_true(healthy_while(HELD_READ));
-	virtio_room.counters(&vm, take_slow, NULL);
+	devices_counters(take_slow, NULL);
 	assert_int_equal(slow, 1);
 }
 
@@ -180,7 +180,7 @@ static void a_stuck_thread_is_not(void **state)
 	(void)state;
 	assert_false(healthy_while(HELD_SIGNAL));
 	assert_true(kvm_guest.healthy(&vm)); /* and is again, once it goes on */
-	virtio_room.counters(&vm, take_slow, NULL);
+	devices_counters(take_slow, NULL);
 	assert_int_equal(slow, 1);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The virtio devices of one machine: made of the descriptors that the VM was
  * given, all of them before the cage closes. */
+#include "vmproc/virtio/devices.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,7 +11,7 @@
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "vmproc/kvm/devices.h"
+#include "sandbox/stage2.h"
 #include "vmproc/lock.h"
 #include "vmproc/thread.h"
 #include "vmproc/virtio/blk.h"
@@ -20,7 +22,7 @@
 #define DISK_QUEUES 4
 #define NAME_BYTES  32
 
-static struct room {
+static struct devices {
 	struct net net;
 	struct rng rng;
 	struct blk disk[FD_INDEX_MAX];
@@ -31,7 +33,7 @@ static struct room {
 	struct lock io_gate; /* of what follows */
 	bool io_begun, caged, io_sealed;
 	int io_error; /* of its beginning */
-} room;
+} devices;
 
 /* ---- making them */
 
@@ -65,9 +67,9 @@ static int make_net(struct vmproc *vm, struct pci_bus *bus,
 		setup.tap_fds[i] = vmproc_fd(vm, FD_ROLE_TAP, i);
 		setup.vhost_fds[i] = vmproc_fd(vm, FD_ROLE_VHOST_NET, i);
 	}
-	room.has_net = true;
-	room.net.totals = vm->counters;
-	return net_init(&room.net, bus, &vm->loop, memory, &setup);
+	devices.has_net = true;
+	devices.net.totals = vm->counters;
+	return net_init(&devices.net, bus, &vm->loop, memory, &setup);
 }
 
 static int make_disks(struct vmproc *vm, struct pci_bus *bus,
@@ -77,7 +79,7 @@ static int make_disks(struct vmproc *vm, struct pci_bus *bus,
 	int error = 0;
 
 	if (disks > 0)
-		blk_io_init(&room.io, PROTO_DISKS_LOOP_FD);
+		blk_io_init(&devices.io, PROTO_DISKS_LOOP_FD);
 	for (unsigned int i = 0; i < disks && !error; i++) {
 		char id[NAME_BYTES];
 		struct blk_setup setup = {
@@ -87,8 +89,9 @@ static int make_disks(struct vmproc *vm, struct pci_bus *bus,
 		};
 
 		snprintf(id, sizeof(id), "disk%u", i);
-		error = blk_init(&room.disk[i], bus, &room.io, memory, &setup);
-		room.disks++;
+		error = blk_init(&devices.disk[i], bus, &devices.io, memory,
+				 &setup);
+		devices.disks++;
 	}
 	return error;
 }
@@ -96,11 +99,11 @@ static int make_disks(struct vmproc *vm, struct pci_bus *bus,
 /* Tells how a step of the thread went. */
 static void tell_step(bool *done, int error)
 {
-	lock_take(&room.io_gate);
-	room.io_error = error;
+	lock_take(&devices.io_gate);
+	devices.io_error = error;
 	*done = true;
-	lock_wake(&room.io_gate);
-	lock_release(&room.io_gate);
+	lock_wake(&devices.io_gate);
+	lock_release(&devices.io_gate);
 }
 
 /* Waits for a step. Its error. */
@@ -108,29 +111,29 @@ static int await_step(const bool *done)
 {
 	int error;
 
-	lock_take(&room.io_gate);
+	lock_take(&devices.io_gate);
 	while (!*done)
-		lock_wait(&room.io_gate);
-	error = room.io_error;
-	lock_release(&room.io_gate);
+		lock_wait(&devices.io_gate);
+	error = devices.io_error;
+	lock_release(&devices.io_gate);
 	return error;
 }
 
 static void io_main(void *unused)
 {
-	int error = machine_thread_begin("vm-blk");
+	int error = thread_begin("vm-blk");
 
 	(void)unused;
-	tell_step(&room.io_begun, error);
+	tell_step(&devices.io_begun, error);
 	if (error)
 		return;
-	await_step(&room.caged);
-	error = machine_thread_seal();
-	tell_step(&room.io_sealed, error);
+	await_step(&devices.caged);
+	error = stage2_seal();
+	tell_step(&devices.io_sealed, error);
 	if (error)
 		return;
 	vmproc_end(VMPROC_EXIT_OS, "disk thread: epoll: %s",
-		   error_name(-blk_io_run(&room.io)));
+		   error_name(-blk_io_run(&devices.io)));
 }
 
 static int make_thread(void)
@@ -138,30 +141,30 @@ static int make_thread(void)
 	sigset_t all, before;
 	int error;
 
-	if (room.disks == 0)
+	if (devices.disks == 0)
 		return 0;
 	/* signals are the other threads' */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
-	error = thread_start(&room.io_thread, io_main, NULL);
+	error = thread_start(&devices.io_thread, io_main, NULL);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (!error)
-		error = await_step(&room.io_begun);
+		error = await_step(&devices.io_begun);
 	if (error)
 		log_error("cannot make the disk thread: %s",
 			  error_name(-error));
 	return error;
 }
 
-static enum vmproc_exit setup(struct vmproc *vm, struct pci_bus *bus,
-			      const struct memory *memory)
+enum vmproc_exit devices_setup(struct vmproc *vm, struct pci_bus *bus,
+			       const struct memory *memory)
 {
 	int error = make_net(vm, bus, memory);
 
 	if (!error)
 		error = make_disks(vm, bus, memory);
 	if (!error)
-		error = rng_init(&room.rng, bus, &vm->loop, memory);
+		error = rng_init(&devices.rng, bus, &vm->loop, memory);
 	if (!error)
 		error = make_thread();
 	switch (error) {
@@ -178,43 +181,38 @@ static enum vmproc_exit setup(struct vmproc *vm, struct pci_bus *bus,
 
 /* ---- running */
 
-static int start(struct vmproc *vm)
+int devices_start(void)
 {
-	(void)vm;
-	if (room.disks == 0)
+	if (devices.disks == 0)
 		return 0;
-	tell_step(&room.caged, 0);
-	return await_step(&room.io_sealed);
+	tell_step(&devices.caged, 0);
+	return await_step(&devices.io_sealed);
 }
 
 /* Disks go on with what was asked of them: nothing more will be. */
-static void pause_room(struct vmproc *vm)
+void devices_pause(void)
 {
-	(void)vm;
-	if (room.has_net)
-		net_pause(&room.net, true);
-	device_pause(&room.rng.device, true);
+	if (devices.has_net)
+		net_pause(&devices.net, true);
+	device_pause(&devices.rng.device, true);
 }
 
-static void resume(struct vmproc *vm)
+void devices_resume(void)
 {
-	(void)vm;
-	device_pause(&room.rng.device, false);
-	if (room.has_net)
-		net_pause(&room.net, false);
+	device_pause(&devices.rng.device, false);
+	if (devices.has_net)
+		net_pause(&devices.net, false);
 }
 
-static void check(struct vmproc *vm)
+void devices_check(void)
 {
-	(void)vm;
-	if (room.has_net)
-		net_check(&room.net);
+	if (devices.has_net)
+		net_check(&devices.net);
 }
 
-static uint64_t busy_since_ms(struct vmproc *vm)
+uint64_t devices_busy_since_ms(void)
 {
-	(void)vm;
-	return atomic_load(&room.io.busy_since_ns) / NSEC_PER_MSEC;
+	return atomic_load(&devices.io.busy_since_ns) / NSEC_PER_MSEC;
 }
 
 /* ---- counters */
@@ -256,7 +254,7 @@ static void tell_device(const struct teller *teller,
 
 static void tell_net(const struct teller *teller)
 {
-	const struct net *net = &room.net;
+	const struct net *net = &devices.net;
 
 	for (unsigned int i = 0; i < net->pairs; i++)
 		for (unsigned int j = 0; j < NET_COUNTERS; j++)
@@ -267,7 +265,7 @@ static void tell_net(const struct teller *teller)
 
 static void tell_disk(const struct teller *teller, unsigned int index)
 {
-	const struct blk *blk = &room.disk[index];
+	const struct blk *blk = &devices.disk[index];
 	char name[NAME_BYTES];
 
 	snprintf(name, sizeof(name), "disk%u", index);
@@ -277,28 +275,16 @@ static void tell_disk(const struct teller *teller, unsigned int index)
 	tell_device(teller, &blk->device, name);
 }
 
-static void counters(struct vmproc *vm,
-		     void (*told)(void *ctx, const char *name, uint64_t value),
-		     void *ctx)
+void devices_counters(void (*told)(void *ctx, const char *name, uint64_t value),
+		      void *ctx)
 {
 	const struct teller teller = { told, ctx };
 
-	(void)vm;
-	if (room.has_net)
+	if (devices.has_net)
 		tell_net(&teller);
-	for (unsigned int i = 0; i < room.disks; i++)
+	for (unsigned int i = 0; i < devices.disks; i++)
 		tell_disk(&teller, i);
-	tell(&teller, &room.rng.requests, "rng0.requests");
-	tell(&teller, &room.rng.bytes, "rng0.bytes");
-	tell_device(&teller, &room.rng.device, "rng0");
+	tell(&teller, &devices.rng.requests, "rng0.requests");
+	tell(&teller, &devices.rng.bytes, "rng0.bytes");
+	tell_device(&teller, &devices.rng.device, "rng0");
 }
-
-const struct device_room virtio_room = {
-	.setup = setup,
-	.start = start,
-	.pause = pause_room,
-	.resume = resume,
-	.check = check,
-	.counters = counters,
-	.busy_since_ms = busy_since_ms,
-};
