@@ -79,7 +79,7 @@ int act_on(const struct cli *cli, const struct cli_args *args,
 
 	if (await_init(&await, act->goal, (const char *const *)args->names,
 		       (size_t)args->count))
-		return cli_error("out of memory");
+		return report_error("out of memory");
 	status = act_subscribe(&events, cli);
 	if (!status)
 		status = conn_open(&conn, cli);

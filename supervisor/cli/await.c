@@ -259,7 +259,7 @@ int await_report(const struct await *await)
 
 		if (vm->verdict != AWAIT_FAILED)
 			continue;
-		status = cli_error(
+		status = report_error(
 			"%s: failed: %s (see 'vmsup logs %s', then 'vmsup "
 			"reset %s')",
 			vm->name, *vm->detail ? vm->detail : "no reason given",

@@ -97,13 +97,14 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	}
 	if (!good) {
 		table_free(table);
-		return cli_error("cannot print the table: out of memory");
+		return report_error("cannot print the table: out of memory");
 	}
 	status = table_print(table);
 	if (!status && missing)
-		status = cli_error("check: %u thing%s missing without which no "
-				   "VM can run (the table has the remedies)",
-				   missing, missing == 1 ? " is" : "s are");
+		status = report_error(
+			"check: %u thing%s missing without which no "
+			"VM can run (the table has the remedies)",
+			missing, missing == 1 ? " is" : "s are");
 	return status;
 }
 

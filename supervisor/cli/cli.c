@@ -71,8 +71,8 @@ static int run_help(const struct cli *cli, const struct cli_args *args)
 	}
 	command = find_command(args->names[0]);
 	if (!command)
-		return cli_usage(NULL, "unknown command \"%s\"",
-				 args->names[0]);
+		return report_usage(NULL, "unknown command \"%s\"",
+				    args->names[0]);
 	options_help(command);
 	return CLI_OK;
 }
@@ -123,10 +123,10 @@ static const struct cli_command complete_command = {
 
 static int too_long(const char *run_dir)
 {
-	return cli_usage(NULL,
-			 "--run-dir %s: longer than the %d bytes that a "
-			 "socket's address leaves",
-			 run_dir, RUN_DIR_MAX);
+	return report_usage(NULL,
+			    "--run-dir %s: longer than the %d bytes that a "
+			    "socket's address leaves",
+			    run_dir, RUN_DIR_MAX);
 }
 
 /* The run directory, made absolute; without slashes at the end. */
@@ -142,9 +142,9 @@ static int set_run_dir(struct cli *cli, const char *given)
 	if (*given != '/' && !getcwd(cwd, sizeof(cwd))) {
 		if (errno == ERANGE)
 			return too_long(given);
-		return cli_error("--run-dir %s: cannot tell the working "
-				 "directory: %s (give an absolute path)",
-				 given, strerror(errno));
+		return report_error("--run-dir %s: cannot tell the working "
+				    "directory: %s (give an absolute path)",
+				    given, strerror(errno));
 	}
 	length = strlen(given);
 	while (length > 1 && given[length - 1] == '/')
@@ -196,10 +196,10 @@ static int run_global(int argc, char **argv)
 		break;
 	}
 	if (next >= argc)
-		return cli_usage(NULL, "no command given");
+		return report_usage(NULL, "no command given");
 	command = find_command(argv[next]);
 	if (!command)
-		return cli_usage(NULL, "unknown command \"%s\"", argv[next]);
+		return report_usage(NULL, "unknown command \"%s\"", argv[next]);
 	return run_command_line(command, argc - next, argv + next, run_dir);
 }
 
@@ -222,5 +222,5 @@ int cli_main(int argc, char **argv)
 	fill_standard_descriptors();
 	status = run_global(argc, argv);
 	/* A command that failed has said why: also if that is why. */
-	return status ? status : cli_flush();
+	return status ? status : report_flush();
 }

@@ -91,14 +91,15 @@ static int say_none(const struct cli *cli)
 
 	snprintf(path, sizeof(path), "%s/state", cli->run_dir);
 	if (access(path, F_OK) == 0)
-		cli_error("%s: no supervisor runs there; its VMs outlived it "
-			  "('vmsup start' takes them over, then 'vmsup stop' "
-			  "can end them)",
-			  cli->run_dir);
+		report_error(
+			"%s: no supervisor runs there; its VMs outlived it "
+			"('vmsup start' takes them over, then 'vmsup stop' "
+			"can end them)",
+			cli->run_dir);
 	else
-		cli_error("%s: no supervisor runs there (start one: 'vmsup "
-			  "start --vms N', or name another with --run-dir)",
-			  cli->run_dir);
+		report_error("%s: no supervisor runs there (start one: 'vmsup "
+			     "start --vms N', or name another with --run-dir)",
+			     cli->run_dir);
 	return CLI_NO_SUPERVISOR;
 }
 
@@ -108,7 +109,7 @@ int conn_open(struct conn *conn, const struct cli *cli)
 	int error = conn_connect(conn, cli->run_dir, &problem);
 
 	if (error && problem.text[0])
-		return cli_error("%s", problem.text);
+		return report_error("%s", problem.text);
 	switch (error) {
 	case 0:
 		return CLI_OK;
@@ -118,16 +119,18 @@ int conn_open(struct conn *conn, const struct cli *cli)
 		return say_none(cli);
 	case -EACCES:
 	case -EPERM:
-		return cli_error("%s/control.sock: permission denied (run as "
-				 "root, or join the group vmsup)",
-				 cli->run_dir);
+		return report_error(
+			"%s/control.sock: permission denied (run as "
+			"root, or join the group vmsup)",
+			cli->run_dir);
 	case -EAGAIN:
-		return cli_error("%s: the supervisor doesn't take connections "
-				 "(too many clients, or it hangs)",
-				 cli->run_dir);
+		return report_error(
+			"%s: the supervisor doesn't take connections "
+			"(too many clients, or it hangs)",
+			cli->run_dir);
 	default:
-		return cli_error("%s/control.sock: cannot connect: %s",
-				 cli->run_dir, strerror(-error));
+		return report_error("%s/control.sock: cannot connect: %s",
+				    cli->run_dir, strerror(-error));
 	}
 }
 

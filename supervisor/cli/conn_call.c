@@ -12,8 +12,8 @@
 static int say_no_such_vm(const char *method, const json_t *parameters)
 {
 	(void)method;
-	cli_error("%s: no such VM (see 'vmsup status')",
-		  field_text(parameters, "name"));
+	report_error("%s: no such VM (see 'vmsup status')",
+		     field_text(parameters, "name"));
 	return CLI_NO_VM;
 }
 
@@ -22,17 +22,17 @@ static int say_wrong_state(const char *method, const json_t *parameters)
 	const char *remedy = field_text(parameters, "remedy");
 
 	(void)method;
-	return cli_error("%s is in state %s%s%s%s",
-			 field_text(parameters, "name"),
-			 field_text(parameters, "state"), *remedy ? " (" : "",
-			 remedy, *remedy ? ")" : "");
+	return report_error("%s is in state %s%s%s%s",
+			    field_text(parameters, "name"),
+			    field_text(parameters, "state"),
+			    *remedy ? " (" : "", remedy, *remedy ? ")" : "");
 }
 
 static int say_no_such_signal(const char *method, const json_t *parameters)
 {
 	(void)method;
-	return cli_usage("kill", "unknown signal \"%s\"",
-			 field_text(parameters, "signal"));
+	return report_usage("kill", "unknown signal \"%s\"",
+			    field_text(parameters, "signal"));
 }
 
 static int say_failed(const char *method, const json_t *parameters)
@@ -43,29 +43,30 @@ static int say_failed(const char *method, const json_t *parameters)
 	/* It may be a whole line already. */
 	if (strncmp(message, "vmsup: ", 7) == 0)
 		message += 7;
-	return cli_error("%s", message);
+	return report_error("%s", message);
 }
 
 static int say_permission(const char *method, const json_t *parameters)
 {
 	(void)parameters;
-	return cli_error("%s: permission denied (only root may; use sudo)",
-			 method);
+	return report_error("%s: permission denied (only root may; use sudo)",
+			    method);
 }
 
 static int say_parameter(const char *method, const json_t *parameters)
 {
-	return cli_error("%s: the supervisor refuses the %s given (see "
-			 "'vmsup --help')",
-			 method, field_text(parameters, "parameter"));
+	return report_error("%s: the supervisor refuses the %s given (see "
+			    "'vmsup --help')",
+			    method, field_text(parameters, "parameter"));
 }
 
 static int say_version(const char *method, const json_t *parameters)
 {
 	(void)parameters;
-	return cli_error("%s: the supervisor doesn't know this call (it is of "
-			 "another version: restart it)",
-			 method);
+	return report_error(
+		"%s: the supervisor doesn't know this call (it is of "
+		"another version: restart it)",
+		method);
 }
 
 static const struct {
@@ -88,28 +89,29 @@ int conn_report(const char *method, const struct reply *reply)
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
 		if (strcmp(reply->error, errors[i].error) == 0)
 			return errors[i].say(method, reply->parameters);
-	return cli_error("%s: the supervisor says %s", method, reply->error);
+	return report_error("%s: the supervisor says %s", method, reply->error);
 }
 
 int conn_report_loss(const struct conn *conn, int result)
 {
 	switch (result) {
 	case 0:
-		return cli_error("the supervisor hung up (too many clients, "
-				 "or it ended: see 'vmsup status')");
+		return report_error("the supervisor hung up (too many clients, "
+				    "or it ended: see 'vmsup status')");
 	case -EAGAIN:
-		return cli_error("the supervisor, process %d, doesn't answer "
-				 "(it hangs, or is stopped)",
-				 conn->peer_pid);
+		return report_error(
+			"the supervisor, process %d, doesn't answer "
+			"(it hangs, or is stopped)",
+			conn->peer_pid);
 	case -EINTR: /* whoever pressed Ctrl-C knows */
 	case -ECANCELED: /* what the reply said was printed */
 		return CLI_FAILED;
 	case -EPROTO:
-		return cli_error("what answers is no supervisor: the reply "
-				 "isn't varlink (check --run-dir)");
+		return report_error("what answers is no supervisor: the reply "
+				    "isn't varlink (check --run-dir)");
 	default:
-		return cli_error("cannot talk to the supervisor: %s",
-				 strerror(-result));
+		return report_error("cannot talk to the supervisor: %s",
+				    strerror(-result));
 	}
 }
 

@@ -54,7 +54,7 @@ static int print_table(const json_t *deaths)
 	if (ok)
 		return table_print(table);
 	table_free(table);
-	return cli_error("out of memory");
+	return report_error("out of memory");
 }
 
 static int print(const json_t *deaths, bool as_json)
@@ -63,7 +63,7 @@ static int print(const json_t *deaths, bool as_json)
 		return print_table(deaths);
 	if (json_dumpf(deaths, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0)
 		putchar('\n');
-	return cli_flush();
+	return report_flush();
 }
 
 static int run(const struct cli *cli, const struct cli_args *args)

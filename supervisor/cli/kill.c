@@ -23,7 +23,7 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	int status;
 
 	if (!signal)
-		return cli_usage("kill", "unknown signal \"%s\"", given);
+		return report_usage("kill", "unknown signal \"%s\"", given);
 	status = conn_open(&conn, cli);
 	if (status)
 		return status;

@@ -51,8 +51,8 @@ int launch_open_vmproc(bool quiet)
 
 	if (length < 0) {
 		if (!quiet)
-			cli_error("/proc/self/exe: %s (mount /proc)",
-				  strerror(errno));
+			report_error("/proc/self/exe: %s (mount /proc)",
+				     strerror(errno));
 		return -1;
 	}
 	self[length] = '\0';
@@ -66,9 +66,9 @@ int launch_open_vmproc(bool quiet)
 		fd_close(&fd);
 	}
 	if (!quiet)
-		cli_error("vmproc: not in %s, nor in %s/../libexec/vmsup "
-			  "(run 'make', or install both programs)",
-			  self, self);
+		report_error("vmproc: not in %s, nor in %s/../libexec/vmsup "
+			     "(run 'make', or install both programs)",
+			     self, self);
 	return -1;
 }
 
@@ -157,14 +157,14 @@ static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
 	    dup2(null_fd, STDOUT_FILENO) < 0 || chdir("/") < 0) {
-		cli_error("cannot leave the terminal: %s (is there a "
-			  "/dev/null?)",
-			  strerror(errno));
+		report_error("cannot leave the terminal: %s (is there a "
+			     "/dev/null?)",
+			     strerror(errno));
 		_exit(CLI_FAILED);
 	}
 	fd_close(&null_fd);
 	if (!kept_fds) {
-		cli_error("out of memory");
+		report_error("out of memory");
 		_exit(CLI_FAILED);
 	}
 	kept_fds[count++] = starter_fd;
@@ -180,13 +180,13 @@ static int spawn(struct launch *launch, int vmproc_fd)
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-		return cli_error("cannot make a socket pair: %s",
-				 strerror(errno));
+		return report_error("cannot make a socket pair: %s",
+				    strerror(errno));
 	fflush(stdout);
 	launch->pid = fork();
 	if (launch->pid < 0) {
-		cli_error("cannot fork: %s (end some processes)",
-			  strerror(errno));
+		report_error("cannot fork: %s (end some processes)",
+			     strerror(errno));
 		fd_close(&ends[0]);
 		fd_close(&ends[1]);
 		return CLI_FAILED;
@@ -209,12 +209,14 @@ static int reap(struct launch *launch)
 	while (waitpid(launch->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFSIGNALED(status))
-		return cli_error("the supervisor was killed during the start "
-				 "(SIG%s); what it made may be left: start "
-				 "again, then 'vmsup stop'",
-				 sigabbrev_np(WTERMSIG(status)));
+		return report_error(
+			"the supervisor was killed during the start "
+			"(SIG%s); what it made may be left: start "
+			"again, then 'vmsup stop'",
+			sigabbrev_np(WTERMSIG(status)));
 	if (WEXITSTATUS(status) == 0)
-		return cli_error("the supervisor was stopped during the start");
+		return report_error(
+			"the supervisor was stopped during the start");
 	return CLI_FAILED;
 }
 
@@ -243,14 +245,14 @@ static int undo(struct launch *launch)
 	}
 	while (waitpid(launch->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	return cli_error("interrupted: start undone");
+	return report_error("interrupted: start undone");
 }
 
 /* VMs that ran before this start aren't its to end. */
 static int leave(const struct launch *launch)
 {
-	return cli_error("interrupted: supervisor %d goes on (vmsup status)",
-			 launch->pid);
+	return report_error("interrupted: supervisor %d goes on (vmsup status)",
+			    launch->pid);
 }
 
 static void say_adopted(const struct launch *launch)
@@ -279,7 +281,7 @@ static int say_running(const struct launch *launch)
 	       address, config->bridge_ipv4_prefix, launch->pid);
 	if (isatty(STDOUT_FILENO))
 		printf("'vmsup status' shows them, 'vmsup stop' ends all\n");
-	return cli_flush();
+	return report_flush();
 }
 
 /* Follows the start to its end, one way or another. */
@@ -363,7 +365,7 @@ int launch_background(const struct cli *cli, struct config *config,
 	if (vmproc_fd < 0)
 		return give_up(place);
 	if (await_autostart(&launch))
-		return cli_error("out of memory");
+		return report_error("out of memory");
 	if (launch.tty)
 		launch.await.progress = show_progress;
 	interrupt_catch();
@@ -424,14 +426,14 @@ int launch_finish(const struct launch_place *place)
 		take_listener();
 		config_init(&config);
 		if (keep_merge(place->kept, &config, &problem))
-			_exit(cli_error("%s", problem.text));
+			_exit(report_error("%s", problem.text));
 		config.log_level = LOG_LEVEL_ERROR;
 		_exit(supervisor_main(&config, &options));
 	}
 	fd_close(&options.vmproc_fd);
 	if (pid < 0)
-		return cli_error("cannot fork: %s (end some processes)",
-				 strerror(errno));
+		return report_error("cannot fork: %s (end some processes)",
+				    strerror(errno));
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : CLI_FAILED;

@@ -27,9 +27,10 @@ static void take(void *ctx, const json_t *parameters)
 
 	(void)ctx;
 	if (dropped > 0)
-		cli_error("%" JSON_INTEGER_FORMAT " older lines were dropped "
-			  "(too many, or too fast)",
-			  dropped);
+		report_error("%" JSON_INTEGER_FORMAT
+			     " older lines were dropped "
+			     "(too many, or too fast)",
+			     dropped);
 	json_array_foreach(json_object_get(parameters, "lines"), i, line)
 		stream_log_line(line);
 }

@@ -32,15 +32,17 @@ static enum options_result refuse(const char *command, int result, char **argv)
 
 	if (strncmp(word, "--", 2) == 0 && word[2] != '\0') {
 		if (result == ':')
-			cli_usage(command, "option %s needs an argument", word);
+			report_usage(command, "option %s needs an argument",
+				     word);
 		else if (optopt != 0)
-			cli_usage(command, "option %s takes no argument", word);
+			report_usage(command, "option %s takes no argument",
+				     word);
 		else
-			cli_usage(command, "unknown option %s", word);
+			report_usage(command, "unknown option %s", word);
 	} else if (result == ':') {
-		cli_usage(command, "option %s needs an argument", letter);
+		report_usage(command, "option %s needs an argument", letter);
 	} else {
-		cli_usage(command, "unknown option %s", letter);
+		report_usage(command, "unknown option %s", letter);
 	}
 	return OPTIONS_BAD;
 }
@@ -113,12 +115,12 @@ static enum options_result check_count(const struct cli_command *command,
 				       const struct cli_args *args)
 {
 	if (args->count < command->min_args) {
-		cli_usage(command->name, "%s", command->missing);
+		report_usage(command->name, "%s", command->missing);
 		return OPTIONS_BAD;
 	}
 	if (command->max_args >= 0 && args->count > command->max_args) {
-		cli_usage(command->name, "unexpected argument \"%s\"",
-			  args->names[command->max_args]);
+		report_usage(command->name, "unexpected argument \"%s\"",
+			     args->names[command->max_args]);
 		return OPTIONS_BAD;
 	}
 	return OPTIONS_RUN;
@@ -150,8 +152,8 @@ enum options_result options_parse(const struct cli_command *command, int argc,
 		if (!command->repeats || i != command->repeats)
 			continue;
 		if (args->repeated_count == CLI_MAX_REPEATS) {
-			cli_usage(command->name, "too many of --%s",
-				  command->options[i].name);
+			report_usage(command->name, "too many of --%s",
+				     command->options[i].name);
 			return OPTIONS_BAD;
 		}
 		args->repeated[args->repeated_count++] = optarg;

@@ -84,9 +84,9 @@ static int parse(const struct cli_args *args, struct ping *ping)
 			       : text_number(text, numbers[i].min,
 					     numbers[i].max, numbers[i].to);
 		if (!good)
-			return cli_usage("ping", "--%s: \"%s\" is not %s",
-					 options[numbers[i].option].name, text,
-					 numbers[i].range);
+			return report_usage("ping", "--%s: \"%s\" is not %s",
+					    options[numbers[i].option].name,
+					    text, numbers[i].range);
 	}
 	return CLI_OK;
 }
@@ -142,7 +142,7 @@ static int resolve_in(const json_t *status, struct ping *ping)
 	struct in6_addr any;
 
 	if (!from) {
-		cli_error("%s: no such VM (see 'vmsup status')", ping->from);
+		report_error("%s: no such VM (see 'vmsup status')", ping->from);
 		return CLI_NO_VM;
 	}
 	if (target) {
@@ -150,11 +150,13 @@ static int resolve_in(const json_t *status, struct ping *ping)
 	} else if (inet_pton(AF_INET6, ping->target, &any) == 1) {
 		ping->ipv6 = true;
 	} else if (inet_pton(AF_INET, ping->target, &any) != 1) {
-		cli_error("%s: no such VM, nor an address (see 'vmsup status')",
-			  ping->target);
+		report_error(
+			"%s: no such VM, nor an address (see 'vmsup status')",
+			ping->target);
 		return CLI_NO_VM;
 	} else if (ping->ipv6) {
-		return cli_usage("ping", "%s is no IPv6 address", ping->target);
+		return report_usage("ping", "%s is no IPv6 address",
+				    ping->target);
 	}
 	if (!target)
 		snprintf(ping->address, sizeof(ping->address), "%s",
@@ -285,7 +287,7 @@ static int echo(struct ping *ping)
 	else
 		take_result(ping, reply.parameters);
 	reply_free(&reply);
-	return status ? status : cli_flush();
+	return status ? status : report_flush();
 }
 
 /* ---- all of them */

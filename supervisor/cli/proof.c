@@ -96,7 +96,7 @@ int proof_print(const struct proof *proof)
 	if (good)
 		return table_print(table);
 	table_free(table);
-	return cli_error("cannot print the table: out of memory");
+	return report_error("cannot print the table: out of memory");
 }
 
 /* ---- identity and rights: /proc/PID/task/TID/status of each thread */

@@ -22,7 +22,7 @@ print_line(const char *command, const char *format, va_list args)
 		command ? ": " : "", line);
 }
 
-int cli_error(const char *format, ...)
+int report_error(const char *format, ...)
 {
 	va_list args;
 
@@ -33,7 +33,7 @@ int cli_error(const char *format, ...)
 	return CLI_FAILED;
 }
 
-int cli_usage(const char *command, const char *format, ...)
+int report_usage(const char *command, const char *format, ...)
 {
 	va_list args;
 
@@ -47,11 +47,11 @@ int cli_usage(const char *command, const char *format, ...)
 	return CLI_USAGE;
 }
 
-int cli_flush(void)
+int report_flush(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return CLI_OK;
-	return cli_error("cannot write to standard output: %s "
-			 "(the output is incomplete)",
-			 errno ? strerror(errno) : "write error");
+	return report_error("cannot write to standard output: %s "
+			    "(the output is incomplete)",
+			    errno ? strerror(errno) : "write error");
 }

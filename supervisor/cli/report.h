@@ -5,14 +5,14 @@
 
 /* Prints "vmsup: ..." as one line to stderr, control characters replaced, what
  * was written to stdout before it first. Returns CLI_FAILED. */
-int cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int report_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same for a mistake in what was typed: adds where to look it up. command
  * may be NULL. Returns CLI_USAGE. */
-int cli_usage(const char *command, const char *format, ...)
+int report_usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Flushes stdout. CLI_OK, or CLI_FAILED with the reason printed. */
-int cli_flush(void);
+int report_flush(void);
 
 #endif

@@ -98,26 +98,29 @@ static int check(const struct cli_args *args)
 	struct in_addr ipv4;
 
 	if (!vm_name_valid(args->names[0]))
-		return cli_usage("run",
-				 "\"%s\" is no name for a VM (a to z, 0 to 9 "
-				 "and -, 31 at most, not - first)",
-				 args->names[0]);
+		return report_usage(
+			"run",
+			"\"%s\" is no name for a VM (a to z, 0 to 9 "
+			"and -, 31 at most, not - first)",
+			args->names[0]);
 	if (values[OPT_MAC] && !is_mac(values[OPT_MAC]))
-		return cli_usage("run",
-				 "--mac: \"%s\" is no MAC address (such as "
-				 "02:00:00:00:00:01)",
-				 values[OPT_MAC]);
+		return report_usage("run",
+				    "--mac: \"%s\" is no MAC address (such as "
+				    "02:00:00:00:00:01)",
+				    values[OPT_MAC]);
 	if (values[OPT_ADDRESS] &&
 	    inet_pton(AF_INET, values[OPT_ADDRESS], &ipv4) != 1)
-		return cli_usage("run",
-				 "--address: \"%s\" is no IPv4 address (such "
-				 "as 10.77.0.9)",
-				 values[OPT_ADDRESS]);
+		return report_usage(
+			"run",
+			"--address: \"%s\" is no IPv4 address (such "
+			"as 10.77.0.9)",
+			values[OPT_ADDRESS]);
 	if (values[OPT_ADDRESS6] && !is_ipv6_prefix(values[OPT_ADDRESS6]))
-		return cli_usage("run",
-				 "--address6: \"%s\" is no IPv6 address with "
-				 "its prefix length (such as fd77::9/64)",
-				 values[OPT_ADDRESS6]);
+		return report_usage(
+			"run",
+			"--address6: \"%s\" is no IPv6 address with "
+			"its prefix length (such as fd77::9/64)",
+			values[OPT_ADDRESS6]);
 	return CLI_OK;
 }
 
@@ -175,8 +178,9 @@ static int call_define(struct conn *conn, const struct cli_args *args,
 			    parameters, "machine",
 			    run_machine_json(machine, fds, &count)) < 0) {
 			json_decref(parameters);
-			return cli_error("--cmdline or the name of a file is "
-					 "no UTF-8 (or memory ran out)");
+			return report_error(
+				"--cmdline or the name of a file is "
+				"no UTF-8 (or memory ran out)");
 		}
 		error = conn_settle(conn);
 		if (error) {
@@ -291,7 +295,7 @@ static int follow(struct attached *vm)
 
 	while (!vm->ended) {
 		result = take_reply(vm);
-		if (cli_flush())
+		if (report_flush())
 			return CLI_FAILED;
 		if (interrupt_take() && !vm->ended) {
 			if (stopping)
@@ -345,7 +349,7 @@ static int define_and_wait(const struct cli *cli, const struct cli_args *args)
 
 	if (await_init(&await, AWAIT_RUNNING, (const char *const *)args->names,
 		       1))
-		return cli_error("out of memory");
+		return report_error("out of memory");
 	status = act_subscribe(&events, cli);
 	if (!status)
 		status = define(cli, args);
@@ -368,7 +372,7 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	if (status)
 		return status;
 	if (args->values[OPT_ATTACH] && args->values[OPT_NO_WAIT])
-		return cli_usage("run", "--attach waits, --no-wait doesn't");
+		return report_usage("run", "--attach waits, --no-wait doesn't");
 	return args->values[OPT_ATTACH] ? attach(cli, args)
 					: define_and_wait(cli, args);
 }

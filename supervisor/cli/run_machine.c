@@ -23,8 +23,8 @@ static int set_path(char path[MACHINE_PATH], const char *given)
 	const char *text = whole ? whole : given;
 
 	if (strlen(text) >= MACHINE_PATH)
-		return cli_error("%s: longer than %d characters", text,
-				 MACHINE_PATH - 1);
+		return report_error("%s: longer than %d characters", text,
+				    MACHINE_PATH - 1);
 	memcpy(path, text, strlen(text) + 1);
 	return CLI_OK;
 }
@@ -36,10 +36,11 @@ static int set_memory(struct machine_config *machine, const char *text)
 	if (config_value_size(text, &machine->memory_bytes) < 0 ||
 	    machine->memory_bytes < MACHINE_MEMORY_MIN ||
 	    machine->memory_bytes % MIB != 0)
-		return cli_usage("run",
-				 "--memory: \"%s\" is no size such as 512M or "
-				 "2G (whole MiB, %llu at least)",
-				 text, MACHINE_MEMORY_MIN / MIB);
+		return report_usage(
+			"run",
+			"--memory: \"%s\" is no size such as 512M or "
+			"2G (whole MiB, %llu at least)",
+			text, MACHINE_MEMORY_MIN / MIB);
 	return CLI_OK;
 }
 
@@ -51,9 +52,9 @@ static int set_number(uint32_t *number, const char *option, const char *text,
 	if (!text)
 		return CLI_OK;
 	if (!text_number(text, 1, max, &value))
-		return cli_usage("run",
-				 "--%s: \"%s\" is no number from 1 to %ld",
-				 option, text, max);
+		return report_usage("run",
+				    "--%s: \"%s\" is no number from 1 to %ld",
+				    option, text, max);
 	*number = (uint32_t)value;
 	return CLI_OK;
 }
@@ -71,9 +72,10 @@ static int set_vhost(struct machine_config *machine, const char *text)
 			machine->vhost = i;
 			return CLI_OK;
 		}
-	return text ? cli_usage("run",
-				"--vhost: \"%s\" is none of auto, on and off",
-				text)
+	return text ? report_usage(
+			      "run",
+			      "--vhost: \"%s\" is none of auto, on and off",
+			      text)
 		    : CLI_OK;
 }
 
@@ -84,10 +86,10 @@ static int set_disk(struct machine_config *machine, const char *given)
 	char text[PATH_MAX + 32], *word;
 
 	if (machine->disk_count == MACHINE_DISKS)
-		return cli_usage("run", "--disk: a VM has %d at most",
-				 MACHINE_DISKS);
+		return report_usage("run", "--disk: a VM has %d at most",
+				    MACHINE_DISKS);
 	if (strlen(given) >= sizeof(text))
-		return cli_usage("run", "--disk: the path is too long");
+		return report_usage("run", "--disk: the path is too long");
 	memcpy(text, given, strlen(given) + 1);
 	while ((word = strrchr(text, ','))) {
 		if (strcmp(word, ",ro") == 0)
@@ -121,9 +123,9 @@ static int refuse_without_kernel(const struct run_machine *options)
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (others[i].given)
-			return cli_usage("run",
-					 "--%s is for a VM with a --kernel",
-					 others[i].name);
+			return report_usage("run",
+					    "--%s is for a VM with a --kernel",
+					    others[i].name);
 	return CLI_OK;
 }
 
@@ -136,9 +138,9 @@ static int fill(struct machine_config *machine,
 		status = set_path(machine->initrd, options->initrd);
 	if (!status && options->cmdline &&
 	    strlen(options->cmdline) >= MACHINE_CMDLINE)
-		status = cli_usage("run",
-				   "--cmdline: longer than %d characters",
-				   MACHINE_CMDLINE - 1);
+		status = report_usage("run",
+				      "--cmdline: longer than %d characters",
+				      MACHINE_CMDLINE - 1);
 	if (!status && options->cmdline)
 		memcpy(machine->cmdline, options->cmdline,
 		       strlen(options->cmdline) + 1);
@@ -170,10 +172,10 @@ int run_machine_make(const struct run_machine *options, const char *vm,
 		return refuse_without_kernel(options);
 	*machine = machine_new();
 	if (!*machine)
-		return cli_error("out of memory");
+		return report_error("out of memory");
 	status = fill(*machine, options);
 	if (!status && files_open(*machine, vm, &problem) < 0)
-		status = cli_error("%s", problem.text);
+		status = report_error("%s", problem.text);
 	return status;
 }
 

@@ -50,8 +50,8 @@ static int ask(const struct cli *cli, const char *name, json_t **cage)
 		return CLI_OK;
 	json_decref(*cage);
 	*cage = NULL;
-	return cli_error("%s: has no process now (see 'vmsup status %s')", name,
-			 name);
+	return report_error("%s: has no process now (see 'vmsup status %s')",
+			    name, name);
 }
 
 static bool same_process(const json_t *one, const json_t *other)
@@ -161,7 +161,7 @@ static int print(const struct cli_args *args, const json_t *cage,
 			       JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0)
 			putchar('\n');
 		json_decref(all);
-		return cli_flush();
+		return report_flush();
 	}
 	printf("%s, generation %" JSON_INTEGER_FORMAT
 	       ", process %" JSON_INTEGER_FORMAT "\n\n",
@@ -179,7 +179,7 @@ static int print(const struct cli_args *args, const json_t *cage,
 	else
 		printf("System calls allowed: %zu (--syscalls lists them)\n",
 		       json_array_size(json_object_get(cage, "syscalls")));
-	return cli_flush();
+	return report_flush();
 }
 
 static int run(const struct cli *cli, const struct cli_args *args)
@@ -190,8 +190,9 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	int result = 1, status;
 
 	if (geteuid() != 0)
-		return cli_error("sandbox: permission denied: it reads /proc "
-				 "of another user's process (use sudo)");
+		return report_error(
+			"sandbox: permission denied: it reads /proc "
+			"of another user's process (use sudo)");
 	for (int i = 0; i < TRIES && result == 1; i++) {
 		if (i > 0)
 			proof_uninit(&proof);
@@ -199,16 +200,17 @@ static int run(const struct cli *cli, const struct cli_args *args)
 		result = try_once(cli, name, &proof, &cage);
 	}
 	if (result == 1)
-		status = cli_error("%s: is restarted all the time, there is no "
-				   "time to look (see 'vmsup status %s')",
-				   name, name);
+		status = report_error(
+			"%s: is restarted all the time, there is no "
+			"time to look (see 'vmsup status %s')",
+			name, name);
 	else if (result < 0)
 		status = -result;
 	else
 		status = print(args, cage, &proof);
 	if (!status && !proof.holds)
-		status = cli_error("%s: the cage is not what it should be",
-				   name);
+		status = report_error("%s: the cage is not what it should be",
+				      name);
 	json_decref(cage);
 	proof_uninit(&proof);
 	return status;

@@ -63,26 +63,28 @@ static int refuse_second(const struct cli *cli)
 	int status = CLI_OK, life;
 
 	if (error && problem.text[0])
-		return cli_error("%s", problem.text);
+		return report_error("%s", problem.text);
 	if (error == -EAGAIN)
-		return cli_error("%s: a supervisor runs there already, but "
-				 "doesn't take connections (it hangs, or has "
-				 "too many clients)",
-				 cli->run_dir);
+		return report_error(
+			"%s: a supervisor runs there already, but "
+			"doesn't take connections (it hangs, or has "
+			"too many clients)",
+			cli->run_dir);
 	if (error)
 		return CLI_OK;
 	life = ask_for_life(&conn);
 	if (life == 1)
-		status = cli_error("%s: a supervisor runs there already, "
-				   "process %d ('vmsup stop' ends it; "
-				   "--run-dir is for another one)",
-				   cli->run_dir, conn.peer_pid);
+		status = report_error("%s: a supervisor runs there already, "
+				      "process %d ('vmsup stop' ends it; "
+				      "--run-dir is for another one)",
+				      cli->run_dir, conn.peer_pid);
 	else if (life == -EAGAIN)
-		status = cli_error("%s: a supervisor runs there already, "
-				   "process %d, but doesn't answer (it hangs)",
-				   cli->run_dir, conn.peer_pid);
+		status = report_error(
+			"%s: a supervisor runs there already, "
+			"process %d, but doesn't answer (it hangs)",
+			cli->run_dir, conn.peer_pid);
 	else if (life == -EINTR)
-		status = cli_error("interrupted");
+		status = report_error("interrupted");
 	conn_close(&conn);
 	return status;
 }
@@ -96,8 +98,8 @@ static int read_file(struct config *config, const char *name, bool must_exist)
 	if (!file && errno == ENOENT && !must_exist)
 		return CLI_OK;
 	if (!file)
-		return cli_error("%s: cannot read the configuration: %s", name,
-				 strerror(errno));
+		return report_error("%s: cannot read the configuration: %s",
+				    name, strerror(errno));
 	error = config_read(config, file, name, stderr);
 	fclose(file);
 	return error ? CLI_FAILED : CLI_OK;
@@ -110,7 +112,7 @@ static int make_config(struct config *config, const char *file, long vms)
 
 	status = read_file(config, file ? file : CONFIG_DEFAULT_FILE, file);
 	if (!status && vms > 0 && config_add_vms(config, (size_t)vms, &problem))
-		status = cli_error("%s", problem.text);
+		status = report_error("%s", problem.text);
 	return status;
 }
 
@@ -120,11 +122,11 @@ static int enter(const struct cli *cli, struct rundir *rundir,
 	struct problem problem = { 0 };
 
 	if (rundir_init(rundir, cli->run_dir, &problem))
-		return cli_error("%s", problem.text);
+		return report_error("%s", problem.text);
 	if (keep_read(kept, rundir, &problem) == 0)
 		return CLI_OK;
 	rundir_release(rundir);
-	return cli_error("%s", problem.text);
+	return report_error("%s", problem.text);
 }
 
 /* Locks the run directory and looks for what an earlier supervisor left; if it
@@ -170,12 +172,12 @@ static int launch(const struct cli *cli, const struct cli_args *args,
 	struct problem problem = { 0 };
 
 	if (kept->count && keep_merge(kept, config, &problem))
-		return cli_error("%s", problem.text);
+		return report_error("%s", problem.text);
 	open_files(config, kept->count);
 	if (config->vm_count == 0) {
 		rundir_uninit(rundir);
-		return cli_usage("start",
-				 "no VM to start: give --vms N or -c FILE, or "
+		return report_usage(
+			"start", "no VM to start: give --vms N or -c FILE, or "
 				 "put VMs into " CONFIG_DEFAULT_FILE);
 	}
 	return args->values[OPT_FOREGROUND]
@@ -198,9 +200,9 @@ static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 	config_init(&config);
 	status = make_config(&config, args->values[OPT_CONFIG], vms);
 	if (!status && geteuid() != 0)
-		status = cli_error("cannot start a supervisor: it makes "
-				   "network devices and users of its own, "
-				   "which only root may (use sudo)");
+		status = report_error("cannot start a supervisor: it makes "
+				      "network devices and users of its own, "
+				      "which only root may (use sudo)");
 	if (!status)
 		status = take_place(cli, &rundir, &kept);
 	if (!status) {
@@ -219,22 +221,23 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	long vms = 0;
 
 	if (count && !text_number(count, 1, VMS_MAX, &vms))
-		return cli_usage("start",
-				 "--vms: \"%s\" is not a number from 1 "
-				 "to %d",
-				 count, VMS_MAX);
+		return report_usage("start",
+				    "--vms: \"%s\" is not a number from 1 "
+				    "to %d",
+				    count, VMS_MAX);
 	if (args->count == 0) {
 		if (args->values[OPT_NO_WAIT])
-			return cli_usage("start",
-					 "--no-wait goes with names of VMs");
+			return report_usage("start",
+					    "--no-wait goes with names of VMs");
 		return start_supervisor(cli, args, vms);
 	}
 	for (int i = OPT_VMS; i <= OPT_FOREGROUND; i++)
 		if (args->values[i])
-			return cli_usage("start",
-					 "--%s starts a supervisor, it doesn't "
-					 "go with names of VMs",
-					 options[i].name);
+			return report_usage(
+				"start",
+				"--%s starts a supervisor, it doesn't "
+				"go with names of VMs",
+				options[i].name);
 	return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
 }
 

@@ -35,7 +35,7 @@ static int print_table(json_t *counters)
 	if (good)
 		return table_print(table);
 	table_free(table);
-	return cli_error("cannot print the table: out of memory");
+	return report_error("cannot print the table: out of memory");
 }
 
 static int run(const struct cli *cli, const struct cli_args *args)
@@ -56,7 +56,7 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	if (args->values[OPT_JSON]) {
 		json_dumpf(counters, stdout, JSON_INDENT(2));
 		printf("\n");
-		status = cli_flush();
+		status = report_flush();
 	} else {
 		status = print_table(counters);
 	}

@@ -56,7 +56,7 @@ static int parse_columns(const char *list, struct view *view)
 	else
 		bad = columns_add(&view->columns, list);
 	if (bad)
-		return cli_usage(
+		return report_usage(
 			"status", "--output: no column \"%.*s\" among %s",
 			(int)strcspn(bad, ","), bad, columns_known(known));
 	return CLI_OK;
@@ -131,7 +131,7 @@ static int print_json(const json_t *status)
 
 	if (json_dumpf(status, stdout, flags) == 0)
 		putchar('\n');
-	return cli_flush();
+	return report_flush();
 }
 
 /* What the table has no place for. */
@@ -202,7 +202,7 @@ static int redraw(const struct view *view, const json_t *status)
 	text = table ? table_text(table) : NULL;
 	table_free(table);
 	if (!text)
-		return cli_error("cannot print the table: out of memory");
+		return report_error("cannot print the table: out of memory");
 	printf("\033[H");
 	print_title(status);
 	for (char *line = text, *end; *line; line = end + (*end != '\0')) {
@@ -210,7 +210,7 @@ static int redraw(const struct view *view, const json_t *status)
 		printf("%.*s\033[K\n", (int)(end - line), line);
 	}
 	printf("\033[J");
-	return cli_flush();
+	return report_flush();
 }
 
 /* True if it was interrupted. */
@@ -266,10 +266,11 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	}
 	if (interval) {
 		if (*interval && !text_seconds(interval, 50, 86400000, &ms))
-			return cli_usage("status",
-					 "--watch: \"%s\" is not a time from "
-					 "0.05 to 86400 s",
-					 interval);
+			return report_usage(
+				"status",
+				"--watch: \"%s\" is not a time from "
+				"0.05 to 86400 s",
+				interval);
 		return watch(cli, &view, ms);
 	}
 	result = conn_status(cli, args->names, args->count, &status);

@@ -59,7 +59,7 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	if (args->count > 0)
 		return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
 	if (args->values[OPT_NO_WAIT])
-		return cli_usage("stop", "--no-wait goes with names of VMs");
+		return report_usage("stop", "--no-wait goes with names of VMs");
 	return end_supervisor(cli, "Shutdown",
 			      ", and so are its VMs and links");
 }

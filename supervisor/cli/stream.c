@@ -32,9 +32,9 @@ void stream_event(const json_t *event, bool json)
 		return;
 	}
 	if (field_int(event, "lost") > 0)
-		cli_error("%" JSON_INTEGER_FORMAT " events were lost before "
-			  "the next one (read faster)",
-			  field_int(event, "lost"));
+		report_error("%" JSON_INTEGER_FORMAT " events were lost before "
+			     "the next one (read faster)",
+			     field_int(event, "lost"));
 	printf("%s  %-8s  %s%s", field_text(event, "time"),
 	       field_text(event, "vm"), field_text(event, "event"),
 	       *detail ? ": " : "");
@@ -55,7 +55,7 @@ static int end_of_stream(const struct conn *conn, int result)
 		return CLI_OK;
 	if (result != 0)
 		return conn_report_loss(conn, result);
-	cli_error("supervisor ended");
+	report_error("supervisor ended");
 	return CLI_OK;
 }
 
@@ -78,7 +78,7 @@ int stream_follow(struct conn *conn, const char *method, bool endless,
 			take(ctx, reply.parameters);
 		reply_free(&reply);
 		if (!status)
-			status = cli_flush();
+			status = report_flush();
 	}
 	if (endless && !continues && !status)
 		return end_of_stream(conn, 0);

@@ -78,8 +78,8 @@ int table_print(struct libscols_table *table)
 
 	table_free(table);
 	if (error)
-		return cli_error("cannot print the table: out of memory");
-	return cli_flush();
+		return report_error("cannot print the table: out of memory");
+	return report_flush();
 }
 
 char *table_text(struct libscols_table *table)

@@ -33,7 +33,7 @@ static int run_upgrade(const struct cli *cli, const struct cli_args *args)
 	       (long long)field_int(reply, "pid"), field_text(reply, "program"),
 	       field_text(reply, "version"));
 	json_decref(reply);
-	return cli_flush();
+	return report_flush();
 }
 
 const struct cli_command upgrade_command = {
