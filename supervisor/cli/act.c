@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/report.h"
 
 int act_subscribe(struct conn *events, const struct cli *cli)

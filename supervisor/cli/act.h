@@ -4,7 +4,11 @@
 #define VMSUP_SUPERVISOR_CLI_ACT_H
 
 #include "supervisor/cli/await.h"
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/command.h"
+#include "supervisor/cli/conn.h"
+
+extern const struct cli_command act_restart_command, act_reset_command;
+extern const struct cli_command act_pause_command, act_resume_command;
 
 struct act {
 	const char *method; /* with a parameter "names" */

@@ -11,6 +11,7 @@
 #include "ipc/fd.h"
 #include "ipc/loop.h"
 #include "supervisor/cli/columns.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
 #include "supervisor/cli/report.h"
@@ -194,7 +195,7 @@ static void ask(struct await *await, const struct cli *cli)
 	if (conn_send(&conn, "Status", NULL, false) == 0 &&
 	    conn_receive(&conn, CONN_TIMEOUT_MS, &reply) == 1) {
 		await_status(await, reply.parameters);
-		reply_free(&reply);
+		conn_reply_free(&reply);
 	}
 	conn_close(&conn);
 }
@@ -243,7 +244,7 @@ int await_follow(struct await *await, struct conn *events,
 		} else if (!reply.continues && await->pending > 0) {
 			result = 0; /* the supervisor ends */
 		}
-		reply_free(&reply);
+		conn_reply_free(&reply);
 		if (result != 1)
 			return result;
 	}

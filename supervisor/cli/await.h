@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/command.h"
 #include "supervisor/cli/conn.h"
 
 enum await_goal {

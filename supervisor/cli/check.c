@@ -2,12 +2,15 @@
 /* vmsup check: what this host has and lacks, and the remedy. */
 #include "supervisor/cli/check.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/check_cpu.h"
+#include "supervisor/cli/check_guard.h"
+#include "supervisor/cli/check_host.h"
+#include "supervisor/cli/check_kernel.h"
+#include "supervisor/cli/finding.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/table.h"
 
@@ -41,26 +44,6 @@ static const struct {
 	{ "first-hop guard", check_guard, false },
 	{ "/dev/kvm", check_kvm, false },
 };
-
-bool check_found(struct finding *finding, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(finding->text, sizeof(finding->text), format, args);
-	va_end(args);
-	return finding->there = true;
-}
-
-bool check_missing(struct finding *finding, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(finding->text, sizeof(finding->text), format, args);
-	va_end(args);
-	return finding->there = false;
-}
 
 /* Where the last column begins. */
 static unsigned int text_column(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup check: what VMs on one processor or in one memory can learn of each
  * other. */
-#include "supervisor/cli/check.h"
+#include "supervisor/cli/check_cpu.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -38,19 +38,19 @@ bool check_smt(struct finding *finding)
 	char active[16];
 
 	if (!read_line(CPU_DIR "/smt/active", active, sizeof(active)))
-		return check_found(finding, "this kernel knows of none");
+		return finding_there(finding, "this kernel knows of none");
 	if (strcmp(active, "0") == 0)
-		return check_found(finding, "off: no two VMs share a core at "
-					    "one time");
+		return finding_there(finding, "off: no two VMs share a core at "
+					      "one time");
 	if (core_scheduling())
-		return check_missing(finding,
-				     "on: VMs that run on one core at one time "
-				     "can learn of each other (core_scheduling "
-				     "= true, or boot with nosmt)");
-	return check_missing(finding,
-			     "on: VMs that run on one core at one time can "
-			     "learn of each other, and this kernel has no core "
-			     "scheduling (boot with nosmt)");
+		return finding_missing(
+			finding, "on: VMs that run on one core at one time "
+				 "can learn of each other (core_scheduling "
+				 "= true, or boot with nosmt)");
+	return finding_missing(
+		finding, "on: VMs that run on one core at one time can "
+			 "learn of each other, and this kernel has no core "
+			 "scheduling (boot with nosmt)");
 }
 
 bool check_mitigations(struct finding *finding)
@@ -61,10 +61,11 @@ bool check_mitigations(struct finding *finding)
 	DIR *dir = opendir(path);
 
 	if (!dir)
-		return check_missing(finding,
-				     "%s: %s: this kernel doesn't say which of "
-				     "the processor's holes are open",
-				     path, strerror(errno));
+		return finding_missing(
+			finding,
+			"%s: %s: this kernel doesn't say which of "
+			"the processor's holes are open",
+			path, strerror(errno));
 	while ((entry = readdir(dir))) {
 		char file[sizeof(path) + 64], state[256];
 		size_t length = strlen(names);
@@ -79,12 +80,12 @@ bool check_mitigations(struct finding *finding)
 	}
 	closedir(dir);
 	if (names[0])
-		return check_missing(finding,
-				     "open to guests: %s (new microcode and "
-				     "kernel, no mitigations=off)",
-				     names);
-	return check_found(finding, "none of the processor's holes that this "
-				    "kernel knows is open");
+		return finding_missing(finding,
+				       "open to guests: %s (new microcode and "
+				       "kernel, no mitigations=off)",
+				       names);
+	return finding_there(finding, "none of the processor's holes that this "
+				      "kernel knows is open");
 }
 
 bool check_ksm(struct finding *finding)
@@ -93,7 +94,7 @@ bool check_ksm(struct finding *finding)
 
 	if (!read_line("/sys/kernel/mm/ksm/run", run, sizeof(run)) ||
 	    strcmp(run, "1") != 0)
-		return check_found(finding, "off: the host merges no pages");
-	return check_found(finding, "on, for those who ask: VM processes "
-				    "don't");
+		return finding_there(finding, "off: the host merges no pages");
+	return finding_there(finding, "on, for those who ask: VM processes "
+				      "don't");
 }

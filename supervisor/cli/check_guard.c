@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup check: whether there can be a first-hop guard. */
-#include "supervisor/cli/check.h"
+#include "supervisor/cli/check_guard.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -37,18 +37,20 @@ bool check_guard(struct finding *finding)
 	int error = in_child();
 
 	if (error == EPERM)
-		return check_missing(finding, "run this check as root");
+		return finding_missing(finding, "run this check as root");
 	if (error == ENOTSUP)
-		return check_missing(finding, "all but the bound on broadcast: "
-					      "modprobe nft_limit");
+		return finding_missing(finding,
+				       "all but the bound on broadcast: "
+				       "modprobe nft_limit");
 	if (error)
-		return check_missing(
+		return finding_missing(
 			finding,
 			"%s: VMs may send each other router advertisements, "
 			"DHCP answers, MLD queries and redirects (nf_tables "
 			"with netdev chains: modprobe nf_tables)",
 			strerror(error));
-	return check_found(finding, "what a VM may send is judged at its TAP "
-				    "(not after an upgrade from a vmsup "
-				    "without it: vmsup detach && vmsup start)");
+	return finding_there(finding,
+			     "what a VM may send is judged at its TAP "
+			     "(not after an upgrade from a vmsup "
+			     "without it: vmsup detach && vmsup start)");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup check: devices, rights and settings of this host. */
-#include "supervisor/cli/check.h"
+#include "supervisor/cli/check_host.h"
 
 #include <assert.h>
 #include <cap-ng.h>
@@ -30,18 +30,18 @@ bool check_root(struct finding *finding)
 	int capability;
 
 	if (geteuid() != 0)
-		return check_missing(finding, "the supervisor starts as root "
-					      "only (use sudo)");
+		return finding_missing(finding, "the supervisor starts as root "
+						"only (use sudo)");
 	for (size_t i = 0; (capability = caps_kept(i)) >= 0; i++)
 		if (!capng_have_capability(CAPNG_EFFECTIVE,
 					   (unsigned int)capability))
-			return check_missing(
+			return finding_missing(
 				finding,
 				"root without %s (give it to this container)",
 				capng_capability_to_name(
 					(unsigned int)capability));
-	return check_found(finding, "with the capabilities that VMs take to "
-				    "make");
+	return finding_there(finding, "with the capabilities that VMs take to "
+				      "make");
 }
 
 bool check_tun(struct finding *finding)
@@ -49,12 +49,13 @@ bool check_tun(struct finding *finding)
 	cleanup_fd int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
 	if (fd >= 0)
-		return check_found(finding, "TAP devices, the VMs' network");
-	return check_missing(finding, "%s (%s)", strerror(errno),
-			     errno == EACCES || errno == EPERM
-				     ? "run as root"
-				     : "modprobe tun; in a container, pass the "
-				       "device in");
+		return finding_there(finding, "TAP devices, the VMs' network");
+	return finding_missing(
+		finding, "%s (%s)", strerror(errno),
+		errno == EACCES || errno == EPERM
+			? "run as root"
+			: "modprobe tun; in a container, pass the "
+			  "device in");
 }
 
 /* ---- a bridge with a TAP, in a network namespace that nobody else sees and
@@ -137,10 +138,10 @@ bool check_bridge(struct finding *finding)
 
 	run_trial(&trial);
 	if (trial.step < 0 || trial.step >= TRIAL_STEPS)
-		return check_found(finding, "tried in a network namespace of "
-					    "its own");
-	return check_missing(finding, "%s: %s (%s)", steps[trial.step].what,
-			     strerror(trial.error), steps[trial.step].remedy);
+		return finding_there(finding, "tried in a network namespace of "
+					      "its own");
+	return finding_missing(finding, "%s: %s (%s)", steps[trial.step].what,
+			       strerror(trial.error), steps[trial.step].remedy);
 }
 
 /* ---- the rest */
@@ -151,27 +152,27 @@ bool check_descriptors(struct finding *finding)
 	unsigned long hard, vms;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return check_missing(finding, "%s", strerror(errno));
+		return finding_missing(finding, "%s", strerror(errno));
 	hard = limit.rlim_max;
 	vms = hard < SUPERVISOR_FDS
 		      ? 0
 		      : (hard - SUPERVISOR_FDS) / SUPERVISOR_FDS_PER_VM;
 	if (vms >= CONFIG_MAX_VMS)
-		return check_found(finding, "%lu, enough for %d VMs", hard,
-				   CONFIG_MAX_VMS);
-	return check_missing(finding,
-			     "%lu, enough for %lu VMs, not %d (ulimit -Hn, "
-			     "LimitNOFILE=)",
-			     hard, vms, CONFIG_MAX_VMS);
+		return finding_there(finding, "%lu, enough for %d VMs", hard,
+				     CONFIG_MAX_VMS);
+	return finding_missing(finding,
+			       "%lu, enough for %lu VMs, not %d (ulimit -Hn, "
+			       "LimitNOFILE=)",
+			       hard, vms, CONFIG_MAX_VMS);
 }
 
 bool check_group(struct finding *finding)
 {
 	if (getgrnam("vmsup"))
-		return check_found(finding, "its members may use 'vmsup "
-					    "status' without root");
-	return check_missing(finding, "only root may use 'vmsup status' "
-				      "(groupadd --system vmsup)");
+		return finding_there(finding, "its members may use 'vmsup "
+					      "status' without root");
+	return finding_missing(finding, "only root may use 'vmsup status' "
+					"(groupadd --system vmsup)");
 }
 
 bool check_ipv6(struct finding *finding)
@@ -181,11 +182,11 @@ bool check_ipv6(struct finding *finding)
 				 O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0 && read(fd, &value, 1) == 1 && value == '0')
-		return check_found(finding, "the host can reach VMs by it");
-	return check_missing(finding,
-			     "off: VMs reach each other by it, the host "
-			     "doesn't (sysctl "
-			     "net.ipv6.conf.all.disable_ipv6=0)");
+		return finding_there(finding, "the host can reach VMs by it");
+	return finding_missing(finding,
+			       "off: VMs reach each other by it, the host "
+			       "doesn't (sysctl "
+			       "net.ipv6.conf.all.disable_ipv6=0)");
 }
 
 bool check_kvm(struct finding *finding)
@@ -193,10 +194,10 @@ bool check_kvm(struct finding *finding)
 	cleanup_fd int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	if (fd >= 0)
-		return check_found(finding, "hardware virtualization; the "
-					    "builtin guest needs none");
-	return check_missing(finding, "%s; the builtin guest needs none",
-			     strerror(errno));
+		return finding_there(finding, "hardware virtualization; the "
+					      "builtin guest needs none");
+	return finding_missing(finding, "%s; the builtin guest needs none",
+			       strerror(errno));
 }
 
 bool check_vmproc(struct finding *finding)
@@ -204,8 +205,8 @@ bool check_vmproc(struct finding *finding)
 	cleanup_fd int fd = launch_open_vmproc(true);
 
 	if (fd >= 0)
-		return check_found(finding, "the program of VM processes");
-	return check_missing(finding, "not beside vmsup, nor in "
-				      "../libexec/vmsup from there (make, or "
-				      "install both)");
+		return finding_there(finding, "the program of VM processes");
+	return finding_missing(finding, "not beside vmsup, nor in "
+					"../libexec/vmsup from there (make, or "
+					"install both)");
 }

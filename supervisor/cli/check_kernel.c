@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup check: what the kernel can do. */
-#include "supervisor/cli/check.h"
+#include "supervisor/cli/check_kernel.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -39,14 +39,15 @@ bool check_linux(struct finding *finding)
 
 	if (uname(&system) < 0 ||
 	    sscanf(system.release, "%u.%u", &major, &minor) != 2)
-		return check_missing(finding, "this is no Linux that says its "
-					      "version");
+		return finding_missing(finding,
+				       "this is no Linux that says its "
+				       "version");
 	if (major < 5 || (major == 5 && minor < 10))
-		return check_missing(finding,
-				     "this is %s: install a newer "
-				     "kernel",
-				     system.release);
-	return check_found(finding, "this is %s", system.release);
+		return finding_missing(finding,
+				       "this is %s: install a newer "
+				       "kernel",
+				       system.release);
+	return finding_there(finding, "this is %s", system.release);
 }
 
 /* Each call is made with arguments that must fail, but not with ENOSYS. */
@@ -68,12 +69,12 @@ bool check_syscalls(struct finding *finding)
 		if (syscall(calls[i].number, calls[i].first, calls[i].second,
 			    0L, 0L, 0L) < 0 &&
 		    errno == ENOSYS)
-			return check_missing(
+			return finding_missing(
 				finding,
 				"no %s: a newer kernel, or a container's "
 				"filter that lets it through",
 				calls[i].name);
-	return check_found(finding, "pidfds, clone3, close_range, execveat");
+	return finding_there(finding, "pidfds, clone3, close_range, execveat");
 }
 
 bool check_seccomp(struct finding *finding)
@@ -82,16 +83,16 @@ bool check_seccomp(struct finding *finding)
 	uint32_t action = SECCOMP_RET_USER_NOTIF;
 
 	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0)
-		return check_missing(finding,
-				     "no filter with notification: %s (a "
-				     "kernel with CONFIG_SECCOMP_FILTER)",
-				     strerror(errno));
+		return finding_missing(finding,
+				       "no filter with notification: %s (a "
+				       "kernel with CONFIG_SECCOMP_FILTER)",
+				       strerror(errno));
 	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
-		return check_missing(finding,
-				     "no notification of refused calls: %s",
-				     strerror(errno));
-	return check_found(finding, "filters, with notification of refused "
-				    "system calls");
+		return finding_missing(finding,
+				       "no notification of refused calls: %s",
+				       strerror(errno));
+	return finding_there(finding, "filters, with notification of refused "
+				      "system calls");
 }
 
 /* The room itself, as a start makes it: it is gone with its descriptors. */
@@ -102,13 +103,14 @@ bool check_namespaces(struct finding *finding)
 
 	fflush(stdout); /* it forks */
 	if (room_init(&room, why) < 0)
-		return check_missing(finding,
-				     "no empty room for VM "
-				     "processes: %s",
-				     why);
+		return finding_missing(finding,
+				       "no empty room for VM "
+				       "processes: %s",
+				       why);
 	room_uninit(&room);
-	return check_found(finding, "mnt, net, ipc, uts: the empty room of VM "
-				    "processes, made and looked at");
+	return finding_there(finding,
+			     "mnt, net, ipc, uts: the empty room of VM "
+			     "processes, made and looked at");
 }
 
 /* ---- a process like a VM's, whose descriptors are to be had */
@@ -197,12 +199,12 @@ bool check_adoption(struct finding *finding)
 	int error = try_adoption();
 
 	if (error)
-		return check_missing(finding,
-				     "%s: VMs that outlive their supervisor "
-				     "are started anew by the next one (%s)",
-				     strerror(error), adoption_remedy(error));
-	return check_found(finding, "VMs that outlive their supervisor are "
-				    "taken over by the next one");
+		return finding_missing(finding,
+				       "%s: VMs that outlive their supervisor "
+				       "are started anew by the next one (%s)",
+				       strerror(error), adoption_remedy(error));
+	return finding_there(finding, "VMs that outlive their supervisor are "
+				      "taken over by the next one");
 }
 
 bool check_landlock(struct finding *finding)
@@ -211,19 +213,21 @@ bool check_landlock(struct finding *finding)
 			   LANDLOCK_CREATE_RULESET_VERSION);
 
 	if (abi < 0)
-		return check_missing(finding, "one wall less for VM processes "
-					      "(Linux 5.13 with lsm=landlock)");
-	return check_found(finding, "ABI %ld", abi);
+		return finding_missing(finding,
+				       "one wall less for VM processes "
+				       "(Linux 5.13 with lsm=landlock)");
+	return finding_there(finding, "ABI %ld", abi);
 }
 
 bool check_mdwe(struct finding *finding)
 {
 	if (prctl(PR_GET_MDWE, 0L, 0L, 0L, 0L) < 0)
-		return check_missing(finding,
-				     "VM processes' memory is kept from being "
-				     "executed by the filter alone (Linux "
-				     "6.3)");
-	return check_found(finding, "no new executable memory in VM processes");
+		return finding_missing(
+			finding, "VM processes' memory is kept from being "
+				 "executed by the filter alone (Linux "
+				 "6.3)");
+	return finding_there(finding,
+			     "no new executable memory in VM processes");
 }
 
 bool check_passrights(struct finding *finding)
@@ -232,11 +236,12 @@ bool check_passrights(struct finding *finding)
 	int off = 0;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) < 0)
-		return check_missing(finding,
-				     "members of the group vmsup can hold up "
-				     "the supervisor with descriptors whose "
-				     "close takes long (Linux 6.16)");
-	return check_found(finding, "the control socket takes no descriptors");
+		return finding_missing(finding,
+				       "members of the group vmsup can hold up "
+				       "the supervisor with descriptors whose "
+				       "close takes long (Linux 6.16)");
+	return finding_there(finding,
+			     "the control socket takes no descriptors");
 }
 
 /* The word that stands in a list of words, or nothing. */
@@ -257,10 +262,10 @@ bool check_cgroup(struct finding *finding)
 	char missing[64] = "";
 
 	if (!proc_cgroup_mount(where, sizeof(where)))
-		return check_missing(finding,
-				     "not mounted: nothing bounds the memory, "
-				     "CPU time and threads of a VM (mount -t "
-				     "cgroup2)");
+		return finding_missing(
+			finding, "not mounted: nothing bounds the memory, "
+				 "CPU time and threads of a VM (mount -t "
+				 "cgroup2)");
 	snprintf(path, sizeof(path), "%s/cgroup.controllers", where);
 	proc_read(AT_FDCWD, path, controllers, sizeof(controllers));
 	controllers[strcspn(controllers, "\n")] = '\0';
@@ -273,11 +278,11 @@ bool check_cgroup(struct finding *finding)
 				 "%s%s", length ? ", " : "", name);
 	}
 	if (missing[0])
-		return check_missing(finding,
-				     "%s lacks %s: that much of a VM isn't "
-				     "bounded (boot with "
-				     "systemd.unified_cgroup_hierarchy=1)",
-				     where, missing);
-	return check_found(finding,
-			   "%s: bounds on memory, CPU time and threads", where);
+		return finding_missing(finding,
+				       "%s lacks %s: that much of a VM isn't "
+				       "bounded (boot with "
+				       "systemd.unified_cgroup_hierarchy=1)",
+				       where, missing);
+	return finding_there(
+		finding, "%s: bounds on memory, CPU time and threads", where);
 }

@@ -11,10 +11,26 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "supervisor/cli/act.h"
+#include "supervisor/cli/check.h"
 #include "supervisor/cli/columns.h"
+#include "supervisor/cli/command.h"
+#include "supervisor/cli/console.h"
+#include "supervisor/cli/deaths.h"
+#include "supervisor/cli/events.h"
+#include "supervisor/cli/kill.h"
+#include "supervisor/cli/logs.h"
 #include "supervisor/cli/options.h"
+#include "supervisor/cli/ping.h"
 #include "supervisor/cli/report.h"
+#include "supervisor/cli/run.h"
+#include "supervisor/cli/sandbox.h"
 #include "supervisor/cli/signame.h"
+#include "supervisor/cli/start.h"
+#include "supervisor/cli/stats.h"
+#include "supervisor/cli/status.h"
+#include "supervisor/cli/stop.h"
+#include "supervisor/cli/upgrade.h"
 #include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
 
@@ -24,14 +40,17 @@
 static const struct cli_command help_command, complete_command;
 
 static const struct cli_command *const commands[] = {
-	&start_command,     &stop_command,      &act_restart_command,
-	&run_command,       &status_command,    &events_command,
-	&logs_command,      &deaths_command,    &ping_command,
-	&console_command,   &stats_command,     &kill_command,
-	&act_reset_command, &act_pause_command, &act_resume_command,
-	&sandbox_command,   &check_command,     &upgrade_command,
-	&detach_command,    &help_command,      &complete_command,
-	&take_over_command,
+	&start_command,       &stop_command,
+	&act_restart_command, &run_command,
+	&status_command,      &events_command,
+	&logs_command,        &deaths_command,
+	&ping_command,        &console_command,
+	&stats_command,       &kill_command,
+	&act_reset_command,   &act_pause_command,
+	&act_resume_command,  &sandbox_command,
+	&check_command,       &upgrade_command,
+	&stop_detach_command, &help_command,
+	&complete_command,    &upgrade_take_over_command,
 };
 
 static const struct cli_command *find_command(const char *name)

@@ -1,73 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The command line: one table of commands, from which parsing, help and
- * completion are made. */
+/* The command line: finds the command in the table, and runs it. */
 #ifndef VMSUP_SUPERVISOR_CLI_H
 #define VMSUP_SUPERVISOR_CLI_H
-
-#include <limits.h>
-#include <stdbool.h>
-#include <stddef.h>
-
-enum cli_exit {
-	CLI_OK,
-	CLI_FAILED,
-	CLI_USAGE,
-	CLI_NO_SUPERVISOR,
-	CLI_NO_VM,
-};
-
-#define CLI_MAX_OPTIONS 16
-/* Of the option that may be given several times. */
-#define CLI_MAX_REPEATS 16
-
-struct cli_option {
-	const char *name; /* the long one, without dashes; NULL: table's end */
-	char letter; /* 0: none */
-	const char *arg; /* what it takes, for help; NULL: nothing */
-	bool arg_optional; /* only as --name=ARG then */
-	const char *help;
-};
-
-struct cli_args {
-	/* By index in the command's options: NULL if not given; "" if given
-	 * without an argument; the last one wins. */
-	const char *values[CLI_MAX_OPTIONS];
-	const char *repeated[CLI_MAX_REPEATS];
-	size_t repeated_count;
-	char **names; /* what is left, NULL at the end */
-	int count;
-};
-
-/* What every command is told. */
-struct cli {
-	char run_dir[PATH_MAX]; /* absolute */
-};
-
-struct cli_command {
-	const char *name;
-	const char *usage; /* after the name */
-	const char *summary;
-	const char *details; /* more for its --help; may be NULL */
-	void (*more_help)(void); /* prints what is computed; may be NULL */
-	const struct cli_option *options; /* NULL: none of its own */
-	int repeats; /* index of the one whose values are in repeated; 0: none */
-	int min_args, max_args; /* -1: no limit */
-	const char *missing; /* what to say if there are fewer than min_args */
-	bool names_vms; /* its arguments are VMs, for completion */
-	bool hidden;
-	int (*run)(const struct cli *cli, const struct cli_args *args);
-};
-
-/* The commands, each beside its code. */
-extern const struct cli_command start_command, stop_command, detach_command;
-extern const struct cli_command act_restart_command, act_reset_command;
-extern const struct cli_command act_pause_command, act_resume_command;
-extern const struct cli_command kill_command, run_command, status_command;
-extern const struct cli_command ping_command, events_command, logs_command;
-extern const struct cli_command deaths_command;
-extern const struct cli_command console_command, stats_command;
-extern const struct cli_command sandbox_command, check_command;
-extern const struct cli_command upgrade_command, take_over_command;
 
 /* The whole program. Returns the exit status. */
 int cli_main(int argc, char **argv);

@@ -198,7 +198,7 @@ int conn_settle(struct conn *conn)
 	if (!result)
 		result = conn_receive(conn, CONN_TIMEOUT_MS, &reply);
 	if (result == 1)
-		reply_free(&reply); /* any answer will do */
+		conn_reply_free(&reply); /* any answer will do */
 	return result == 1 ? 0 : result == 0 ? -EPIPE : result;
 }
 
@@ -303,7 +303,7 @@ static int parse_reply(const char *message, size_t length, struct reply *reply)
 	return reply->parameters ? 1 : -ENOMEM;
 }
 
-void reply_free(struct reply *reply)
+void conn_reply_free(struct reply *reply)
 {
 	json_decref(reply->parameters);
 	reply->parameters = NULL;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/command.h"
 #include "supervisor/problem.h"
 
 /* How long a call that does not wait for a VM may take. */
@@ -61,33 +61,15 @@ int conn_send(struct conn *conn, const char *method, json_t *parameters,
 	      bool more);
 
 /*
- * Waits for one reply. 1 with reply filled in (for reply_free()); 0 at the end
+ * Waits for one reply. 1 with reply filled in (for conn_reply_free()); 0 at the end
  * of the connection; -EAGAIN after timeout_ms; -EINTR if interrupted; -EPROTO
  * for what isn't varlink; another -errno.
  */
 int conn_receive(struct conn *conn, int timeout_ms, struct reply *reply);
-void reply_free(struct reply *reply);
+void conn_reply_free(struct reply *reply);
 
 /* Waits until one of the clients has something to receive, and returns its
  * index; -EAGAIN after timeout_ms; -EINTR; another -errno. */
 int conn_wait(struct conn *const conns[], size_t count, int timeout_ms);
-
-/* One call, one reply. An enum cli_exit; errors are printed. With CLI_OK *out
- * is the reply's parameters, the caller's (out may be NULL). */
-int conn_call(struct conn *conn, const char *method, json_t *parameters,
-	      int timeout_ms, json_t **out);
-
-/* Prints what the error reply says. Returns the exit status for it. */
-int conn_report(const char *method, const struct reply *reply);
-/* Prints why conn_receive() gave result (0 or less). An enum cli_exit. */
-int conn_report_loss(const struct conn *conn, int result);
-
-/* Status of those VMs (count 0: all), on a connection of its own. An enum
- * cli_exit; *out is the caller's. */
-int conn_status(const struct cli *cli, char *const *names, int count,
-		json_t **out);
-
-/* An array of those names; NULL: no memory. */
-json_t *conn_names(char *const *names, int count);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Whole calls: one request, one reply, and what errors mean to a person. */
-#include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 
 #include <errno.h>
 #include <string.h>
@@ -134,7 +134,7 @@ int conn_call(struct conn *conn, const char *method, json_t *parameters,
 		status = conn_report(method, &reply);
 	else if (out)
 		*out = json_incref(reply.parameters);
-	reply_free(&reply);
+	conn_reply_free(&reply);
 	return status;
 }
 

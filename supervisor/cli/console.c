@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup console: a terminal on a kvm guest's console. */
+#include "supervisor/cli/console.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
@@ -11,8 +13,8 @@
 
 #include "ipc/fd.h"
 #include "supervisor/base64.h"
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 
 /* Ctrl-], as telnet has it. */
@@ -95,7 +97,7 @@ static int take_output(struct terminal *terminal)
 			if (result == 0)
 				result = reply.continues ? 1 : 0;
 		}
-		reply_free(&reply);
+		conn_reply_free(&reply);
 		if (result != 1)
 			return result;
 	}

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup deaths: how a VM's processes ended, one line each. */
+#include "supervisor/cli/deaths.h"
+
 #include <stdio.h>
 
 #include "ipc/fd.h"
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/columns.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/table.h"

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup events: every change of state, as it happens. */
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/events.h"
+
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/stream.h"
 
 enum {

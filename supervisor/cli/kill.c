@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup kill: the fault drill, a signal that nobody asked for. */
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/kill.h"
+
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/signame.h"
 

@@ -18,6 +18,7 @@
 #include "ipc/fd.h"
 #include "supervisor/cli/await.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/interrupt.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/supervisor.h"

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/command.h"
 #include "supervisor/config/config.h"
 #include "supervisor/keep.h"
 #include "supervisor/rundir.h"

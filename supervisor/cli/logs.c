@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup logs: what a VM process said. */
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/logs.h"
+
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/stream.h"

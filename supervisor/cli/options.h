@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_CLI_OPTIONS_H
 #define VMSUP_SUPERVISOR_CLI_OPTIONS_H
 
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/command.h"
 
 enum options_result {
 	OPTIONS_RUN, /* go on */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup ping: one VM pings another, or any address. */
+#include "supervisor/cli/ping.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -10,8 +12,8 @@
 #include "ipc/fd.h"
 #include "ipc/loop.h"
 #include "ipc/proto.h"
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/echoes.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
@@ -286,7 +288,7 @@ static int echo(struct ping *ping)
 		status = take_error(ping, &reply);
 	else
 		take_result(ping, reply.parameters);
-	reply_free(&reply);
+	conn_reply_free(&reply);
 	return status ? status : report_flush();
 }
 

@@ -16,7 +16,6 @@
 #include <sys/statvfs.h>
 
 #include "ipc/fd.h"
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/proc.h"
 #include "supervisor/cli/report.h"

@@ -32,15 +32,10 @@ void proof_compare(struct proof *proof, const char *check, const char *wanted,
 /* Prints the table CHECK, WANTED, FOUND, OK. An enum cli_exit. */
 int proof_print(const struct proof *proof);
 
-/* ---- the parts, each looking through dir_fd at the process in cage (type
- * Cage of the interface) */
-
+/* Parts of the proof, each looking through dir_fd, of /proc/PID, at the process
+ * in cage (type Cage of the interface). */
 void proof_identity(struct proof *proof, const json_t *cage, int dir_fd);
 void proof_room(struct proof *proof, const json_t *cage, int dir_fd);
 void proof_limits(struct proof *proof, const json_t *cage, int dir_fd);
-void proof_filters(struct proof *proof, const json_t *cage, int dir_fd);
-/* What its cgroup bounds, and which process ends first without memory. */
-void proof_bounds(struct proof *proof, const json_t *cage, int dir_fd);
-void proof_descriptors(struct proof *proof, const json_t *cage, int dir_fd);
 
 #endif

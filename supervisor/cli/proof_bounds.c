@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The proof of a cage: what the VM may use up, as its cgroup has it. */
-#include "supervisor/cli/proof.h"
+#include "supervisor/cli/proof_bounds.h"
 
 #include <fcntl.h>
 #include <stdio.h>

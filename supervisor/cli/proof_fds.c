@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The proof of a cage: every descriptor against the manifest. */
-#include "supervisor/cli/proof.h"
+#include "supervisor/cli/proof_fds.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +101,7 @@ static void read_manifest(struct manifest *manifest, const json_t *cage)
 			manifest->entries[manifest->count++] = entry;
 }
 
-void proof_descriptors(struct proof *proof, const json_t *cage, int dir_fd)
+void proof_fds(struct proof *proof, const json_t *cage, int dir_fd)
 {
 	struct manifest manifest = {
 		.proof = proof,

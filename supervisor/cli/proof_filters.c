@@ -9,7 +9,7 @@
  * allows everything, in the place of the running one, has another digest.
  * Where the kernel shows filters to nobody, a row says so.
  */
-#include "supervisor/cli/proof.h"
+#include "supervisor/cli/proof_filters.h"
 
 #include <errno.h>
 #include <fcntl.h>

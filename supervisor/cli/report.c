@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "ipc/log.h"
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/command.h"
 
 __attribute__((format(printf, 2, 0))) static void
 print_line(const char *command, const char *format, va_list args)

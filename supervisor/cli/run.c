@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup run: a new VM by options. */
+#include "supervisor/cli/run.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,8 +11,8 @@
 #include "ipc/fd.h"
 #include "ipc/proto.h"
 #include "supervisor/cli/act.h"
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
 #include "supervisor/cli/report.h"
@@ -268,7 +270,7 @@ static int take_reply(struct attached *vm)
 	} else {
 		take_lines(reply.parameters);
 	}
-	reply_free(&reply);
+	conn_reply_free(&reply);
 	return result;
 }
 

@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_CLI_RUN_MACHINE_H
 #define VMSUP_SUPERVISOR_CLI_RUN_MACHINE_H
 
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/command.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/config/config.h"
 

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup sandbox: the proof of a VM's cage, read from outside. */
+#include "supervisor/cli/sandbox.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/proc.h"
 #include "supervisor/cli/proof.h"
+#include "supervisor/cli/proof_bounds.h"
+#include "supervisor/cli/proof_fds.h"
+#include "supervisor/cli/proof_filters.h"
 #include "supervisor/cli/report.h"
 
 /* A VM may die and come back while it is looked at: as often as this. */
@@ -67,7 +72,7 @@ static void look(struct proof *proof, const json_t *cage, int dir_fd)
 	proof_room(proof, cage, dir_fd);
 	proof_limits(proof, cage, dir_fd);
 	proof_bounds(proof, cage, dir_fd);
-	proof_descriptors(proof, cage, dir_fd);
+	proof_fds(proof, cage, dir_fd);
 }
 
 /*

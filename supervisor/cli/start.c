@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup start: a supervisor with its VMs, or VMs of the one that runs. */
+#include "supervisor/cli/start.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +9,6 @@
 #include <unistd.h>
 
 #include "supervisor/cli/act.h"
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/files.h"
 #include "supervisor/cli/launch.h"
@@ -50,7 +51,7 @@ static int ask_for_life(struct conn *conn)
 	if (!result)
 		result = conn_receive(conn, CONN_TIMEOUT_MS, &reply);
 	if (result == 1)
-		reply_free(&reply);
+		conn_reply_free(&reply);
 	return result;
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup stats: counters of a VM's devices, queues and exits. */
+#include "supervisor/cli/stats.h"
+
 #include <stdio.h>
 
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/table.h"
 

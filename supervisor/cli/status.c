@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup status: the table of VMs. */
+#include "supervisor/cli/status.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -9,9 +11,8 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/columns.h"
-#include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
 #include "supervisor/cli/report.h"

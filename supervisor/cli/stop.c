@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup stop: named VMs, or everything, supervisor included; vmsup detach: the
  * supervisor alone. */
+#include "supervisor/cli/stop.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,8 +12,8 @@
 
 #include "ipc/fd.h"
 #include "supervisor/cli/act.h"
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/report.h"
 
 enum {
@@ -86,7 +88,7 @@ static int run_detach(const struct cli *cli, const struct cli_args *args)
 		"; its VMs go on ('vmsup start' takes them over)");
 }
 
-const struct cli_command detach_command = {
+const struct cli_command stop_detach_command = {
 	.name = "detach",
 	.usage = "",
 	.summary = "end the supervisor alone: its VMs go on without one",

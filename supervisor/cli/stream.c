@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "ipc/log.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
 #include "supervisor/cli/report.h"
@@ -76,7 +77,7 @@ int stream_follow(struct conn *conn, const char *method, bool endless,
 			status = conn_report(method, &reply);
 		else
 			take(ctx, reply.parameters);
-		reply_free(&reply);
+		conn_reply_free(&reply);
 		if (!status)
 			status = report_flush();
 	}

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "supervisor/cli/cli.h"
+#include "supervisor/cli/command.h"
 #include "supervisor/cli/conn.h"
 
 /* Prints an Event; as an object on one line if json. */

@@ -7,7 +7,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/report.h"
 
 struct libscols_table *table_new(bool raw, bool noheadings)

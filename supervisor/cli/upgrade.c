@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* vmsup upgrade: another program for the supervisor, under its VMs. */
+#include "supervisor/cli/upgrade.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/cli/cli.h"
 #include "supervisor/cli/conn.h"
+#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/launch.h"
 #include "supervisor/cli/report.h"
@@ -64,7 +66,7 @@ static int run_take_over(const struct cli *cli, const struct cli_args *args)
 	return CLI_USAGE;
 }
 
-const struct cli_command take_over_command = {
+const struct cli_command upgrade_take_over_command = {
 	.name = HANDOVER_COMMAND,
 	.usage = HANDOVER_CHECK "|" HANDOVER_GO " STATE_FD",
 	.summary = "what a supervisor's new program is called with",
