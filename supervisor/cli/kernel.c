@@ -12,6 +12,7 @@
 #include "ipc/fd.h"
 
 #define SECTOR_BYTES 512
+#define PARAGRAPH    16ULL
 #define PAGE_BYTES   4096ULL
 #define MIB          (UINT64_C(1) << 20)
 /* A bzImage's header (Linux, Documentation/arch/x86/boot.rst). */
@@ -215,14 +216,15 @@ static uint64_t place(const struct look *look,
 static int look_at_bzimage(struct look *look, const struct setup_header *header)
 {
 	unsigned int sectors = header->setup_sects ? header->setup_sects : 4;
-	uint64_t bytes = header->syssize * 16ULL;
+	uint64_t bytes = header->syssize * PARAGRAPH;
 
 	if (header->version < SETUP_64 || !(header->xloadflags & XLF_KERNEL_64))
 		return problem_set(look->problem, -EINVAL,
 				   "kernel %s of %s has no 64-bit entry (an "
 				   "x86-64 one is needed, Linux 3.8 or later)",
 				   look->machine->kernel, look->vm);
-	if ((sectors + 1) * SECTOR_BYTES + bytes > look->bytes)
+	/* the last paragraph may be a part of one */
+	if ((sectors + 1) * SECTOR_BYTES + bytes >= look->bytes + PARAGRAPH)
 		return truncated(look);
 	/* what it takes to unpack itself */
 	if (bytes < header->init_size)

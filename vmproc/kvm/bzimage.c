@@ -11,6 +11,7 @@
 #include "vmproc/kvm/layout.h"
 
 #define SECTOR          512ULL
+#define PARAGRAPH       16ULL
 #define SETUP_MAGIC     0x53726448U /* "HdrS" */
 #define BOOT_FLAG       0xaa55U
 #define VERSION_64      0x020cU /* the first that tells of a 64-bit entry */
@@ -46,8 +47,24 @@ static uint64_t setup_bytes(const struct setup_header *header)
 	return (sectors + 1) * SECTOR;
 }
 
+/* Bytes of the protected-mode part by the file; 0: it ends before. The header
+ * counts them in paragraphs of 16 bytes, the last of which may be a part of
+ * one. */
+static uint64_t code_bytes(const struct boot_state *state,
+			   const struct setup_header *header)
+{
+	uint64_t bytes = header->syssize * PARAGRAPH;
+	uint64_t file = state->boot->kernel_bytes, setup = setup_bytes(header);
+
+	if (file <= setup || file - setup + PARAGRAPH <= bytes)
+		return 0;
+	return file - setup < bytes ? file - setup : bytes;
+}
+
 static int check(struct boot_state *state, const struct setup_header *header)
 {
+	uint64_t bytes = header->syssize * PARAGRAPH;
+
 	if (header->version < VERSION_64)
 		return boot_refuse(state,
 				   "the kernel is too old: its boot protocol "
@@ -61,15 +78,13 @@ static int check(struct boot_state *state, const struct setup_header *header)
 		return boot_refuse(state,
 				   "the kernel is a zImage (a bzImage is "
 				   "needed)");
-	if (setup_bytes(header) + header->syssize * 16ULL >
-	    state->boot->kernel_bytes)
+	if (bytes <= ENTRY_64)
+		return boot_refuse(state, "the kernel is empty");
+	if (code_bytes(state, header) == 0)
 		return boot_refuse(
 			state, "the kernel is truncated: %llu bytes of %llu",
 			(unsigned long long)state->boot->kernel_bytes,
-			(unsigned long long)(setup_bytes(header) +
-					     header->syssize * 16ULL));
-	if (header->syssize * 16ULL <= ENTRY_64)
-		return boot_refuse(state, "the kernel is empty");
+			(unsigned long long)(setup_bytes(header) + bytes));
 	return 0;
 }
 
@@ -97,7 +112,7 @@ static int load_bzimage(struct boot_state *state, struct boot_entry *entry)
 
 	if (error)
 		return error;
-	bytes = header.syssize * 16ULL;
+	bytes = code_bytes(state, &header);
 	/* what it needs to unpack itself, at least what is loaded */
 	needed = header.init_size > bytes ? header.init_size : bytes;
 	gpa = place(state, &header, needed);

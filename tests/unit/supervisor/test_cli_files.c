@@ -125,10 +125,16 @@ static void a_whole_bzimage_only(void **state)
 	make_bzimage(image);
 	opens();
 	fd_close(&machine->kernel_fd);
-	for (size_t length = 1; length < sizeof(image); length += 13) {
+	for (size_t length = 1; length <= sizeof(image) - 16; length += 13) {
 		write_file("kernel", image, length);
 		refused(length < 0x300 ? "kernel" : "truncated");
 	}
+	/* its size is told in units of 16 bytes: the last may be a part of one */
+	write_file("kernel", image, sizeof(image) - 15);
+	opens();
+	fd_close(&machine->kernel_fd);
+	write_file("kernel", image, sizeof(image) - 16);
+	refused("truncated");
 	write_file("kernel", image, 0);
 	refused("is empty");
 	image[0x236] = image[0x237] = 0;

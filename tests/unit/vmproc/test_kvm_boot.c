@@ -153,11 +153,29 @@ static void not_a_kernel(void **state)
 	assert_refused(load_image(other, sizeof(other), -1, ""), "gzip");
 }
 
+/* The header counts paragraphs of 16 bytes: memtest86+ ends within one. */
+static void bzimage_of_a_part_of_a_paragraph(void **state)
+{
+	uint8_t *loaded;
+
+	(void)state;
+	for (size_t less = 1; less < 16; less++) {
+		assert_int_equal(
+			load_image(image, sizeof(image) - less, -1, ""), 0);
+		loaded = guest_ptr(&memory, 0x1000000, KERNEL_BYTES);
+		assert_memory_equal(loaded, image + SETUP_BYTES,
+				    KERNEL_BYTES - less);
+		assert_int_equal(loaded[KERNEL_BYTES - less], 0);
+		memset(loaded, 0, KERNEL_BYTES);
+	}
+}
+
 static void bzimage_refused(void **state)
 {
 	(void)state;
-	assert_refused(load_image(image, sizeof(image) - 1, -1, ""),
+	assert_refused(load_image(image, sizeof(image) - 16, -1, ""),
 		       "truncated");
+	assert_refused(load_image(image, SETUP_BYTES, -1, ""), "truncated");
 	header()->version = 0x0204;
 	assert_refused(load(), "2.04");
 	header()->version = 0x020f;
@@ -348,13 +366,10 @@ static void acpi_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(bzimage),
-		TEST(placed_lower_if_it_must),
-		TEST(not_a_kernel),
-		TEST(bzimage_refused),
-		TEST(initrd_and_cmdline_bounds),
-		TEST(elf_pvh),
-		TEST(elf_refused),
+		TEST(bzimage),         TEST(placed_lower_if_it_must),
+		TEST(not_a_kernel),    TEST(bzimage_of_a_part_of_a_paragraph),
+		TEST(bzimage_refused), TEST(initrd_and_cmdline_bounds),
+		TEST(elf_pvh),         TEST(elf_refused),
 		TEST(acpi_tables),
 	};
 
