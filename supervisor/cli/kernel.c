@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "supervisor/cli/magic.h"
 
 #define SECTOR_BYTES 512
 #define PARAGRAPH    16ULL
@@ -53,6 +54,14 @@ static int no_kernel(const struct look *look)
 			   "nor an x86-64 ELF file with a PVH entry (take "
 			   "/boot/vmlinuz-..., or vmlinux)",
 			   look->machine->kernel, look->vm);
+}
+
+/* Why, the remedy: of what the file is, as far as that is known. */
+static int is_stranger(const struct look *look, const char *what,
+		       const char *remedy)
+{
+	return problem_set(look->problem, -EINVAL, "kernel %s of %s is %s (%s)",
+			   look->machine->kernel, look->vm, what, remedy);
 }
 
 /* No memory would be enough. */
@@ -158,12 +167,40 @@ static int look_at_segments(struct look *look, const Elf64_Phdr *segments,
 			pvh = true;
 	}
 	if (!pvh)
-		return no_kernel(look);
+		return is_stranger(look, "an ELF file without a PVH entry",
+				   "a kernel needs CONFIG_PVH; or take its "
+				   "bzImage, /boot/vmlinuz-...");
 	for (unsigned int i = 0; i < count && !error; i++)
 		error = look_at_segment(look, &segments[i]);
 	if (!error && look->kernel_end > look->end)
 		error = too_little(look, look->kernel_end);
 	return error;
+}
+
+/* ELF files for other processors: what people have at hand. */
+static int other_machine(const struct look *look, const Elf64_Ehdr *elf)
+{
+	static const struct {
+		uint16_t machine;
+		const char *what;
+	} machines[] = {
+		{ EM_386, "a 32-bit ELF file for x86" },
+		{ EM_X86_64, "a 32-bit ELF file for x86-64" },
+		{ EM_AARCH64, "an ELF file for arm64" },
+		{ EM_ARM, "an ELF file for arm" },
+		{ EM_RISCV, "an ELF file for RISC-V" },
+		{ EM_PPC64, "an ELF file for PowerPC" },
+		{ EM_S390, "an ELF file for s390x" },
+	};
+	const char *what = "an ELF file for another architecture";
+	uint16_t machine = elf->e_machine;
+
+	if (elf->e_ident[EI_DATA] == ELFDATA2MSB)
+		machine = __builtin_bswap16(machine);
+	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+		if (machines[i].machine == machine)
+			what = machines[i].what;
+	return is_stranger(look, what, "an x86-64 kernel is needed");
 }
 
 static int look_at_elf(struct look *look, const Elf64_Ehdr *elf)
@@ -174,10 +211,10 @@ static int look_at_elf(struct look *look, const Elf64_Ehdr *elf)
 		return truncated(look);
 	if (elf->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    elf->e_ident[EI_DATA] != ELFDATA2LSB || elf->e_machine != EM_X86_64)
-		return problem_set(look->problem, -EINVAL,
-				   "kernel %s of %s is for another "
-				   "architecture (an x86-64 one is needed)",
-				   look->machine->kernel, look->vm);
+		return other_machine(look, elf);
+	if (elf->e_type != ET_EXEC && elf->e_type != ET_DYN)
+		return is_stranger(look, "an ELF file that isn't an executable",
+				   "take /boot/vmlinuz-..., or vmlinux");
 	if (elf->e_phentsize != sizeof(segments[0]) || elf->e_phnum == 0 ||
 	    elf->e_phnum > SEGMENTS_MAX)
 		return no_kernel(look);
@@ -240,25 +277,26 @@ static int look_at_bzimage(struct look *look, const struct setup_header *header)
 
 static int look_at_kernel(struct look *look)
 {
-	struct {
-		unsigned char before[SETUP_AT];
-		struct setup_header setup;
-	} __attribute__((packed)) head = { 0 };
+	uint8_t head[MAGIC_HEAD_BYTES] = { 0 };
+	ssize_t bytes = pread(look->machine->kernel_fd, head, sizeof(head), 0);
 	struct setup_header setup;
+	const struct magic *magic;
 	Elf64_Ehdr elf;
 
-	if (pread(look->machine->kernel_fd, &head, sizeof(head), 0) < 0)
+	if (bytes < 0)
 		return problem_set(look->problem, -errno,
 				   "cannot read kernel %s of %s: %s",
 				   look->machine->kernel, look->vm,
 				   strerror(errno));
-	memcpy(&elf, &head, sizeof(elf));
+	memcpy(&elf, head, sizeof(elf));
 	if (memcmp(elf.e_ident, ELFMAG, SELFMAG) == 0)
 		return look_at_elf(look, &elf);
-	setup = head.setup;
+	memcpy(&setup, head + SETUP_AT, sizeof(setup));
 	if (setup.boot_flag == BOOT_FLAG && setup.header == SETUP_MAGIC)
 		return look_at_bzimage(look, &setup);
-	return no_kernel(look);
+	magic = magic_find(head, (size_t)bytes);
+	return magic ? is_stranger(look, magic->what, magic->remedy)
+		     : no_kernel(look);
 }
 
 /* It goes as high as it may, for kernels unpack themselves below. */

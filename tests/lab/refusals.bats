@@ -68,9 +68,11 @@ refused() {
 @test "a kernel that isn't one" {
 	refused "is no kernel" with_kernel "$LAB/noise"
 	refused "is empty" with_kernel "$LAB/empty"
-	refused "is no kernel" with_kernel "$LAB_INITRD"
+	# packed or not
+	gzip -c "$LAB_INITRD" >"$LAB/packed"
+	refused "compressed by gzip" with_kernel "$LAB/packed"
 	# an executable, of the right architecture
-	refused "is no kernel" with_kernel /bin/busybox
+	refused "without a PVH entry" with_kernel /bin/busybox
 	refused "$LAB" with_kernel "$LAB"
 	refused /nowhere/vmlinuz with_kernel /nowhere/vmlinuz
 	nothing_came
@@ -91,10 +93,10 @@ refused() {
 @test "a kernel for another architecture" {
 	cp /bin/busybox "$LAB/arm"
 	at "$LAB/arm" 18 '\xb7\x00' # e_machine: AArch64
-	refused "another architecture" with_kernel "$LAB/arm"
+	refused "an ELF file for arm64" with_kernel "$LAB/arm"
 	cp /bin/busybox "$LAB/i386"
 	at "$LAB/i386" 4 '\x01' # ELFCLASS32
-	refused "another architecture" with_kernel "$LAB/i386"
+	refused "a 32-bit ELF file" with_kernel "$LAB/i386"
 	# a bzImage without a 64-bit entry (xloadflags)
 	cp "$LAB_KERNEL" "$LAB/old"
 	at "$LAB/old" 0x236 '\x00\x00'
@@ -102,7 +104,7 @@ refused() {
 	# arm64's Image has a header of its own
 	truncate -s 1M "$LAB/image"
 	at "$LAB/image" 0x38 'ARM\x64'
-	refused "is no kernel" with_kernel "$LAB/image"
+	refused "a kernel for arm64" with_kernel "$LAB/image"
 	nothing_came
 }
 

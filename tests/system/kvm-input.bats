@@ -99,6 +99,14 @@ start_bad() {
 	refused 1 "no kernel" run_bad --kernel "$LAB/noise"
 	echo hello >"$LAB/short"
 	refused 1 "no kernel" run_bad --kernel "$LAB/short"
+	# what people give by mistake
+	gzip -c "$LAB/good" >"$LAB/short"
+	refused 1 "compressed by gzip (unpack it: gzip -dc)" \
+		run_bad --kernel "$LAB/short"
+	bytes "$LAB/short" 0 '\x00\x00'
+	bytes "$LAB/short" 0x38 'ARM\x64'
+	refused 1 "a kernel for arm64" run_bad --kernel "$LAB/short"
+	refused 1 "an ELF file without a PVH entry" run_bad --kernel /bin/sh
 	rm "$LAB/short"
 }
 
@@ -120,10 +128,10 @@ start_bad() {
 @test "a kernel for another architecture" {
 	cp "$BUILD/vmproc" "$LAB/arm"
 	bytes "$LAB/arm" 18 '\xb7\x00' # e_machine: EM_AARCH64
-	refused 1 "another architecture" run_bad --kernel "$LAB/arm"
+	refused 1 "an ELF file for arm64" run_bad --kernel "$LAB/arm"
 	bytes "$LAB/arm" 18 '\x3e\x00'
 	bytes "$LAB/arm" 4 '\x01' # ELFCLASS32
-	refused 1 "another architecture" run_bad --kernel "$LAB/arm"
+	refused 1 "a 32-bit ELF file" run_bad --kernel "$LAB/arm"
 	cp "$LAB/good" "$LAB/old"
 	bytes "$LAB/old" 0x236 '\x00' # XLF_KERNEL_64
 	refused 1 "no 64-bit entry" run_bad --kernel "$LAB/old"

@@ -118,41 +118,6 @@ void boot_warm(const struct memory *memory, const struct boot *boot)
 		      boot->initrd_bytes);
 }
 
-/* What people give by mistake, by what it begins with. */
-static const struct {
-	unsigned int offset;
-	const char *magic;
-	unsigned int bytes;
-	const char *what;
-} strangers[] = {
-	{ 0x38, "ARM\x64", 4, "a kernel for arm64" },
-	{ 0x38, "RSC\x05", 4, "a kernel for RISC-V" },
-	{ 0x24, "\x18\x28\x6f\x01", 4, "a kernel for arm" },
-	{ 0, "\x1f\x8b", 2, "compressed by gzip" },
-	{ 0, "\x28\xb5\x2f\xfd", 4, "compressed by zstd" },
-	{ 0,
-	  "\xfd"
-	  "7zXZ",
-	  5, "compressed by xz" },
-	{ 0, "070701", 6, "an initrd" },
-	{ 0, "QFI\xfb", 4, "a qcow2 disk image" },
-	{ 0, "#!", 2, "a script" },
-};
-
-static int refuse_stranger(struct boot_state *state)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++)
-		if (memcmp(state->head + strangers[i].offset,
-			   strangers[i].magic, strangers[i].bytes) == 0)
-			return boot_refuse(state,
-					   "the kernel is none for x86-64: it "
-					   "is %s (a bzImage or an ELF file "
-					   "with a PVH note is needed)",
-					   strangers[i].what);
-	return boot_refuse(state, "the kernel is not a kernel (a bzImage or an "
-				  "ELF file with a PVH note is needed)");
-}
-
 /* Reads what every kind of image begins with. */
 static int read_head(struct boot_state *state)
 {
@@ -258,7 +223,9 @@ int boot_load(const struct memory *memory, const struct boot *boot,
 		return error;
 	format = find_format(&state);
 	if (!format)
-		return refuse_stranger(&state);
+		return boot_refuse(&state,
+				   "the kernel is not a kernel (a bzImage or "
+				   "an ELF file with a PVH note is needed)");
 	error = format->load(&state, entry);
 	if (!error)
 		error = load_initrd(&state);

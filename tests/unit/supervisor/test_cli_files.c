@@ -159,6 +159,7 @@ static struct elf make_elf(void)
 	struct elf elf = {
 		.header = {
 			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB },
+			.e_type = ET_EXEC,
 			.e_machine = EM_X86_64,
 			.e_phoff = sizeof(Elf64_Ehdr),
 			.e_phentsize = sizeof(Elf64_Phdr),
@@ -208,11 +209,23 @@ static void a_whole_elf_only(void **state)
 	refused("truncated");
 	elf.header.e_machine = EM_AARCH64;
 	write_file("kernel", &elf, sizeof(elf));
-	refused("another architecture");
-	elf.header.e_machine = EM_X86_64;
+	refused("an ELF file for arm64 (an x86-64 kernel is needed)");
 	elf.header.e_ident[EI_DATA] = ELFDATA2MSB;
+	elf.header.e_machine = __builtin_bswap16(EM_S390);
 	write_file("kernel", &elf, sizeof(elf));
-	refused("another architecture");
+	refused("an ELF file for s390x");
+	elf = make_elf();
+	elf.header.e_ident[EI_CLASS] = ELFCLASS32;
+	elf.header.e_machine = EM_386;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("a 32-bit ELF file for x86 (");
+	elf.header.e_machine = 0x1234;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("for another architecture");
+	elf = make_elf();
+	elf.header.e_type = ET_REL;
+	write_file("kernel", &elf, sizeof(elf));
+	refused("isn't an executable");
 }
 
 /* A program, say. */
@@ -223,16 +236,16 @@ static void an_elf_with_a_pvh_entry_only(void **state)
 	(void)state;
 	elf.note.header.n_type = 17;
 	write_file("kernel", &elf, sizeof(elf));
-	refused("no kernel");
+	refused("an ELF file without a PVH entry (a kernel needs CONFIG_PVH");
 	elf = make_elf();
 	elf.note.name[0] = 'x';
 	write_file("kernel", &elf, sizeof(elf));
-	refused("no kernel");
+	refused("an ELF file without a PVH entry (a kernel needs CONFIG_PVH");
 	for (uint32_t bytes = 5; bytes != 0; bytes <<= 1) {
 		elf = make_elf();
 		elf.note.header.n_namesz = bytes;
 		write_file("kernel", &elf, sizeof(elf));
-		refused("no kernel");
+		refused("an ELF file without a PVH entry (a kernel needs CONFIG_PVH");
 	}
 	/* another note before it */
 	elf = make_elf();
@@ -247,7 +260,7 @@ static void an_elf_with_a_pvh_entry_only(void **state)
 		elf = make_elf();
 		elf.segments[1].p_filesz = bytes;
 		write_file("kernel", &elf, sizeof(elf));
-		refused("no kernel");
+		refused("an ELF file without a PVH entry (a kernel needs CONFIG_PVH");
 	}
 	elf = make_elf();
 	elf.header.e_phnum = 0;
@@ -256,6 +269,38 @@ static void an_elf_with_a_pvh_entry_only(void **state)
 	elf.header.e_phnum = 33;
 	write_file("kernel", &elf, sizeof(elf));
 	refused("no kernel");
+}
+
+/* What people give by mistake. */
+static void a_kernel_that_is_something_else(void **state)
+{
+	static const struct {
+		size_t offset;
+		const char *magic;
+		const char *said;
+	} others[] = {
+		{ 0x38, "ARM\x64", "a kernel for arm64 (an x86-64 one is" },
+		{ 0, "\x1f\x8b", "compressed by gzip (unpack it: gzip -dc)" },
+		{ 0, "\x28\xb5\x2f\xfd", "compressed by zstd" },
+		{ 0, "MZ", "an EFI program and no bzImage" },
+		{ 0, "070701", "an initrd (take /boot/vmlinuz" },
+		{ 257, "ustar", "a tar archive" },
+		{ 0, "#!/bin/sh", "a script" },
+		{ 0, "QFI\xfb", "a qcow2 disk image" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		uint8_t image[KERNEL_BYTES] = { 0 };
+
+		memcpy(image + others[i].offset, others[i].magic,
+		       strlen(others[i].magic));
+		write_file("kernel", image, sizeof(image));
+		refused(others[i].said);
+		/* nothing is known of what isn't there */
+		write_file("kernel", image, others[i].offset + 1);
+		refused("is no kernel");
+	}
 }
 
 /* Both need 4 MiB from the 16th on. */
@@ -465,6 +510,7 @@ int main(void)
 		TEST(a_whole_bzimage_only),
 		TEST(a_whole_elf_only),
 		TEST(an_elf_with_a_pvh_entry_only),
+		TEST(a_kernel_that_is_something_else),
 		TEST(a_kernel_fits_or_does_not),
 		TEST(huge_pages_are_whole),
 		TEST(a_relocatable_kernel_goes_lower),
