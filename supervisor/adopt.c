@@ -27,6 +27,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/life.h"
+#include "supervisor/net/tap.h"
+#include "supervisor/spawn.h"
+#include "supervisor/state/state_vm.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/talk.h"
+#include "supervisor/verify.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/console.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the cage of a VM should look like: io.vmsup Sandbox. */
+#include "supervisor/cage.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "supervisor/control/control_save.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/base64.h"

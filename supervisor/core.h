@@ -5,6 +5,7 @@
 
 #include <limits.h>
 
+#include "supervisor/net/monitor.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 #include "sandbox/room.h"
@@ -81,60 +82,5 @@ struct supervisor {
 	struct call *shutdown_calls[SHUTDOWN_CALLS]; /* NULL: free */
 	struct status_wait *status_waits; /* methods.c's */
 };
-
-/* NULL: no VM of that name. */
-struct vm *supervisor_find(const struct supervisor *supervisor,
-			   const char *name);
-/* Adds a VM that was just made, which it owns then. 0 or -ENOMEM. */
-int supervisor_add(struct supervisor *supervisor, struct vm *vm);
-/* A VM by options, as in the configuration file; NULL: the default. */
-struct definition {
-	const char *name, *mac, *ipv4, *ipv6;
-	const json_t *allow; /* an array of strings, or NULL */
-	struct machine_config *machine; /* NULL: guest builtin */
-};
-/* Defines and starts one, and takes over its machine if that succeeds. 0 or
- * -errno with problem set. */
-int supervisor_define(struct supervisor *supervisor,
-		      const struct definition *definition,
-		      struct problem *problem);
-/* gone() of a call that waits for the end. */
-void supervisor_call_gone(struct call *call);
-/* A VM's state changed: ends the start or the supervisor if it was the last. */
-void supervisor_vm_changed(struct supervisor *supervisor);
-/* Ends the supervisor alone: VMs stay, for the next one. 0, or -errno: their
- * state can't be kept, and it goes on. */
-int supervisor_leave(struct supervisor *supervisor);
-/* Begins to take everything down; returns at once. */
-void supervisor_end(struct supervisor *supervisor, int exit_status);
-
-/* Gives what the configuration leaves open: names, addresses, MACs. 0 or
- * -errno with problem set. */
-int supervisor_assign(struct supervisor *supervisor, struct problem *problem);
-
-/* What the loop calls; ctx is the supervisor. Makes the next few configured
- * VMs; looks at all after changes; opens multicast between them. */
-timer_fn supervisor_populate, supervisor_review, supervisor_open_multicast,
-	supervisor_watchdog;
-/* Signals; the hang-up of who started this; link news. */
-source_fn supervisor_on_signal, supervisor_on_starter_gone,
-	supervisor_on_monitor;
-net_news_fn supervisor_on_link_news;
-
-/* The methods of io.vmsup; their ctx is the supervisor. */
-extern const struct control_method methods[];
-extern const size_t method_count;
-/* define.c: one of them. */
-void methods_define(void *ctx, struct call *call);
-/* A VM's counters came in: a Status that waited for them may be answered. */
-void methods_stats_arrived(struct supervisor *supervisor);
-/* Answers those who asked for the end. */
-void methods_answer_shutdown(struct supervisor *supervisor);
-
-/* cage.c: a reply of io.vmsup Sandbox. */
-json_t *cage_json(const struct vm *vm);
-
-/* The io.vmsup Supervisor. */
-json_t *supervisor_json(const struct supervisor *supervisor);
 
 #endif

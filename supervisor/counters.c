@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/talk.h"
 #include "ipc/fd.h"
 #include "supervisor/core.h"
 

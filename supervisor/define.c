@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* The method Define: a VM by what a client says of it, made and started. */
+#include "supervisor/define.h"
+
+#include "supervisor/state/state_machine.h"
+#include "supervisor/supervisor.h"
 #include "supervisor/arguments.h"
 #include "supervisor/core.h"
 #include "supervisor/machine.h"

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The supervisor's end: everything taken down, or left to the next one. */
+#include "supervisor/end.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/methods.h"
+#include "supervisor/spawn.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/caps.h"

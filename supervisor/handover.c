@@ -10,6 +10,11 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "supervisor/control/control_save.h"
+#include "supervisor/state/state_config.h"
+#include "supervisor/state/state_events.h"
+#include "supervisor/state/state_vm.h"
+#include "supervisor/supervisor.h"
 #include "ipc/fd.h"
 #include "supervisor/console.h"
 #include "supervisor/counters.h"

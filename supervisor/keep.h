@@ -15,6 +15,8 @@
 #include "supervisor/rundir.h"
 #include "supervisor/vm.h"
 
+struct supervisor;
+
 #define KEEP_DIRECTORY "state"
 
 /* What was found; { 0 } is nothing. */

@@ -7,6 +7,8 @@
  * what happens to the process. Every death comes here as VM_DIED, after the
  * process has been reaped.
  */
+#include "supervisor/life.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
@@ -14,6 +16,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "supervisor/spawn.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/talk.h"
 #include "ipc/log.h"
 #include "supervisor/core.h"
 #include "supervisor/keep.h"

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "supervisor/net/tap.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/console.h"

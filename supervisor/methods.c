@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The methods of io.vmsup: what clients of the control socket can ask. */
+#include "supervisor/methods.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
@@ -8,6 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "supervisor/cage.h"
+#include "supervisor/define.h"
+#include "supervisor/life.h"
+#include "supervisor/spawn.h"
+#include "supervisor/status.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/talk.h"
 #include "ipc/fd.h"
 #include "supervisor/arguments.h"
 #include "supervisor/console.h"

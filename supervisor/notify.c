@@ -27,6 +27,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "supervisor/control/control_save.h"
 #include "ipc/fd.h"
 #include "ipc/loop.h"
 #include "supervisor/control/control.h"

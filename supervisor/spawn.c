@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A VM's process: made in the cage, signalled, and its end taken in. */
+#include "supervisor/spawn.h"
+
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -11,6 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "supervisor/life.h"
+#include "supervisor/net/tap.h"
+#include "supervisor/talk.h"
+#include "supervisor/verify.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/stage1.h"

@@ -8,6 +8,12 @@
  * is heard. From there on one loop serves everything. It never opens a path
  * that a client named.
  */
+#include "supervisor/methods.h"
+#include "supervisor/end.h"
+#include "supervisor/net/bridge.h"
+#include "supervisor/net/prepare.h"
+#include "supervisor/net/tap.h"
+#include "supervisor/verify.h"
 #include "supervisor/supervisor.h"
 
 #include <fcntl.h>

@@ -20,11 +20,29 @@ int start_cut(struct supervisor *supervisor);
 const struct control_config *
 start_control_config(struct supervisor *supervisor);
 
-/* Serves until the end, and takes everything down (end.c). Returns the
- * process's exit status. */
-int supervisor_serve(struct supervisor *supervisor);
-/* Takes down what there is, in any stage of the start; or, if it is to be left
- * to the next supervisor, only lets go of it. */
-void supervisor_take_down(struct supervisor *supervisor);
+struct rundir;
+struct kept;
+
+struct supervisor_options {
+	const struct rundir *rundir; /* locked; taken over */
+	const struct kept *kept; /* what an earlier one left; borrowed */
+	bool finish; /* take all of that down, and end */
+	bool foreground; /* log to stderr, end on SIGINT */
+	/* One end of a stream socket pair: the command that started this
+	 * supervisor, served like a control client. If it hangs up before every
+	 * VM is running or failed, the start is undone. -1: none. */
+	int starter_fd;
+	int vmproc_fd; /* the program of the VM processes (execveat) */
+};
+
+/*
+ * Is the supervisor until it ends: takes over what an earlier one left, makes
+ * the links and the VMs, serves, takes everything down. Errors of the start go
+ * to stderr as one line "vmsup: what: why (remedy)". Takes over the
+ * descriptors; config grows by the VMs that are defined later. Returns the
+ * process's exit status.
+ */
+int supervisor_main(struct config *config,
+		    const struct supervisor_options *options);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The supervisor and its VMs in JSON, as io.vmsup shows them. */
+#include "supervisor/status.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>

@@ -7,6 +7,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "supervisor/config/config_assign.h"
+#include "supervisor/life.h"
+#include "supervisor/net/multicast.h"
+#include "supervisor/spawn.h"
+#include "supervisor/talk.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/adopt.h"

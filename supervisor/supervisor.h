@@ -3,8 +3,10 @@
 #ifndef VMSUP_SUPERVISOR_H
 #define VMSUP_SUPERVISOR_H
 
-#include <stdbool.h>
+#include <jansson.h>
 
+#include "ipc/loop.h"
+#include "supervisor/net/monitor.h"
 #include "supervisor/config/config.h"
 
 #define SUPERVISOR_DEFAULT_RUN_DIR "/run/vmsup"
@@ -20,29 +22,42 @@
 /* Exit status of one that left its VMs to the next: systemd is to start that. */
 #define SUPERVISOR_EXIT_LEFT 75
 
-struct rundir;
-struct kept;
+struct supervisor;
+struct vm;
 
-struct supervisor_options {
-	const struct rundir *rundir; /* locked; taken over */
-	const struct kept *kept; /* what an earlier one left; borrowed */
-	bool finish; /* take all of that down, and end */
-	bool foreground; /* log to stderr, end on SIGINT */
-	/* One end of a stream socket pair: the command that started this
-	 * supervisor, served like a control client. If it hangs up before every
-	 * VM is running or failed, the start is undone. -1: none. */
-	int starter_fd;
-	int vmproc_fd; /* the program of the VM processes (execveat) */
+/* NULL: no VM of that name. */
+struct vm *supervisor_find(const struct supervisor *supervisor,
+			   const char *name);
+/* Adds a VM that was just made, which it owns then. 0 or -ENOMEM. */
+int supervisor_add(struct supervisor *supervisor, struct vm *vm);
+/* A VM by options, as in the configuration file; NULL: the default. */
+struct definition {
+	const char *name, *mac, *ipv4, *ipv6;
+	const json_t *allow; /* an array of strings, or NULL */
+	struct machine_config *machine; /* NULL: guest builtin */
 };
-
-/*
- * Is the supervisor until it ends: takes over what an earlier one left, makes
- * the links and the VMs, serves, takes everything down. Errors of the start go to stderr as one
- * line "vmsup: what: why (remedy)". Takes over the descriptors; config grows
- * by the VMs that are defined later. Returns the
- * process's exit status.
- */
-int supervisor_main(struct config *config,
-		    const struct supervisor_options *options);
+/* Defines and starts one, and takes over its machine if that succeeds. 0 or
+ * -errno with problem set. */
+int supervisor_define(struct supervisor *supervisor,
+		      const struct definition *definition,
+		      struct problem *problem);
+/* A VM's state changed: ends the start or the supervisor if it was the last. */
+void supervisor_vm_changed(struct supervisor *supervisor);
+/* Ends the supervisor alone: VMs stay, for the next one. 0, or -errno: their
+ * state can't be kept, and it goes on. */
+int supervisor_leave(struct supervisor *supervisor);
+/* Begins to take everything down; returns at once. */
+void supervisor_end(struct supervisor *supervisor, int exit_status);
+/* Gives what the configuration leaves open: names, addresses, MACs. 0 or
+ * -errno with problem set. */
+int supervisor_assign(struct supervisor *supervisor, struct problem *problem);
+/* What the loop calls; ctx is the supervisor. Makes the next few configured
+ * VMs; looks at all after changes; opens multicast between them. */
+timer_fn supervisor_populate, supervisor_review, supervisor_open_multicast,
+	supervisor_watchdog;
+/* Signals; the hang-up of who started this; link news. */
+source_fn supervisor_on_signal, supervisor_on_starter_gone,
+	supervisor_on_monitor;
+net_news_fn supervisor_on_link_news;
 
 #endif

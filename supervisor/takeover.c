@@ -15,6 +15,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "supervisor/control/control_save.h"
+#include "supervisor/end.h"
+#include "supervisor/net/multicast.h"
+#include "supervisor/spawn.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/talk.h"
+#include "supervisor/verify.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/console.h"

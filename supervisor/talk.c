@@ -10,6 +10,8 @@
  * with but log lines, and those have an allowance. A violation costs the
  * process its life, with the reason recorded.
  */
+#include "supervisor/talk.h"
+
 #include <assert.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
@@ -18,6 +20,10 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 
+#include "supervisor/methods.h"
+#include "supervisor/life.h"
+#include "supervisor/spawn.h"
+#include "supervisor/verify.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/core.h"

@@ -31,6 +31,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "supervisor/control/control_save.h"
+#include "supervisor/spawn.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/core.h"

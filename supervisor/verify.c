@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The proof of a cage, from outside: what /proc says of a VM process. */
+#include "supervisor/verify.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/life.h"
+#include "supervisor/net/tap.h"
+#include "supervisor/net/tap_renew.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/console.h"

@@ -158,30 +158,6 @@ const char *vm_state_name(enum vm_state state);
 void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* ---- spawn.c: the process comes and goes */
-
-/* P_PIDFD, which libcs before 2.36 lack. */
-#define WAIT_PIDFD ((idtype_t)3)
-
-/* Forks with a pidfd, straight into a cgroup (-1: the supervisor's). Returns as
- * fork(2) does. */
-pid_t process_clone(int cgroup_fd, int *pid_fd);
-
-/* Starts the next generation. 0 or -errno with problem set. */
-int vm_spawn(struct vm *vm, struct problem *problem);
-/* Serves a process that is there: its end, its channel, its listener. 0 or
- * -errno: vm_let_go() then. */
-int vm_watch(struct vm *vm);
-/* Puts back the options of our ends of the channel and the console, which the
- * process holds as well. Where that can't be done its process is ended: false. */
-bool vm_restore_sockets(struct vm *vm);
-/* Lets go of a process that has ended, or is none of ours. */
-void vm_let_go(struct vm *vm);
-/* Sends a signal through the pidfd; a process that just ended is no error. */
-void vm_signal(struct vm *vm, int signal);
-/* Records why the process must end (the first reason counts) and kills it. */
-void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
 /* Makes the TAP that the VM will keep, if it has one, and has it guarded. 0 or
  * -errno with problem set. */
 int vm_make_tap(struct vm *vm, struct problem *problem);
@@ -201,32 +177,6 @@ int vm_renew_tap(struct vm *vm, struct problem *problem);
 /* Tells the bridge once more where the VM's guest lives. 0 or -errno. */
 int vm_forward(struct vm *vm);
 
-/* ---- talk.c: what the process says, and what is said to it */
-
-/* Serves the channel; ctx of the source is the vm. */
-void vm_channel_ready(struct source *source, uint32_t events);
-/* The last words of a process that has ended. */
-void vm_channel_drain(struct vm *vm);
-/* A blocked system call; ctx of the source is the vm. */
-void vm_listener_ready(struct source *source, uint32_t events);
-/* Starts and serves the heartbeat; ctx of the timer is the vm. */
-void vm_heartbeat_start(struct vm *vm);
-/* Goes on with one that was due then. */
-void vm_heartbeat_resume(struct vm *vm, uint64_t due_ns);
-/* Asks a process that was taken over for an answer, any. 0 or -errno. */
-int vm_ask_sign_of_life(struct vm *vm);
-/* Asks for counters unless an answer is due already. True if one is due. */
-bool vm_ask_stats(struct vm *vm);
-/* Asks for an echo; the call is answered when the VM reports. 0 or -errno:
- * -EBUSY too many under way, -EAGAIN the VM doesn't read. */
-int vm_ping(struct vm *vm, const struct msg_ping *request, struct call *call);
-/* Sends a message without descriptor or body of its own. 0 or -errno. */
-int vm_send(struct vm *vm, enum msg_type type);
-/* Tells the process the MTU of its TAP, if it knows another. */
-void vm_tell_mtu(struct vm *vm);
-
-/* ---- life.c: states and events */
-
 enum vm_event {
 	/* commands */
 	VM_START,
@@ -245,37 +195,5 @@ enum vm_event {
 	VM_TIMEOUT,
 	VM_EVENTS
 };
-
-/* The one way a VM changes. 0, or -EINVAL if the state has no place for the
- * event. */
-int vm_event(struct vm *vm, enum vm_event event);
-/* True if the VM's state has a place for the event. */
-bool vm_takes(const struct vm *vm, enum vm_event event);
-/* Gives up on it: FAILED, with the reason. */
-void vm_fail(struct vm *vm, const char *why);
-/* What to do about a VM in that state, for a refusal: "vmsup resume it". */
-const char *vm_remedy(enum vm_state state);
-
-/* ---- verify.c */
-
-/* When a process started, in the kernel's ticks (proc_pid_stat(5)): with its
- * pid, a name that no other process ever has. 0 or -ESRCH. */
-int process_started(int proc_fd, pid_t pid, uint64_t *ticks);
-/* True if all its uids are that one. */
-bool process_has_uid(int proc_fd, pid_t pid, uid_t uid);
-/* 1 if a process has an empty room's root and sees no other mount, 0 if it has
- * another; -ESRCH: it has ended, or its mounts can't be read. */
-int process_in_room(int proc_fd, pid_t pid);
-/* How many system call filters a process has ("self"). */
-uint32_t process_filters(int proc_fd, const char *process);
-/* Reads from /proc what the process really is: a filter of its own, no new
- * privileges, no capability, its uid, an empty root. 0; -EPERM with what doesn't hold in
- * problem; -ESRCH: it has ended. */
-int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem);
-
-/* ---- status.c */
-
-/* An io.vmsup Vm. */
-json_t *vm_json(const struct vm *vm);
 
 #endif

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "supervisor/start.h"
 #include "ipc/fd.h"
 #include "supervisor/cli/await.h"
 #include "supervisor/cli/conn.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/state/state_machine.h"
 #include "ipc/fd.h"
 #include "supervisor/cli/files.h"
 #include "supervisor/cli/report.h"

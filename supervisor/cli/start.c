@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "supervisor/config/config_file.h"
 #include "supervisor/cli/act.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/files.h"

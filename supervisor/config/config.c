@@ -5,8 +5,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "supervisor/config/config_settings.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/config/config_check.h"

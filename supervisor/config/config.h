@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "ipc/proto.h"
 #include "supervisor/problem.h"
@@ -158,17 +157,6 @@ struct config {
 void config_init(struct config *config) CONFIG_SYMBOL(config_init);
 void config_uninit(struct config *config);
 
-/*
- * Reads a configuration from file, whose name is for messages. Everything in
- * it is checked: syntax, unknown settings, types, ranges, names and addresses
- * used twice, addresses outside the bridge's subnet. Paths in it that don't
- * begin with / are taken from the directory that name is in. Writes every error
- * found to errors, one "FILE:LINE: what (remedy)" each. config is fresh from
- * config_init(). Returns 0 or -EINVAL; config is to be uninited either way.
- */
-int config_read(struct config *config, FILE *file, const char *name,
-		FILE *errors) CONFIG_SYMBOL(config_read);
-
 /* Appends count VMs with the defaults, named vm0, vm1, ...: the lowest numbers
  * that are free. 0; -E2BIG over CONFIG_MAX_VMS; -EINVAL if the defaults are of
  * guest kvm without a kernel; -ENOMEM. */
@@ -187,16 +175,6 @@ struct vm_config *config_add_vm(struct config *config, const char *name,
 struct vm_config *config_add_unnamed(struct config *config,
 				     struct problem *problem);
 
-/*
- * Gives every VM the TAP name, MAC and IPv4 address that it doesn't have yet:
- * TAPs <tap_prefix>N by VM index; IPv4 the lowest free host address of the
- * bridge's subnet; MAC derived from machine_id, instance and VM name
- * (locally administered, unicast; no two alike). Then refuses what can't be:
- * duplicates, more VMs than uids or addresses. 0, -EINVAL, -E2BIG.
- */
-int config_assign(struct config *config, const char *machine_id,
-		  const char *instance, struct problem *problem);
-
 /* A machine with the defaults and nothing opened; NULL without memory. */
 struct machine_config *machine_new(void);
 /* One of the same, nothing opened: of machine, or of the defaults if that is
@@ -204,9 +182,6 @@ struct machine_config *machine_new(void);
 struct machine_config *machine_copy(const struct machine_config *machine);
 /* Closes its descriptors and frees it; NULL is fine. */
 void machine_free(struct machine_config *machine);
-
-/* "ra" and so on, by enum allow; ended by NULL. */
-extern const char *const config_allow_names[ALLOWS + 1];
 
 /* For options of the command line, same rules as in the file: parse "02:.." ,
  * "10.77.0.9", "fd77::9/64" into vm. 0 or -EINVAL with problem set. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Gives every VM what it didn't name itself: TAP, MAC, IPv4 address. */
+#include "supervisor/config/config_assign.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ipc/fd.h"

@@ -3,12 +3,13 @@
  * A configuration file, read and checked whole: its syntax (config_tree.c),
  * each setting (config_reader.c), and here what must hold between them.
  */
+#include "supervisor/config/config_file.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/config/config.h"
 #include "supervisor/config/config_check.h"
 #include "supervisor/config/config_errors.h"
 #include "supervisor/config/config_reader.h"

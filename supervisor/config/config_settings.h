@@ -58,4 +58,7 @@ void config_settings_expected(const struct setting *setting, char *text,
 void config_settings_names(const struct setting_group *group, char *text,
 			   size_t size);
 
+/* "ra" and so on, by enum allow; ended by NULL. */
+extern const char *const config_allow_names[ALLOWS + 1];
+
 #endif

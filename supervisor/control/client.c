@@ -8,8 +8,8 @@
  * whenever it owes something. Whatever goes wrong ends this connection and
  * nothing else.
  *
- * Methods call in here (call_reply() and so on) while this file may be on the
- * stack below them. Therefore those functions only ever write into the buffer
+ * Methods answer their calls (call.c) while this file may be on the
+ * stack below them. Therefore call_reply() and its like only ever write into the buffer
  * and mark the client: what follows from it is done by client_work(), later,
  * from the loop. That also keeps a thousand pipelined calls from becoming a
  * thousand nested ones.
@@ -74,8 +74,8 @@ static void cut_off(struct control_client *client, const char *why)
 		return;
 	/* one that drains was counted when it began to */
 	if (client->state != CLIENT_DRAINING)
-		control_note(client->control, CLIENT_MISBEHAVED, client->uid,
-			     client->pid, why);
+		control_note(client->control, CONTROL_NOTE_MISBEHAVED,
+			     client->uid, client->pid, why);
 	doom(client);
 }
 
@@ -96,7 +96,7 @@ static void fail(struct control_client *client, const char *why)
 	char what[128];
 
 	snprintf(what, sizeof(what), "its message %s", why);
-	control_note(client->control, CLIENT_MISBEHAVED, client->uid,
+	control_note(client->control, CONTROL_NOTE_MISBEHAVED, client->uid,
 		     client->pid, what);
 	client->state = CLIENT_DRAINING;
 	client->since_ns = loop_now_ns();
@@ -145,7 +145,7 @@ void client_flush(struct control_client *client)
 	}
 }
 
-static bool hears(const struct control_client *client)
+bool client_hears(const struct control_client *client)
 {
 	return client->state == CLIENT_SERVED && !client->deaf;
 }
@@ -204,7 +204,7 @@ static void share_memory(const struct control_client *client)
 }
 
 /* After a message was added to out, or wasn't. */
-static void after_put(struct control_client *client, int error)
+void client_put(struct control_client *client, int error)
 {
 	share_memory(client);
 	if (error == -ENOBUFS)
@@ -216,7 +216,7 @@ static void after_put(struct control_client *client, int error)
 	queue(client);
 }
 
-/* ---- calls, answered */
+/* ---- calls under way */
 
 static void pending_free(struct pending_call *pending)
 {
@@ -226,7 +226,7 @@ static void pending_free(struct pending_call *pending)
 	free(pending);
 }
 
-static void end_call(struct control_client *client)
+void client_end_call(struct control_client *client)
 {
 	struct pending_call *pending = client->pending;
 
@@ -234,69 +234,6 @@ static void end_call(struct control_client *client)
 	pending_free(pending);
 	touch(client);
 	queue(client);
-}
-
-void call_reply(struct call *call, json_t *parameters)
-{
-	struct control_client *client = call->client;
-	struct user_meter meter;
-
-	user_meter_start(&meter, client->control, client->user);
-	if (call->oneway || !hears(client))
-		json_decref(parameters);
-	else
-		after_put(client,
-			  varlink_put_reply(&client->out, parameters, false));
-	end_call(client);
-	user_meter_stop(&meter);
-}
-
-void call_more(struct call *call, json_t *parameters)
-{
-	struct control_client *client = call->client;
-	struct user_meter meter;
-
-	user_meter_start(&meter, client->control, client->user);
-	if (!call->more || !hears(client))
-		json_decref(parameters);
-	else
-		after_put(client,
-			  varlink_put_reply(&client->out, parameters, true));
-	user_meter_stop(&meter);
-}
-
-void call_error(struct call *call, const char *error, json_t *parameters)
-{
-	struct control_client *client = call->client;
-	struct user_meter meter;
-
-	user_meter_start(&meter, client->control, client->user);
-	if (call->oneway || !hears(client))
-		json_decref(parameters);
-	else
-		after_put(client,
-			  varlink_put_error(&client->out, error, parameters));
-	end_call(client);
-	user_meter_stop(&meter);
-}
-
-void call_invalid_parameter(struct call *call, const char *parameter)
-{
-	call_error(call, VARLINK_SERVICE ".InvalidParameter",
-		   varlink_quote("parameter", parameter));
-}
-
-bool call_has_room(const struct call *call)
-{
-	const struct control_client *client = call->client;
-
-	return hears(client) && !client->user->over &&
-	       buffer_length(&client->out) < CONTROL_MAX_OUTPUT_BYTES / 2;
-}
-
-void call_charge(const struct call *call, uint64_t ns)
-{
-	user_charge(call->client->control, call->client->user, ns);
 }
 
 /* ---- in */
@@ -589,7 +526,7 @@ static void client_timer(struct timer *timer)
 	if (client->state == CLIENT_SERVED && client->since_ns)
 		cut_off(client, "it left a message unfinished");
 	else if (client->state == CLIENT_SERVED)
-		control_note(client->control, CLIENT_IDLE, client->uid,
+		control_note(client->control, CONTROL_NOTE_IDLE, client->uid,
 			     client->pid, "it was silent");
 	client_free(client);
 }

@@ -10,16 +10,6 @@
 #include "supervisor/control/control.h"
 #include "supervisor/control/user.h"
 
-/* What happens to clients and is logged at most once in a while. */
-enum client_note {
-	CLIENT_REFUSED, /* never became a client */
-	CLIENT_EVICTED, /* made room for another */
-	CLIENT_IDLE, /* was silent for too long */
-	CLIENT_MISBEHAVED, /* broke a rule */
-	CLIENT_LOST, /* didn't get through an upgrade */
-	CLIENT_NOTES
-};
-
 struct note_limit {
 	uint64_t next_ns; /* the next line may be written from then on */
 	unsigned long long unsaid; /* since the last line */
@@ -75,7 +65,7 @@ struct control {
 	struct control_counts counts;
 	struct users users;
 	bool flooded; /* somebody connected who is far over its share */
-	struct note_limit notes[CLIENT_NOTES];
+	struct note_limit notes[CONTROL_NOTES];
 	struct note_limit pauses; /* of accepting */
 };
 
@@ -109,14 +99,11 @@ bool client_is_stuck(const struct control_client *client, uint64_t now_ns);
 int client_put_failure(const struct control_config *config, struct buffer *out,
 		       const char *what, const char *why);
 
-/* Counts, and logs unless that was done lately. (In control.c.) */
-void control_note(struct control *control, enum client_note note, uid_t uid,
-		  pid_t pid, const char *why);
-/* Whether descriptors can be sent on it. (In control.c.) */
-void control_allow_descriptors(int fd, bool allow);
-/* Has client_work() called from the loop. (In control.c.) */
-void control_queue(struct control *control, struct control_client *client);
-/* Takes it out of the work list, if it is in there. (In control.c.) */
-void control_unqueue(struct control *control, struct control_client *client);
+/* After a message was added to what is to be sent, or (error) wasn't. */
+void client_put(struct control_client *client, int error);
+/* True while what is sent to it may still be read. */
+bool client_hears(const struct control_client *client);
+/* The call under way was answered, and is no more. */
+void client_end_call(struct control_client *client);
 
 #endif

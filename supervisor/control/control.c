@@ -48,13 +48,14 @@ static const struct {
 	enum log_level level;
 	const char *what;
 } note_texts[] = {
-	[CLIENT_REFUSED] = { LOG_LEVEL_WARN, "refused a connection" },
-	[CLIENT_EVICTED] = { LOG_LEVEL_WARN, "closed a connection" },
-	[CLIENT_IDLE] = { LOG_LEVEL_INFO, "closed a connection" },
-	[CLIENT_MISBEHAVED] = { LOG_LEVEL_WARN, "cut off a client" },
-	[CLIENT_LOST] = { LOG_LEVEL_WARN, "lost a client in the upgrade" },
+	[CONTROL_NOTE_REFUSED] = { LOG_LEVEL_WARN, "refused a connection" },
+	[CONTROL_NOTE_EVICTED] = { LOG_LEVEL_WARN, "closed a connection" },
+	[CONTROL_NOTE_IDLE] = { LOG_LEVEL_INFO, "closed a connection" },
+	[CONTROL_NOTE_MISBEHAVED] = { LOG_LEVEL_WARN, "cut off a client" },
+	[CONTROL_NOTE_LOST] = { LOG_LEVEL_WARN,
+				"lost a client in the upgrade" },
 };
-static_assert(ARRAY_SIZE(note_texts) == CLIENT_NOTES, "a text per note");
+static_assert(ARRAY_SIZE(note_texts) == CONTROL_NOTES, "a text per note");
 
 /* True if a line may be written now; if not, it is counted as unsaid. */
 static bool may_log(struct note_limit *limit)
@@ -69,12 +70,12 @@ static bool may_log(struct note_limit *limit)
 	return true;
 }
 
-void control_note(struct control *control, enum client_note note, uid_t uid,
+void control_note(struct control *control, enum control_note note, uid_t uid,
 		  pid_t pid, const char *why)
 {
 	struct note_limit *limit = &control->notes[note];
 
-	if (note == CLIENT_REFUSED)
+	if (note == CONTROL_NOTE_REFUSED)
 		control->counts.refused++;
 	else
 		control->counts.cut_off++;
@@ -179,7 +180,8 @@ static struct control_client *find_excess(const struct control *control,
 static void evict(struct control *control, struct control_client *victim,
 		  const char *why)
 {
-	control_note(control, CLIENT_EVICTED, victim->uid, victim->pid, why);
+	control_note(control, CONTROL_NOTE_EVICTED, victim->uid, victim->pid,
+		     why);
 	client_free(victim);
 }
 
@@ -220,7 +222,7 @@ static void refuse(struct control *control, int fd, const struct ucred *peer,
 {
 	struct buffer out = { .limit = 4096 };
 
-	control_note(control, CLIENT_REFUSED, peer->uid, peer->pid, why);
+	control_note(control, CONTROL_NOTE_REFUSED, peer->uid, peer->pid, why);
 	if (client_put_failure(control->config, &out,
 			       "the connection is refused", why) == 0)
 		send(fd, buffer_head(&out), buffer_length(&out),
@@ -247,7 +249,7 @@ int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)
 	int error = -ENOMEM;
 
 	if (why) {
-		control_note(control, CLIENT_REFUSED, uid, pid, why);
+		control_note(control, CONTROL_NOTE_REFUSED, uid, pid, why);
 		return -EBUSY;
 	}
 	control_allow_descriptors(fd, uid == 0);

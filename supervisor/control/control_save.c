@@ -13,7 +13,7 @@
  * socket like those that are served here, and what isn't understood costs that
  * one client its connection.
  */
-#include "supervisor/control/control.h"
+#include "supervisor/control/control_save.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -253,7 +253,7 @@ static void lose(struct control *control, const json_t *object, const char *why)
 	char text[96];
 
 	snprintf(text, sizeof(text), "its %s", why);
-	control_note(control, CLIENT_LOST,
+	control_note(control, CONTROL_NOTE_LOST,
 		     (uid_t)integer(object, "uid", 0, UINT_MAX, UINT_MAX),
 		     (pid_t)integer(object, "pid", 0, INT_MAX, 0), text);
 }

@@ -6,6 +6,8 @@
  *
  * Multicast snooping is on: see multicast.c.
  */
+#include "supervisor/net/bridge.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_addr.h>
@@ -15,10 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "supervisor/net/net.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/net/explain.h"
-#include "supervisor/net/internal.h"
 #include "supervisor/net/netlink.h"
 #include "supervisor/siphash.h"
 

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "supervisor/net/nft_read.h"
+#include "supervisor/net/nft_rule.h"
+#include "supervisor/net/nft_set.h"
 #include "ipc/fd.h"
 #include "supervisor/net/guard_rules.h"
 #include "supervisor/siphash.h"

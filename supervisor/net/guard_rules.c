@@ -26,6 +26,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "supervisor/net/nft_rule.h"
+#include "supervisor/net/nft_set.h"
 #include "ipc/fd.h"
 
 /* Of chains that TAPs have; no other begins so. */

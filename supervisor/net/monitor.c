@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* News of links, as the kernel tells everybody (RTNLGRP_LINK). */
+#include "supervisor/net/monitor.h"
+
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>

@@ -22,6 +22,8 @@
  * they do; that no two VMs have one address, the supervisor has seen to). Then
  * the querier begins, and when it is relied upon, the ports are opened.
  */
+#include "supervisor/net/multicast.h"
+
 #include <arpa/inet.h>
 #include <linux/if_bridge.h>
 #include <linux/if_ether.h>
@@ -29,7 +31,7 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "supervisor/net/internal.h"
+#include "supervisor/net/net.h"
 #include "supervisor/net/netlink.h"
 
 /* IFLA_BRPORT_MCAST_MAX_GROUPS, which headers before 6.3 lack and kernels

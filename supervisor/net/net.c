@@ -9,7 +9,6 @@
 #include <sys/ioctl.h>
 
 #include "supervisor/net/explain.h"
-#include "supervisor/net/internal.h"
 #include "supervisor/net/links.h"
 #include "supervisor/net/netlink.h"
 

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "supervisor/net/netlink.h"
-#include "supervisor/net/nft_internal.h"
 
 /* A transaction is one datagram: that of 1,023 TAPs is one of some 800 KB, and
  * each of its messages may be refused. */

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* The longest name of a table or chain that is used here, its NUL included. */
 #define NFT_NAME 48
@@ -60,47 +61,6 @@ struct nft_set {
 	uint32_t id, words, type;
 	bool dynamic;
 };
-/* Makes a set, or finds it there. */
-void nft_add_set(struct nft_batch *batch, const struct nft_set *set);
-/* Adds an element, or finds it there. */
-void nft_add_element(struct nft_batch *batch, const struct nft_set *set,
-		     const uint32_t *key);
-/* key: NULL deletes all, however many there are. */
-void nft_delete_element(struct nft_batch *batch, const struct nft_set *set,
-			const uint32_t *key);
-
-/* ---- rules */
-
-/* A new rule, or NULL without memory, which all of these take. */
-struct nftnl_rule *nft_rule(const struct nft_batch *batch, const char *chain);
-/* Appends it to its chain; frees it. */
-void nft_add_rule(struct nft_batch *batch, struct nftnl_rule *rule);
-
-/* Each ends the rule for frames that haven't got what it loads. */
-void nft_load_payload(struct nftnl_rule *rule, enum nft_payload_bases base,
-		      uint32_t offset, uint32_t bytes);
-void nft_load_meta(struct nftnl_rule *rule, enum nft_meta_keys key);
-/* Of the IPv6 extension header of that type. */
-void nft_load_header(struct nftnl_rule *rule, uint8_t type, uint32_t offset,
-		     uint32_t bytes);
-/* Of what was loaded, keeps these bits. */
-void nft_mask(struct nftnl_rule *rule, const void *mask, uint32_t bytes);
-/* Ends the rule unless what was loaded compares so. */
-void nft_compare(struct nftnl_rule *rule, enum nft_cmp_ops how,
-		 const void *with, uint32_t bytes);
-/* Ends the rule as long as there are no more than rate frames a second. */
-void nft_over_limit(struct nftnl_rule *rule, uint32_t rate, uint32_t burst);
-
-/* The key of a set's element, of words that are the interface that a frame came
- * in by, and number. */
-void nft_key_interface(struct nftnl_rule *rule, uint32_t number);
-/* Ends the rule unless the key is in the set. */
-void nft_lookup(struct nftnl_rule *rule, const struct nft_set *set);
-/* Adds one to the counter of the key's element, which is made if need be. */
-void nft_count(struct nftnl_rule *rule, const struct nft_set *set);
-
-/* verdict: NF_ACCEPT, NF_DROP; NFT_GOTO with a chain. */
-void nft_verdict(struct nftnl_rule *rule, int verdict, const char *chain);
 
 /* ---- and its end */
 
@@ -109,15 +69,6 @@ int nft_commit(struct mnl_socket *sock, struct nft_batch *batch);
 void nft_discard(struct nft_batch *batch);
 
 /* ---- reading */
-
-/* The flags of a table. 1 with *flags, 0: there is none, or -errno. */
-int nft_find_table(struct mnl_socket *sock, const char *table, uint32_t *flags);
-
-/* The counters of count elements of a set, whose keys are of set->words each.
- * One that isn't there yet is 0. 0 or -errno. */
-int nft_read_counters(struct mnl_socket *sock, const char *table,
-		      const struct nft_set *set, const uint32_t *keys,
-		      uint64_t *counters, size_t count);
 
 /* Calls row for each element of a set that has a counter. 0, -errno, or what row
  * returned. */
@@ -130,5 +81,23 @@ int nft_each_counter(struct mnl_socket *sock, const char *table,
 typedef int nft_chain_fn(void *ctx, const char *name, bool base);
 int nft_each_chain(struct mnl_socket *sock, const char *table,
 		   nft_chain_fn *row, void *ctx);
+
+/* ---- for the files that build and read messages */
+
+/* The longest message: a rule with its expressions. */
+#define NFT_MESSAGE_BYTES 2048
+
+/* Starts a message; NULL: batch->error is set. */
+struct nlmsghdr *nft_open_message(struct nft_batch *batch, uint16_t type,
+				  uint16_t flags);
+/* Ends it: only now is it part of the batch. */
+void nft_close_message(struct nft_batch *batch, const struct nlmsghdr *message);
+/* Sends it as one datagram, which is carried out as one. 0 or -errno. */
+int nft_send_all(struct mnl_socket *sock, const void *buffer, size_t bytes);
+/* nf_tables answers within sendmsg: what isn't there then never comes. Reads
+ * one datagram into buffer; its length, 0: no more, or -errno. */
+ssize_t nft_next_answer(struct mnl_socket *sock, char *buffer, size_t bytes);
+/* The error that a message tells: 0 for an acknowledgement, 1: none. */
+int nft_error_of(const struct nlmsghdr *message);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What nf_tables has: tables, chains, counters. */
+#include "supervisor/net/nft_read.h"
+
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
@@ -8,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/net/nft_set.h"
 #include "ipc/fd.h"
 #include "supervisor/net/netlink.h"
-#include "supervisor/net/nft_internal.h"
 
 typedef int answer_fn(void *ctx, const struct nlmsghdr *message);
 

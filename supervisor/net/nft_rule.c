@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Rules of nf_tables, and the expressions that they are made of. */
+#include "supervisor/net/nft_rule.h"
+
 #include <errno.h>
 #include <stdio.h> /* which the next one lacks */
 #include <libnftnl/expr.h>
-
-#include "supervisor/net/nft_internal.h"
 
 /* What is loaded, compared and looked up: the first, of 16 bytes. */
 #define REGISTER NFT_REG_1

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Sets of nf_tables, and their elements. */
-#include <errno.h>
+#include "supervisor/net/nft_set.h"
 
-#include "supervisor/net/nft_internal.h"
+#include <errno.h>
 
 /* Counters come into being with the first frame, one for each TAP and reason:
  * as many as an instance can have. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Before anything is made: what is in the way, and what a dead supervisor left
  * behind. */
+#include "supervisor/net/prepare.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_addr.h>
@@ -9,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/net/bridge.h"
+#include "supervisor/net/tap.h"
 #include "ipc/fd.h"
 #include "supervisor/net/explain.h"
-#include "supervisor/net/internal.h"
 #include "supervisor/net/links.h"
 #include "supervisor/net/netlink.h"
 

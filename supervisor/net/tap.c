@@ -10,6 +10,8 @@
  * For the same two reasons the host is told each VM's addresses: it never asks.
  * Permanent neighbours don't count against gc_thresh3.
  */
+#include "supervisor/net/tap.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
@@ -22,9 +24,11 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "supervisor/net/multicast.h"
+#include "supervisor/net/net.h"
+#include "supervisor/net/tap_renew.h"
 #include "ipc/fd.h"
 #include "supervisor/net/explain.h"
-#include "supervisor/net/internal.h"
 #include "supervisor/net/netlink.h"
 
 /* IFLA_BRPORT_LOCKED, which headers before 5.18 lack and kernels ignore. */

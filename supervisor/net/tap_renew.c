@@ -10,6 +10,8 @@
  * it was touched. Queues come first, for the driver applies filters and buffer
  * sizes to those that are attached, and answers on no other.
  */
+#include "supervisor/net/tap_renew.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,8 +24,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "supervisor/net/net.h"
+#include "supervisor/net/tap.h"
 #include "ipc/fd.h"
-#include "supervisor/net/internal.h"
 #include "supervisor/net/netlink.h"
 
 /* A filter goes first: it would be loaded anew for a queue that is attached,

@@ -18,6 +18,8 @@
 
 #include "supervisor/problem.h"
 
+struct kinds_place;
+
 enum field_kind {
 	FIELD_KIND_BOOL,
 	FIELD_KIND_UINT16, /* numbers: min to max */
@@ -210,5 +212,13 @@ int fields_add(const struct field_group *group, const void *object, json_t *to);
  */
 int fields_load(const struct field_group *group, void *object,
 		const json_t *json, const char *whose, struct problem *problem);
+
+/* The kinds that hold others: fields.c's. */
+json_t *fields_group_save(const struct field *field, const void *value);
+int fields_group_load(struct kinds_place *place, const struct field *field,
+		      void *value, const json_t *json);
+json_t *fields_ring_save(const struct field *field, const void *value);
+int fields_ring_load(struct kinds_place *place, const struct field *field,
+		     void *value, const json_t *json);
 
 #endif

@@ -32,12 +32,4 @@ int kinds_refuse(const struct kinds_place *place, const char *expected);
 /* -ENOMEM. */
 int kinds_no_memory(const struct kinds_place *place);
 
-/* The kinds that hold others: fields.c's. */
-json_t *fields_group_save(const struct field *field, const void *value);
-int fields_group_load(struct kinds_place *place, const struct field *field,
-		      void *value, const json_t *json);
-json_t *fields_ring_save(const struct field *field, const void *value);
-int fields_ring_load(struct kinds_place *place, const struct field *field,
-		     void *value, const json_t *json);
-
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* The configuration, saved and loaded: no narrower than what its file takes. */
+#include "supervisor/state/state_config.h"
+
 #include <string.h>
 
+#include "supervisor/net/net.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/backoff.h"
-#include "supervisor/net/internal.h"
 #include "supervisor/state/names.h"
 #include "supervisor/state/state.h"
-#include "supervisor/state/tables.h"
 
 #define HOUR_MS (3600 * 1000)
 #define DAY_MS  (24 * HOUR_MS)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* The past events, saved and loaded. */
+#include "supervisor/state/state_events.h"
+
 #include <limits.h>
 #include <string.h>
 
+#include "supervisor/events.h"
+#include "supervisor/state/state_rings.h"
 #include "ipc/fd.h"
 #include "supervisor/state/kinds.h"
 #include "supervisor/state/names.h"
 #include "supervisor/state/state.h"
-#include "supervisor/state/tables.h"
 
 static bool no_or_vm_name(const char *text)
 {

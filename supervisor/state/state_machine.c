@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* What a VM with guest kvm is made of, saved and loaded. */
+#include "supervisor/state/state_machine.h"
+
 #include <limits.h>
 #include <string.h>
 
+#include "supervisor/config/config.h"
 #include "ipc/fd.h"
 #include "supervisor/state/fields.h"
 #include "supervisor/state/names.h"
 #include "supervisor/state/state.h"
-#include "supervisor/state/tables.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* Deaths and log lines, saved and loaded: the last ones of each. */
+#include "supervisor/state/state_rings.h"
+
 #include <string.h>
 
 #include "ipc/fd.h"
 #include "supervisor/backoff.h"
 #include "supervisor/death.h"
 #include "supervisor/state/names.h"
-#include "supervisor/state/tables.h"
 #include "supervisor/vmlog.h"
 
 /* The last second of the year 9999: as far as time_format() goes. */

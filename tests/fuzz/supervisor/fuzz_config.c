@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "supervisor/config/config_file.h"
+#include "supervisor/config/config_assign.h"
 #include "supervisor/config/config.h"
 
 /* libconfig 1.5 loses a string that a syntax error follows. The name is

@@ -24,6 +24,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "supervisor/control/control_save.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/control/client.h"

@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/net/bridge.h"
+#include "supervisor/net/prepare.h"
+#include "supervisor/net/tap.h"
 #include "ipc/fd.h"
 #include "supervisor/net/net.h"
 

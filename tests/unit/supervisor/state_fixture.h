@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include "supervisor/vm.h"
 #include "ipc/fd.h"
 #include "supervisor/state/state.h"
 

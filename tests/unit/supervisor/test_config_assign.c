@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
+#include "supervisor/config/config_assign.h"
 #include "ipc/fd.h"
 #include "supervisor/config/config.h"
 #include "supervisor/siphash.h"

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
+#include "supervisor/config/config_file.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/config/config.h"

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "supervisor/config/config_file.h"
 #include "ipc/fd.h"
 #include "supervisor/config/config.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Calls of io.vmsup that are under way during an upgrade in place. */
+#include "supervisor/control/control_save.h"
+#include "supervisor/methods.h"
+#include "supervisor/talk.h"
 #include "supervisor/core.h"
 #include "supervisor/pings.h"
 #include "tests/unit/supervisor/control_fixture.h"

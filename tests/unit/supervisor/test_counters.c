@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Counters that a kvm guest's process tells: taken whole, checked, bounded. */
+#include "ipc/fd.h"
 #include "control_fixture.h"
 
 #include "supervisor/core.h"

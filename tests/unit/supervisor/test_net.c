@@ -17,6 +17,9 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
+#include "supervisor/net/bridge.h"
+#include "supervisor/net/multicast.h"
+#include "supervisor/net/tap.h"
 #include "tests/unit/supervisor/net_bench.h"
 
 #define MANY    200

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "supervisor/net/monitor.h"
 #include "tests/unit/supervisor/net_bench.h"
 
 static struct host host;

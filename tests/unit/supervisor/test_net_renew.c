@@ -19,7 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
-#include "supervisor/net/internal.h"
+#include "supervisor/net/tap_renew.h"
 #include "tests/unit/supervisor/net_bench.h"
 
 #define QUEUES  4

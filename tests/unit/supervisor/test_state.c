@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* What is saved comes back: all of it, in order, and no more than is kept. */
+#include "supervisor/events.h"
+#include "supervisor/state/state_config.h"
+#include "supervisor/state/state_events.h"
+#include "supervisor/state/state_vm.h"
 #include "state_fixture.h"
 
 #include "supervisor/config/config_settings.h"

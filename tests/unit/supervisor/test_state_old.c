@@ -13,6 +13,8 @@
 #include <cmocka.h>
 #include <fcntl.h>
 
+#include "supervisor/state/state_machine.h"
+#include "supervisor/state/state_vm.h"
 #include "ipc/fd.h"
 #include "supervisor/handover.h"
 #include "supervisor/keep.h"

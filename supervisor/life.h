@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* The life of a VM: its states, and the events that change them. */
+#ifndef VMSUP_SUPERVISOR_LIFE_H
+#define VMSUP_SUPERVISOR_LIFE_H
+
+#include "supervisor/vm.h"
+
+/* The one way a VM changes. 0, or -EINVAL if the state has no place for the
+ * event. */
+int vm_event(struct vm *vm, enum vm_event event);
+/* True if the VM's state has a place for the event. */
+bool vm_takes(const struct vm *vm, enum vm_event event);
+/* Gives up on it: FAILED, with the reason. */
+void vm_fail(struct vm *vm, const char *why);
+/* What to do about a VM in that state, for a refusal: "vmsup resume it". */
+const char *vm_remedy(enum vm_state state);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* A TAP set anew, for the next VM process. */
+#ifndef VMSUP_SUPERVISOR_NET_TAP_RENEW_H
+#define VMSUP_SUPERVISOR_NET_TAP_RENEW_H
+
+struct net;
+struct net_tap;
+
+/* Nobody but root may attach to the TAP. 0 or -errno. */
+int net_tap_own(int fd);
+
+/* Sets all of a TAP that a holder of its descriptors can change as
+ * net_tap_create() made it. 0 or -errno: it can't be relied upon (-EBADFD: the
+ * link is gone). */
+int net_tap_renew(struct net *net, const struct net_tap *tap, const int *fds,
+		  int ifindex);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* What a VM process says, and what is said to it. */
+#ifndef VMSUP_SUPERVISOR_TALK_H
+#define VMSUP_SUPERVISOR_TALK_H
+
+#include "supervisor/vm.h"
+
+/* Serves the channel; ctx of the source is the vm. */
+void vm_channel_ready(struct source *source, uint32_t events);
+/* The last words of a process that has ended. */
+void vm_channel_drain(struct vm *vm);
+/* A blocked system call; ctx of the source is the vm. */
+void vm_listener_ready(struct source *source, uint32_t events);
+/* Starts and serves the heartbeat; ctx of the timer is the vm. */
+void vm_heartbeat_start(struct vm *vm);
+/* Goes on with one that was due then. */
+void vm_heartbeat_resume(struct vm *vm, uint64_t due_ns);
+/* Asks a process that was taken over for an answer, any. 0 or -errno. */
+int vm_ask_sign_of_life(struct vm *vm);
+/* Asks for counters unless an answer is due already. True if one is due. */
+bool vm_ask_stats(struct vm *vm);
+/* Asks for an echo; the call is answered when the VM reports. 0 or -errno:
+ * -EBUSY too many under way, -EAGAIN the VM doesn't read. */
+int vm_ping(struct vm *vm, const struct msg_ping *request, struct call *call);
+/* Sends a message without descriptor or body of its own. 0 or -errno. */
+int vm_send(struct vm *vm, enum msg_type type);
+/* Tells the process the MTU of its TAP, if it knows another. */
+void vm_tell_mtu(struct vm *vm);
+
+#endif
