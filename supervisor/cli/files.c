@@ -12,10 +12,18 @@
 
 #include "ipc/fd.h"
 #include "supervisor/cli/kernel.h"
+#include "supervisor/cli/magic.h"
+#include "supervisor/cli/report.h"
 
 #define SECTOR_BYTES 512
 #define MIB          (UINT64_C(1) << 20)
 #define HUGE_PAGE    (2 * MIB)
+
+/* What isn't certainly wrong. */
+enum strictness {
+	STRICT, /* is refused */
+	LENIENT, /* is warned of */
+};
 
 static int open_file(const char *what, const char *path, const char *vm,
 		     int flags, int *fd, struct problem *problem)
@@ -99,19 +107,12 @@ static bool is_read_only(int fd)
 	return ioctl(fd, BLKROGET, &read_only) == 0 && read_only;
 }
 
-static int open_disk(struct machine_disk *disk, const char *vm,
-		     struct problem *problem)
+/* Whether it can be read and written, and how many bytes it has. */
+static int check_disk(const struct machine_disk *disk, const char *vm,
+		      uint64_t *bytes, struct problem *problem)
 {
-	int flags = (disk->read_only ? O_RDONLY : O_RDWR) |
-		    (disk->direct ? O_DIRECT : 0);
-	uint64_t bytes = 0;
-	/* O_NONBLOCK: a FIFO would wait for its writer */
-	int error = open_file("disk", disk->path, vm, flags | O_NONBLOCK,
-			      &disk->fd, problem);
+	int error = disk_bytes(disk->fd, bytes);
 
-	if (error)
-		return error;
-	error = disk_bytes(disk->fd, &bytes);
 	if (error == -ENOTBLK)
 		return problem_set(problem, error,
 				   "disk %s of %s is neither an ordinary file "
@@ -126,20 +127,86 @@ static int open_disk(struct machine_disk *disk, const char *vm,
 				   "disk %s of %s is a read-only device (make "
 				   "it read-only for the VM)",
 				   disk->path, vm);
-	if (bytes == 0)
+	if (*bytes == 0)
 		return problem_set(problem, -EINVAL,
 				   "disk %s of %s is empty (truncate -s 1G)",
 				   disk->path, vm);
-	if (bytes % SECTOR_BYTES != 0)
-		return problem_set(problem, -EINVAL,
-				   "disk %s of %s has %llu bytes: not a "
-				   "multiple of %d (is it a raw image?)",
-				   disk->path, vm, (unsigned long long)bytes,
-				   SECTOR_BYTES);
-	if (fcntl(disk->fd, F_SETFL, flags) < 0)
-		return problem_set(problem, -errno, "disk %s of %s: %s",
-				   disk->path, vm, strerror(errno));
-	return lock_disk(disk, vm, problem);
+	return 0;
+}
+
+/*
+ * A guest sees the bytes of the file, and a guest that finds no file system in
+ * them makes one: that is the end of an image of another format. A new VM isn't
+ * made of it. One that is configured may have written such bytes itself.
+ */
+static int check_format(const struct machine_disk *disk, const char *vm,
+			uint64_t bytes, enum strictness strictness,
+			struct problem *problem)
+{
+	const char *format = disk->raw ? NULL
+				       : magic_disk_format(disk->fd, bytes);
+
+	if (!format)
+		return 0;
+	if (strictness == STRICT)
+		return problem_set(
+			problem, -EINVAL,
+			"disk %s of %s is no raw image, but a %s one "
+			"(qemu-img convert -f %s -O raw OLD NEW; "
+			"or %s,raw: the guest sees its bytes as they "
+			"are)",
+			disk->path, vm, format, format, disk->path);
+	report_warn(
+		"disk %s of %s begins as a %s image, and the guest has it as "
+		"a raw one: unless the guest wrote that, stop %s before it "
+		"does (qemu-img convert -f %s -O raw OLD NEW)",
+		disk->path, vm, format, vm, format);
+	return 0;
+}
+
+static int check_size(const struct machine_disk *disk, const char *vm,
+		      uint64_t bytes, struct problem *problem)
+{
+	if (bytes % SECTOR_BYTES == 0)
+		return 0;
+	return problem_set(problem, -EINVAL,
+			   "disk %s of %s has %llu bytes: not a multiple of %d "
+			   "(is it a raw image?)",
+			   disk->path, vm, (unsigned long long)bytes,
+			   SECTOR_BYTES);
+}
+
+static int set_flags(const struct machine_disk *disk, int flags, const char *vm,
+		     struct problem *problem)
+{
+	if (fcntl(disk->fd, F_SETFL, flags) == 0)
+		return 0;
+	return problem_set(problem, -errno, "disk %s of %s: %s", disk->path, vm,
+			   strerror(errno));
+}
+
+static int open_disk(struct machine_disk *disk, const char *vm,
+		     enum strictness strictness, struct problem *problem)
+{
+	int flags = (disk->read_only ? O_RDONLY : O_RDWR) |
+		    (disk->direct ? O_DIRECT : 0);
+	uint64_t bytes = 0;
+	/* O_NONBLOCK: a FIFO would wait for its writer */
+	int error = open_file("disk", disk->path, vm, flags | O_NONBLOCK,
+			      &disk->fd, problem);
+
+	if (!error)
+		error = check_disk(disk, vm, &bytes, problem);
+	if (!error)
+		error = lock_disk(disk, vm, problem);
+	/* without O_DIRECT, for that doesn't read into any buffer */
+	if (!error)
+		error = set_flags(disk, 0, vm, problem);
+	if (!error)
+		error = check_format(disk, vm, bytes, strictness, problem);
+	if (!error)
+		error = check_size(disk, vm, bytes, problem);
+	return error ? error : set_flags(disk, flags, vm, problem);
 }
 
 /* ---- all of a machine */
@@ -156,8 +223,8 @@ static int check_pages(const struct machine_config *machine, const char *vm,
 			   vm);
 }
 
-int files_open(struct machine_config *machine, const char *vm,
-	       struct problem *problem)
+static int open_all(struct machine_config *machine, const char *vm,
+		    enum strictness strictness, struct problem *problem)
 {
 	int error = check_pages(machine, vm, problem);
 
@@ -171,8 +238,15 @@ int files_open(struct machine_config *machine, const char *vm,
 		error = kernel_check(machine, vm, problem);
 	for (uint32_t i = 0; i < machine->disk_count && !error; i++)
 		if (machine->disks[i].fd < 0)
-			error = open_disk(&machine->disks[i], vm, problem);
+			error = open_disk(&machine->disks[i], vm, strictness,
+					  problem);
 	return error;
+}
+
+int files_open(struct machine_config *machine, const char *vm,
+	       struct problem *problem)
+{
+	return open_all(machine, vm, STRICT, problem);
 }
 
 static void close_all(struct machine_config *machine)
@@ -187,7 +261,7 @@ void files_open_or_not(struct machine_config *machine, const char *vm)
 {
 	struct problem problem;
 
-	if (files_open(machine, vm, &problem) == 0)
+	if (open_all(machine, vm, LENIENT, &problem) == 0)
 		return;
 	/* no lock on a disk that another VM may have */
 	close_all(machine);
@@ -222,7 +296,8 @@ void files_open_kept(struct machine_config *machine, const char *vm)
 					 &machine->initrd_fd, &problem),
 			      &machine->initrd_fd, &problem);
 	for (uint32_t i = 0; i < machine->disk_count; i++)
-		keep_or_close(machine,
-			      open_disk(&machine->disks[i], vm, &problem),
-			      &machine->disks[i].fd, &problem);
+		keep_or_close(
+			machine,
+			open_disk(&machine->disks[i], vm, LENIENT, &problem),
+			&machine->disks[i].fd, &problem);
 }

@@ -33,6 +33,17 @@ int report_error(const char *format, ...)
 	return CLI_FAILED;
 }
 
+void report_warn(const char *format, ...)
+{
+	char line[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	report_error("warning: %s", line);
+}
+
 int report_usage(const char *command, const char *format, ...)
 {
 	va_list args;

@@ -7,6 +7,9 @@
  * was written to stdout before it first. Returns CLI_FAILED. */
 int report_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same for what doesn't keep the command from going on. */
+void report_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* The same for a mistake in what was typed: adds where to look it up. command
  * may be NULL. Returns CLI_USAGE. */
 int report_usage(const char *command, const char *format, ...)

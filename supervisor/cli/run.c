@@ -58,7 +58,7 @@ static const struct cli_option options[] = {
 			  "and this command line" },
 	[OPT_MEMORY] = { "memory", 0, "SIZE", false, "its memory (256M)" },
 	[OPT_CPUS] = { "cpus", 0, "N", false, "its processors (1)" },
-	[OPT_DISK] = { "disk", 'd', "FILE[,ro][,direct]", false,
+	[OPT_DISK] = { "disk", 'd', "FILE[,ro][,direct][,raw]", false,
 		       "a disk: raw image or block device; up to 8" },
 	[OPT_NIC] = { "nic", 0, NULL, false, "a network device" },
 	[OPT_QUEUES] = { "queues", 0, "N", false,

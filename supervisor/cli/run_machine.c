@@ -97,6 +97,8 @@ static int set_disk(struct machine_config *machine, const char *given)
 			disk->read_only = true;
 		else if (strcmp(word, ",direct") == 0)
 			disk->direct = true;
+		else if (strcmp(word, ",raw") == 0)
+			disk->raw = true;
 		else
 			break; /* a comma of the name */
 		*word = '\0';

@@ -89,6 +89,7 @@ enum vhost_policy {
 
 struct machine_disk {
 	char path[MACHINE_PATH]; /* to be shown; the supervisor opens none */
+	bool raw; /* whatever it begins with; for the command alone */
 	bool read_only;
 	bool direct; /* O_DIRECT */
 	int fd; /* owned; -1: not opened yet. Its lock says it is in use */

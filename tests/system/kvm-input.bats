@@ -157,6 +157,18 @@ start_bad() {
 	refused 1 "neither an ordinary file" good_but --disk /dev/zero
 }
 
+@test "a disk image that isn't raw" {
+	printf 'QFI\xfb\0\0\0\3' >"$LAB/image"
+	truncate -s 196616 "$LAB/image"
+	refused 1 "qemu-img convert -f qcow2 -O raw" \
+		good_but --disk "$LAB/image"
+	refused 1 "no raw image, but a qcow2 one" \
+		good_but --disk "$LAB/image,ro,direct"
+	truncate -s 1M "$LAB/image"
+	refused 1 qcow2 good_but --disk "$LAB/image"
+	rm "$LAB/image"
+}
+
 @test "a disk that can't be written" {
 	mkdir "$LAB/ro"
 	inside unshare -m sh -c "mount -t tmpfs none '$LAB/ro' &&
@@ -239,9 +251,19 @@ fcntl.fcntl(int(sys.argv[1]), 37, struct.pack("hhqqi", 1, 0, 0, 0, 0))' "$holder
 		{ name = "d"; guest = "kvm"; kernel = "good";
 			disks = ( { path = "disk.img"; } ); },
 		{ name = "e"; guest = "kvm"; kernel = "good";
-			disks = ( { path = "odd"; } ); } );' >"$LAB/conf"
+			disks = ( { path = "odd"; } ); },
+		{ name = "f"; guest = "kvm"; kernel = "noise";
+			disks = ( { path = "image"; } ); },
+		{ name = "g"; guest = "kvm"; kernel = "good";
+			autostart = false; disks = ( { path = "image"; } ); } );' \
+		>"$LAB/conf"
+	printf 'KDMV' >"$LAB/image"
+	truncate -s 1M "$LAB/image"
 	fails_with 1 vmsup start -c "$LAB/conf"
 	echo "$output"
+	# a guest may have written that: it is warned of
+	[[ $output == *"warning: disk $LAB/image of g begins as a vmdk image"* ]]
+	vm_is g '.state == "stopped"'
 	[[ $output == *"a: failed: cannot open kernel $LAB/nowhere of a"* ]]
 	[[ $output == *"b: failed: kernel $LAB/noise of b is no kernel"* ]]
 	[[ $output == *"d: failed: disk $LAB/disk.img of d is in use"* ]]

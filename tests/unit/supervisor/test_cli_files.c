@@ -448,6 +448,63 @@ static void disks_that_are_none(void **state)
 	}
 }
 
+/* What a guest would see as an empty disk, and make a file system on. */
+static void disks_that_are_not_raw(void **state)
+{
+	static const struct {
+		size_t offset;
+		const char *magic;
+		const char *format;
+	} others[] = {
+		{ 0, "QFI\xfb", "qcow2" },
+		{ 0, "KDMV", "vmdk" },
+		{ 0, "# Disk DescriptorFile", "vmdk" },
+		{ 0x40, "\x7f\x10\xda\xbe", "vdi" },
+		{ 0, "vhdxfile", "vhdx" },
+		{ 0, "conectix", "vpc" },
+		{ 8192 - 512, "conectix", "vpc" },
+		{ 0, "QED", "qed" },
+	};
+	char said[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		uint8_t image[8192] = { 0 };
+
+		memcpy(image + others[i].offset, others[i].magic,
+		       strlen(others[i].magic));
+		write_file("odd", image, sizeof(image));
+		snprintf(said, sizeof(said), "qemu-img convert -f %s -O raw",
+			 others[i].format);
+		for (int read_only = 0; read_only < 2; read_only++) {
+			one_disk("odd", read_only);
+			refused(said);
+		}
+		/* qemu-img makes them of any size */
+		if (others[i].offset < 4096) {
+			write_file("odd", image, sizeof(image) - 8);
+			one_disk("odd", false);
+			refused(said);
+			write_file("odd", image, sizeof(image));
+		}
+		/* one of many, which may have written it itself */
+		one_disk("odd", false);
+		files_open_or_not(machine, "web");
+		assert_string_equal(machine->why_closed, "");
+		assert_true(machine->disks[0].fd >= 0);
+		fd_close(&machine->disks[0].fd);
+		fd_close(&machine->kernel_fd);
+		machine->disks[0].raw = true;
+		opens();
+		assert_int_equal(fcntl(machine->disks[0].fd, F_GETFL) &
+					 (O_ACCMODE | O_NONBLOCK | O_DIRECT),
+				 O_RDWR);
+		fd_close(&machine->disks[0].fd);
+		fd_close(&machine->kernel_fd);
+		machine->disks[0].raw = false;
+	}
+}
+
 static void a_disk_is_locked_by_who_holds_it(void **state)
 {
 	struct machine_config *other;
@@ -517,6 +574,7 @@ int main(void)
 		TEST(an_initrd_fits_or_does_not),
 		TEST(one_of_many_is_left_out),
 		TEST(disks_that_are_none),
+		TEST(disks_that_are_not_raw),
 		TEST(a_disk_is_locked_by_who_holds_it),
 		TEST(kept_files_may_be_missing),
 	};
