@@ -5,6 +5,7 @@
 
 #include "ipc/error.h"
 #include "ipc/log.h"
+#include "vmproc/messages.h"
 #include "vmproc/relro.h"
 #include "vmproc/vmproc.h"
 

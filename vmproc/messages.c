@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the supervisor says, when it may say it, and what is done then. */
+#include "vmproc/messages.h"
+
 #include <assert.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,6 +11,8 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/stage2.h"
+#include "vmproc/builtin/port.h"
+#include "vmproc/kvm/kvm.h"
 #include "vmproc/vmproc.h"
 
 /* Messages served in one go, so that frames get their turn. */

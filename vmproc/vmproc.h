@@ -74,16 +74,10 @@ void vmproc_send(const struct vmproc *vm, enum msg_type type,
  * the main loop's thread. */
 void vmproc_loaded(struct vmproc *vm);
 
-/* Serves the channel: the source's ready function, ctx being the vmproc. */
-void messages_ready(struct source *source, uint32_t events);
-
 /* The descriptor of that role and index (0 to FD_INDEX_MAX - 1); -1: not
  * given. Remains vm's. */
 int vmproc_fd(const struct vmproc *vm, enum fd_role role, unsigned int index);
 /* Closes it; one that wasn't given is no error. */
 void vmproc_close(struct vmproc *vm, enum fd_role role, unsigned int index);
-
-extern const struct guest builtin_guest;
-extern const struct guest kvm_guest;
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The builtin guest's port: frames between the TAP and the network stack. */
+#include "vmproc/builtin/port.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -11,7 +13,6 @@
 
 #include "ipc/error.h"
 #include "vmproc/builtin/builtin.h"
-#include "vmproc/vmproc.h"
 
 /* Frames handled before the channel and the timers get their turn. */
 #define FRAME_BUDGET 256

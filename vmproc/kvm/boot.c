@@ -3,15 +3,13 @@
 #include "vmproc/kvm/boot.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "ipc/error.h"
 #include "ipc/fd.h"
-#include "vmproc/kvm/boot_internal.h"
+#include "vmproc/kvm/bzimage.h"
+#include "vmproc/kvm/elf.h"
 #include "vmproc/kvm/layout.h"
 
 #define PAGE 4096ULL
@@ -20,51 +18,6 @@
 #define WARM_KERNEL     (64 * MIB)
 #define WARM_INITRD_END (2 * GIB)
 
-int boot_refuse(struct boot_state *state, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(state->problem->text, sizeof(state->problem->text), format,
-		  args);
-	va_end(args);
-	return -EINVAL;
-}
-
-/* 0, or -errno with the problem told. */
-static int read_all(struct boot_state *state, int fd, const char *what,
-		    void *data, uint64_t bytes, uint64_t offset)
-{
-	uint8_t *at = data;
-
-	while (bytes > 0) {
-		ssize_t got = pread(fd, at, bytes, (off_t)offset);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			int error = -errno;
-
-			boot_refuse(state, "cannot read the %s: %s", what,
-				    error_name(-error));
-			return error;
-		}
-		if (got == 0)
-			return boot_refuse(state, "the %s is truncated", what);
-		at += got;
-		bytes -= (uint64_t)got;
-		offset += (uint64_t)got;
-	}
-	return 0;
-}
-
-int boot_read(struct boot_state *state, void *data, uint64_t bytes,
-	      uint64_t offset)
-{
-	return read_all(state, state->boot->kernel_fd, "kernel", data, bytes,
-			offset);
-}
-
 /* The size of a regular file. 0, or -EINVAL with the problem told. */
 static int measure(struct boot_state *state, int fd, const char *what,
 		   uint64_t *bytes)
@@ -72,12 +25,13 @@ static int measure(struct boot_state *state, int fd, const char *what,
 	struct stat status;
 
 	if (fstat(fd, &status) < 0)
-		return boot_refuse(state, "the %s: %s", what,
-				   error_name(errno));
+		return image_refuse(state, "the %s: %s", what,
+				    error_name(errno));
 	if (!S_ISREG(status.st_mode))
-		return boot_refuse(state, "the %s is not a regular file", what);
+		return image_refuse(state, "the %s is not a regular file",
+				    what);
 	if (status.st_size <= 0)
-		return boot_refuse(state, "the %s is empty", what);
+		return image_refuse(state, "the %s is empty", what);
 	*bytes = (uint64_t)status.st_size;
 	return 0;
 }
@@ -125,14 +79,14 @@ static int read_head(struct boot_state *state)
 
 	if (head > sizeof(state->head))
 		head = sizeof(state->head);
-	return boot_read(state, state->head, head, 0);
+	return image_read_kernel(state, state->head, head, 0);
 }
 
 /* NULL: of none. */
 static const struct boot_format *find_format(const struct boot_state *state)
 {
-	static const struct boot_format *const formats[] = { &boot_bzimage,
-							     &boot_elf };
+	static const struct boot_format *const formats[] = { &bzimage_format,
+							     &elf_format };
 
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
 		if (formats[i]->is(state))
@@ -158,7 +112,7 @@ static int load_initrd(struct boot_state *state)
 	at = gpa >= state->kernel_end ? guest_ptr(state->memory, gpa, bytes)
 				      : NULL;
 	if (!at)
-		return boot_refuse(
+		return image_refuse(
 			state,
 			"the initrd of %llu KiB doesn't fit into %llu MiB of "
 			"memory beside the kernel (give the VM more memory)",
@@ -166,7 +120,8 @@ static int load_initrd(struct boot_state *state)
 			(unsigned long long)(state->memory->bytes / MIB));
 	state->initrd = gpa;
 	state->initrd_bytes = bytes;
-	return read_all(state, state->boot->initrd_fd, "initrd", at, bytes, 0);
+	return image_read(state, state->boot->initrd_fd, "initrd", at, bytes,
+			  0);
 }
 
 static int load_cmdline(struct boot_state *state)
@@ -175,11 +130,11 @@ static int load_cmdline(struct boot_state *state)
 	void *at = guest_ptr(state->memory, LAYOUT_CMDLINE, bytes + 1);
 
 	if (bytes > state->cmdline_max || !at)
-		return boot_refuse(state,
-				   "the command line of %zu bytes is longer "
-				   "than this kernel takes (%llu)",
-				   bytes,
-				   (unsigned long long)state->cmdline_max);
+		return image_refuse(state,
+				    "the command line of %zu bytes is longer "
+				    "than this kernel takes (%llu)",
+				    bytes,
+				    (unsigned long long)state->cmdline_max);
 	memcpy(at, state->boot->cmdline, bytes + 1);
 	return 0;
 }
@@ -217,15 +172,15 @@ int boot_load(const struct memory *memory, const struct boot *boot,
 	memset(problem, 0, sizeof(*problem));
 	memset(entry, 0, sizeof(*entry));
 	if (memory->region[0].bytes < 2 * MIB)
-		return boot_refuse(&state, "too little memory for any kernel");
+		return image_refuse(&state, "too little memory for any kernel");
 	error = read_head(&state);
 	if (error)
 		return error;
 	format = find_format(&state);
 	if (!format)
-		return boot_refuse(&state,
-				   "the kernel is not a kernel (a bzImage or "
-				   "an ELF file with a PVH note is needed)");
+		return image_refuse(&state,
+				    "the kernel is not a kernel (a bzImage or "
+				    "an ELF file with a PVH note is needed)");
 	error = format->load(&state, entry);
 	if (!error)
 		error = load_initrd(&state);

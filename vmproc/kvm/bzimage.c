@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* bzImage, entered in 64-bit mode (Linux, Documentation/arch/x86/boot.rst). */
+#include "vmproc/kvm/bzimage.h"
+
 #include <asm/bootparam.h>
 #include <assert.h>
 #include <errno.h>
@@ -7,7 +9,6 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "vmproc/kvm/boot_internal.h"
 #include "vmproc/kvm/layout.h"
 
 #define SECTOR          512ULL
@@ -66,22 +67,22 @@ static int check(struct boot_state *state, const struct setup_header *header)
 	uint64_t bytes = header->syssize * PARAGRAPH;
 
 	if (header->version < VERSION_64)
-		return boot_refuse(state,
-				   "the kernel is too old: its boot protocol "
-				   "is %u.%02u (2.12 is needed)",
-				   header->version >> 8,
-				   header->version & 0xffU);
+		return image_refuse(state,
+				    "the kernel is too old: its boot protocol "
+				    "is %u.%02u (2.12 is needed)",
+				    header->version >> 8,
+				    header->version & 0xffU);
 	if (!(header->xloadflags & XLF_KERNEL_64))
-		return boot_refuse(state, "the kernel is none for x86-64: it "
-					  "has no 64-bit entry");
+		return image_refuse(state, "the kernel is none for x86-64: it "
+					   "has no 64-bit entry");
 	if (!(header->loadflags & LOADED_HIGH))
-		return boot_refuse(state,
-				   "the kernel is a zImage (a bzImage is "
-				   "needed)");
+		return image_refuse(state,
+				    "the kernel is a zImage (a bzImage is "
+				    "needed)");
 	if (bytes <= ENTRY_64)
-		return boot_refuse(state, "the kernel is empty");
+		return image_refuse(state, "the kernel is empty");
 	if (code_bytes(state, header) == 0)
-		return boot_refuse(
+		return image_refuse(
 			state, "the kernel is truncated: %llu bytes of %llu",
 			(unsigned long long)state->boot->kernel_bytes,
 			(unsigned long long)(setup_bytes(header) + bytes));
@@ -117,7 +118,7 @@ static int load_bzimage(struct boot_state *state, struct boot_entry *entry)
 	needed = header.init_size > bytes ? header.init_size : bytes;
 	gpa = place(state, &header, needed);
 	if (!gpa || gpa + needed > LAYOUT_HOLE)
-		return boot_refuse(
+		return image_refuse(
 			state,
 			"too little memory: the kernel alone needs %llu MiB, "
 			"from address %#llx on (give the VM more memory)",
@@ -127,8 +128,8 @@ static int load_bzimage(struct boot_state *state, struct boot_entry *entry)
 	state->initrd_max = header.initrd_addr_max + 1ULL;
 	state->cmdline_max = header.cmdline_size;
 	entry->rip = gpa + ENTRY_64;
-	return boot_read(state, guest_ptr(state->memory, gpa, bytes), bytes,
-			 setup_bytes(&header));
+	return image_read_kernel(state, guest_ptr(state->memory, gpa, bytes),
+				 bytes, setup_bytes(&header));
 }
 
 static int inform_bzimage(struct boot_state *state)
@@ -155,7 +156,7 @@ static int inform_bzimage(struct boot_state *state)
 	return 0;
 }
 
-const struct boot_format boot_bzimage = {
+const struct boot_format bzimage_format = {
 	.is = is_bzimage,
 	.load = load_bzimage,
 	.inform = inform_bzimage,

@@ -5,12 +5,13 @@
  * the state is what the boot protocol asks for. The other processors wait for
  * the first one's start-up interrupt, as on any machine.
  */
+#include "vmproc/kvm/cpu.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "ipc/fd.h"
-#include "vmproc/kvm/machine.h"
 
 #define CPUID_ENTRIES 256
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* ELF kernels with a PVH entry (Xen, docs/misc/pvh.pandoc: the start info). */
+#include "vmproc/kvm/elf.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "vmproc/kvm/boot_internal.h"
 #include "vmproc/kvm/layout.h"
 
 #define SEGMENTS_MAX   32
@@ -52,27 +53,27 @@ static bool is_elf(const struct boot_state *state)
 static int check(struct boot_state *state, const Elf64_Ehdr *header)
 {
 	if (state->boot->kernel_bytes < sizeof(*header))
-		return boot_refuse(state, "the kernel is truncated");
+		return image_refuse(state, "the kernel is truncated");
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    header->e_ident[EI_DATA] != ELFDATA2LSB ||
 	    header->e_machine != EM_X86_64)
-		return boot_refuse(state,
-				   "the kernel is none for x86-64: ELF class "
-				   "%u, machine %u",
-				   header->e_ident[EI_CLASS],
-				   header->e_machine);
+		return image_refuse(state,
+				    "the kernel is none for x86-64: ELF class "
+				    "%u, machine %u",
+				    header->e_ident[EI_CLASS],
+				    header->e_machine);
 	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
-		return boot_refuse(state, "the kernel is no ELF executable");
+		return image_refuse(state, "the kernel is no ELF executable");
 	if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum == 0 ||
 	    header->e_phnum > SEGMENTS_MAX)
-		return boot_refuse(state,
-				   "the kernel has %u ELF segments (1 to %d "
-				   "are taken)",
-				   header->e_phnum, SEGMENTS_MAX);
+		return image_refuse(state,
+				    "the kernel has %u ELF segments (1 to %d "
+				    "are taken)",
+				    header->e_phnum, SEGMENTS_MAX);
 	if (header->e_phoff > state->boot->kernel_bytes ||
 	    header->e_phnum * sizeof(Elf64_Phdr) >
 		    state->boot->kernel_bytes - header->e_phoff)
-		return boot_refuse(state, "the kernel is truncated");
+		return image_refuse(state, "the kernel is truncated");
 	return 0;
 }
 
@@ -90,13 +91,13 @@ static int load_segment(struct boot_state *state, const Elf64_Phdr *segment)
 	if (segment->p_memsz == 0)
 		return 0;
 	if (!within_file(state, segment))
-		return boot_refuse(state, "the kernel is truncated");
+		return image_refuse(state, "the kernel is truncated");
 	if (segment->p_filesz > segment->p_memsz)
-		return boot_refuse(state, "the kernel has a segment larger in "
-					  "the file than in memory");
+		return image_refuse(state, "the kernel has a segment larger in "
+					   "the file than in memory");
 	if (gpa < LAYOUT_HIGH || gpa + segment->p_memsz > LAYOUT_HOLE ||
 	    !guest_ptr(state->memory, gpa, segment->p_memsz))
-		return boot_refuse(
+		return image_refuse(
 			state,
 			"too little memory: the kernel needs %llu KiB from "
 			"address %#llx on (give the VM more memory)",
@@ -106,9 +107,9 @@ static int load_segment(struct boot_state *state, const Elf64_Phdr *segment)
 		state->kernel_end = gpa + segment->p_memsz;
 	if (segment->p_filesz == 0)
 		return 0;
-	return boot_read(state,
-			 guest_ptr(state->memory, gpa, segment->p_filesz),
-			 segment->p_filesz, segment->p_offset);
+	return image_read_kernel(
+		state, guest_ptr(state->memory, gpa, segment->p_filesz),
+		segment->p_filesz, segment->p_offset);
 }
 
 /* One note at offset: true if it is the entry; *next is where the next one
@@ -147,10 +148,10 @@ static int find_entry(struct boot_state *state, const Elf64_Phdr *segment,
 	int error;
 
 	if (!within_file(state, segment))
-		return boot_refuse(state, "the kernel is truncated");
+		return image_refuse(state, "the kernel is truncated");
 	if (bytes > sizeof(notes))
 		bytes = sizeof(notes);
-	error = boot_read(state, notes, bytes, segment->p_offset);
+	error = image_read_kernel(state, notes, bytes, segment->p_offset);
 	for (uint64_t at = 0; !error && at < bytes;)
 		if (note_entry(notes, bytes, at, &at, entry))
 			break;
@@ -165,9 +166,9 @@ static int load_elf(struct boot_state *state, struct boot_entry *entry)
 
 	entry->pvh = true;
 	if (!error)
-		error = boot_read(state, segments,
-				  header.e_phnum * sizeof(segments[0]),
-				  header.e_phoff);
+		error = image_read_kernel(state, segments,
+					  header.e_phnum * sizeof(segments[0]),
+					  header.e_phoff);
 	for (unsigned int i = 0; !error && i < header.e_phnum; i++) {
 		if (segments[i].p_type == PT_LOAD)
 			error = load_segment(state, &segments[i]);
@@ -177,13 +178,13 @@ static int load_elf(struct boot_state *state, struct boot_entry *entry)
 	if (error)
 		return error;
 	if (entry->rip == 0)
-		return boot_refuse(state, "the kernel has no PVH entry note "
-					  "(CONFIG_PVH)");
+		return image_refuse(state, "the kernel has no PVH entry note "
+					   "(CONFIG_PVH)");
 	if (entry->rip < LAYOUT_HIGH || entry->rip >= state->kernel_end)
-		return boot_refuse(state,
-				   "the kernel's PVH entry %#llx is not "
-				   "within it",
-				   (unsigned long long)entry->rip);
+		return image_refuse(state,
+				    "the kernel's PVH entry %#llx is not "
+				    "within it",
+				    (unsigned long long)entry->rip);
 	state->initrd_max = LAYOUT_HOLE;
 	state->cmdline_max = CMDLINE_BYTES;
 	return 0;
@@ -224,7 +225,7 @@ static int inform_elf(struct boot_state *state)
 	return 0;
 }
 
-const struct boot_format boot_elf = {
+const struct boot_format elf_format = {
 	.is = is_elf,
 	.load = load_elf,
 	.inform = inform_elf,

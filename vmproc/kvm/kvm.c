@@ -11,6 +11,8 @@
  * console and the network, and says how the machine ends. Threads tell it so
  * by an eventfd: none but this one ends the process in good order.
  */
+#include "vmproc/kvm/kvm.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,10 +26,11 @@
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "vmproc/kvm/acpi.h"
 #include "vmproc/kvm/console.h"
 #include "vmproc/kvm/counters.h"
-#include "vmproc/kvm/machine.h"
+#include "vmproc/kvm/cpu.h"
+#include "vmproc/kvm/kvm_irq.h"
+#include "vmproc/kvm/vcpu.h"
 #include "vmproc/place.h"
 #include "vmproc/virtio/devices.h"
 
@@ -213,7 +216,7 @@ static int make_eventfd(void)
 
 static void make_board(void)
 {
-	const struct hv hv = { &kvm_hv_ops, &machine };
+	const struct hv hv = { &kvm_irq_ops, &machine };
 	int error;
 
 	machine.uart_irq_fd = make_eventfd();
@@ -240,49 +243,6 @@ static void measure_images(struct vmproc *vm)
 	};
 	if (boot_measure(&machine.boot, &problem) < 0)
 		vmproc_end(VMPROC_EXIT_CONFIG, "%s", problem.text);
-}
-
-static void tables_written(int error)
-{
-	if (error)
-		vmproc_end(VMPROC_EXIT_OS, "tables in memory: %s",
-			   error_name(-error));
-}
-
-void machine_furnish(struct machine *furnished)
-{
-	const struct memory *memory = &furnished->memory;
-	int error;
-
-	boot_warm(memory, &furnished->boot);
-	error = acpi_write(memory, furnished->vcpus);
-	if (!error)
-		error = cpu_tables(memory);
-	if (!error)
-		error = power_reset_vector(memory);
-	tables_written(error);
-}
-
-void machine_load(struct machine *loaded)
-{
-	struct boot_entry entry;
-	struct boot_problem problem;
-	int error = boot_load(&loaded->memory, &loaded->boot, &entry, &problem);
-
-	if (error)
-		vmproc_end(error == -EINVAL ? VMPROC_EXIT_CONFIG
-					    : VMPROC_EXIT_OS,
-			   "%s", problem.text);
-	tables_written(cpu_enter(&loaded->vcpu[0], &entry));
-}
-
-void machine_tell_loaded(struct machine *loaded)
-{
-	const uint64_t one = 1;
-
-	atomic_store(&loaded->loaded, true);
-	if (write(loaded->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		vmproc_end(VMPROC_EXIT_OS, "wake-up: %s", error_name(errno));
 }
 
 /* Once the first of them has furnished the memory. */

@@ -7,6 +7,8 @@
  * and each of its acknowledgements an exit. The 8259s, which come with the
  * kernel's, have no route: nothing reaches the guest by them. There is no PIT.
  */
+#include "vmproc/kvm/kvm_irq.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -115,7 +117,7 @@ static int kvm_ioeventfd(void *ctx, enum space space, uint64_t address,
 	return ioctl(machine->vm_fd, KVM_IOEVENTFD, &request) < 0 ? -errno : 0;
 }
 
-const struct hv_ops kvm_hv_ops = {
+const struct hv_ops kvm_irq_ops = {
 	.irqfd = irqfd,
 	.route = route,
 	.unroute = unroute,

@@ -98,40 +98,15 @@ struct machine {
 void machine_end(struct machine *machine, enum shutdown reason, const char *why,
 		 ...) __attribute__((format(printf, 3, 4)));
 
-/* kvm_irq.c: interrupts and wake-ups by KVM. */
-extern const struct hv_ops kvm_hv_ops;
-/* Routes the IOAPIC's pins. 0 or -errno. */
-int kvm_irq_init(int vm_fd);
+/* The rest is done on the first vCPU's thread, and ends the process with the
+ * reason logged if it can't be done. */
 
-/* cpu.c: 0 or -errno. kvm_fd is /dev/kvm. */
-int cpu_init(int kvm_fd);
-/* Gives a new vCPU its features. */
-int cpu_setup(const struct vcpu *vcpu);
-/* Writes the page tables of a 64-bit entry. */
-int cpu_tables(const struct memory *memory);
-/* Gives the first vCPU its state, and the guest's memory the segments that go
- * with it. Makes no system call. */
-int cpu_enter(const struct vcpu *vcpu, const struct boot_entry *entry);
-
-/* kvm.c: on the first vCPU's thread. These say why, and end the process, if
- * they can't. */
-/* In setup: writes what doesn't depend on the kernel. */
-void machine_furnish(struct machine *furnished);
+/* In set-up: writes to guest memory what doesn't depend on the kernel. */
+void machine_furnish(struct machine *machine);
 /* After the cage has closed, and before the thread stacks its own filter: reads
  * the kernel and its initrd. */
-void machine_load(struct machine *loaded);
+void machine_load(struct machine *machine);
 /* After that: tells the main loop. */
-void machine_tell_loaded(struct machine *loaded);
-
-/* vcpu.c */
-/* Makes the threads; the first one furnishes the guest's memory. 0 or -errno. */
-int vcpu_threads(struct machine *machine);
-/* Waits until all of them stand at the gate. 0 or -errno. */
-int vcpu_await(struct machine *machine);
-/* Opens the gate; brings all vCPUs back to it, and waits. Main loop. */
-void vcpu_release(struct machine *machine);
-void vcpu_hold(struct machine *machine);
-/* False if a vCPU thread has been in user space too long. Main loop. */
-bool vcpu_healthy(struct machine *machine);
+void machine_tell_loaded(struct machine *machine);
 
 #endif

@@ -9,6 +9,8 @@
  * While it is masked the eventfd is nobody's: what is written stays in it, is
  * its pending bit, and is raised when it becomes an irqfd again.
  */
+#include "vmproc/kvm/msix.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,13 +19,12 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/kvm/layout.h"
-#include "vmproc/kvm/pci.h"
-#include "vmproc/kvm/pci_internal.h"
 #include "vmproc/place.h"
 
-#define CONTROL_ENABLE 0x8000U
-#define CONTROL_MASK   0x4000U
-#define ENTRY_BYTES    16U
+#define PCI_CAPABILITY_MSIX 0x11
+#define CONTROL_ENABLE      0x8000U
+#define CONTROL_MASK        0x4000U
+#define ENTRY_BYTES         16U
 enum {
 	ENTRY_ADDRESS,
 	ENTRY_ADDRESS_HIGH,
@@ -39,8 +40,8 @@ static const uint32_t entry_writable[4] = {
 	[ENTRY_CONTROL] = ENTRY_MASKED,
 };
 
-int pci_add_msix(struct pci_function *function, unsigned int vectors,
-		 unsigned int bar, uint64_t table, uint64_t pending)
+int msix_add(struct pci_function *function, unsigned int vectors,
+	     unsigned int bar, uint64_t table, uint64_t pending)
 {
 	static const uint8_t writable[10] = {
 		0,
@@ -81,15 +82,15 @@ int pci_add_msix(struct pci_function *function, unsigned int vectors,
 	return 0;
 }
 
-int pci_vector_fd(const struct pci_function *function, unsigned int vector)
+int msix_vector_fd(const struct pci_function *function, unsigned int vector)
 {
 	return vector < function->vectors ? function->vector[vector].fd : -1;
 }
 
-void pci_signal(const struct pci_function *function, unsigned int vector)
+void msix_signal(const struct pci_function *function, unsigned int vector)
 {
 	const uint64_t one = 1;
-	int fd = pci_vector_fd(function, vector);
+	int fd = msix_vector_fd(function, vector);
 
 	/* EAGAIN: it is pending already, 2^64 - 2 times */
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
@@ -102,7 +103,7 @@ static uint32_t control(const struct pci_function *function)
 	return pci_get(function->config + function->msix_capability + 2, 2);
 }
 
-bool pci_msix_enabled(const struct pci_function *function)
+bool msix_enabled(const struct pci_function *function)
 {
 	return function->msix_capability && control(function) & CONTROL_ENABLE;
 }
@@ -134,7 +135,7 @@ static void update_vector(struct pci_function *function,
 			 error_name(-error));
 }
 
-void pci_msix_update(struct pci_function *function)
+void msix_update(struct pci_function *function)
 {
 	for (unsigned int i = 0; i < function->vectors; i++)
 		update_vector(function, &function->vector[i]);
@@ -198,9 +199,8 @@ static bool overlaps(uint64_t offset, unsigned int bytes, uint64_t from,
 	return offset < from + length && from < offset + bytes;
 }
 
-bool pci_msix_access(struct pci_function *function, unsigned int bar,
-		     uint64_t offset, uint8_t *data, unsigned int bytes,
-		     bool write)
+bool msix_access(struct pci_function *function, unsigned int bar,
+		 uint64_t offset, uint8_t *data, unsigned int bytes, bool write)
 {
 	uint64_t table_bytes = (uint64_t)function->vectors * ENTRY_BYTES;
 	uint64_t table = offset - function->msix_table;

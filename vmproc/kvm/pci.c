@@ -20,7 +20,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/kvm/layout.h"
-#include "vmproc/kvm/pci_internal.h"
+#include "vmproc/kvm/msix.h"
 
 /* PCI Local Bus 3.0 §6.1: the header of type 0. */
 enum {
@@ -322,7 +322,7 @@ static void config_write(struct pci_function *function, unsigned int offset,
 	    overlaps(offset, bytes, REG_BAR, REG_BAR + 4 * PCI_BARS))
 		update_bars(function);
 	if (msix && overlaps(offset, bytes, msix + 2, msix + 4))
-		pci_msix_update(function);
+		msix_update(function);
 }
 
 static void config_read(struct pci_function *function, unsigned int offset,
@@ -405,7 +405,7 @@ static void bar_access(struct pci_function *function, unsigned int bar,
 {
 	uint64_t value = 0;
 
-	if (pci_msix_access(function, bar, offset, data, bytes, write))
+	if (msix_access(function, bar, offset, data, bytes, write))
 		return;
 	if (!write) {
 		value = function->ops->bar_read(function, bar, offset, bytes);

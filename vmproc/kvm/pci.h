@@ -105,6 +105,22 @@ struct pci_bus {
 	uint32_t next_gsi;
 };
 
+/* A field of configuration space, or of a table: little-endian. */
+static inline uint32_t pci_get(const uint8_t *at, unsigned int bytes)
+{
+	uint32_t value = 0;
+
+	for (unsigned int i = 0; i < bytes; i++)
+		value |= (uint32_t)at[i] << 8 * i;
+	return value;
+}
+
+static inline void pci_put(uint8_t *at, unsigned int bytes, uint64_t value)
+{
+	for (unsigned int i = 0; i < bytes; i++)
+		at[i] = (uint8_t)(value >> 8 * i);
+}
+
 /* An empty bus with its host bridge. */
 void pci_init(struct pci_bus *bus, const struct hv *hv);
 
@@ -128,26 +144,11 @@ int pci_add_ports(struct pci_function *function, unsigned int bar,
 int pci_add_capability(struct pci_function *function, uint8_t id,
 		       const void *body, const void *writable, uint8_t bytes);
 
-/* Gives function so many MSI-X vectors (1 to PCI_VECTORS_MAX), their table and
- * pending bits at offsets (multiples of 8) of bar, and makes their eventfds.
- * 0 or -errno. */
-int pci_add_msix(struct pci_function *function, unsigned int vectors,
-		 unsigned int bar, uint64_t table, uint64_t pending);
-
 /* Has writes of bytes (0: any width) at offset in bar wake the eventfd fd (not
  * owned), wherever the guest puts the BAR. Such a write never reaches
  * bar_write. 0 or -ENOSPC. */
 int pci_add_notifier(struct pci_function *function, unsigned int bar,
 		     uint64_t offset, uint32_t bytes, int fd);
-
-/* The eventfd of a vector, for a vhost call descriptor and the like (remains
- * the function's); -1 if there is no such vector. Writing it raises the
- * interrupt, or leaves it pending while it is masked. */
-int pci_vector_fd(const struct pci_function *function, unsigned int vector);
-/* Raises vector; one that isn't there (as VIRTIO_MSI_NO_VECTOR) is no error. */
-void pci_signal(const struct pci_function *function, unsigned int vector);
-/* True if the guest has MSI-X on and may expect interrupts. */
-bool pci_msix_enabled(const struct pci_function *function);
 
 void pci_lock(struct pci_bus *bus);
 void pci_unlock(struct pci_bus *bus);

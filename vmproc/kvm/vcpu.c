@@ -9,8 +9,9 @@
  * all of them back to the gate by a flag, immediate_exit and a signal: whichever
  * of the three a thread meets first, it comes.
  */
+#include "vmproc/kvm/vcpu.h"
+
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,33 +21,10 @@
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "vmproc/kvm/machine.h"
 
 /* In user space for longer than this, a vCPU is stuck: what it does there
  * takes microseconds. */
 #define STUCK_NS (3 * NSEC_PER_SEC)
-
-void machine_end(struct machine *machine, enum shutdown reason, const char *why,
-		 ...)
-{
-	static struct lock once;
-	const uint64_t one = 1;
-	va_list args;
-
-	lock_take(&once);
-	if (atomic_load(&machine->shutdown) == SHUTDOWN_NONE) {
-		if (why) {
-			va_start(args, why);
-			vsnprintf(machine->why, sizeof(machine->why), why,
-				  args);
-			va_end(args);
-		}
-		atomic_store(&machine->shutdown, (int)reason);
-	}
-	lock_release(&once);
-	if (write(machine->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		_exit(VMPROC_EXIT_OS);
-}
 
 /* Waits until the gate is open: for the first time, or after a pause. */
 static void gate(struct machine *machine)

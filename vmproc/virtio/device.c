@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "vmproc/virtio/transport.h"
+#include "vmproc/kvm/msix.h"
 #include "vmproc/place.h"
+#include "vmproc/virtio/transport.h"
 
 /* By edge: every write to an eventfd is one, and nobody needs to read it. */
 #define WAKE_EVENTS (EPOLLIN | EPOLLET)
@@ -32,7 +33,7 @@ static void wake(int fd)
 static void signal_config(struct device *device)
 {
 	atomic_fetch_or(&device->isr, ISR_CONFIG);
-	pci_signal(&device->function, atomic_load(&device->config_vector));
+	msix_signal(&device->function, atomic_load(&device->config_vector));
 }
 
 void device_config_changed(struct device *device)
@@ -52,7 +53,7 @@ void device_signal(struct device_queue *queue)
 	if (vector == VIRTIO_MSI_NO_VECTOR)
 		atomic_fetch_or(&queue->device->isr, ISR_QUEUE);
 	else
-		pci_signal(&queue->device->function, vector);
+		msix_signal(&queue->device->function, vector);
 }
 
 void device_again(const struct device_queue *queue)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "vmproc/kvm/msix.h"
 
 #define VENDOR_VIRTIO 0x1af4 /* §4.1.2 */
 #define DEVICE_MODERN 0x1040 /* and the type added */
@@ -451,8 +452,8 @@ int transport_init(struct device *device, struct pci_bus *bus)
 	for (size_t i = 0; i < ARRAY_SIZE(capabilities) && !error; i++)
 		error = add_capability(device, i);
 	if (!error)
-		error = pci_add_msix(&device->function, device->queues + 1,
-				     TRANSPORT_BAR, TRANSPORT_VECTORS,
-				     TRANSPORT_PENDING);
+		error = msix_add(&device->function, device->queues + 1,
+				 TRANSPORT_BAR, TRANSPORT_VECTORS,
+				 TRANSPORT_PENDING);
 	return error ? error : add_notifiers(device);
 }

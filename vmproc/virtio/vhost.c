@@ -12,6 +12,7 @@
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "vmproc/kvm/msix.h"
 #include "vmproc/place.h"
 
 /* The features that vhost has a part in; the others are the TAP's. */
@@ -123,8 +124,8 @@ uint64_t vhost_offer(const struct vhost *vhost, uint64_t offered)
 /* The eventfd of the queue's interrupt; -1: none. */
 static int call_fd(const struct device_queue *queue)
 {
-	return pci_vector_fd(&queue->device->function,
-			     atomic_load(&queue->vector));
+	return msix_vector_fd(&queue->device->function,
+			      atomic_load(&queue->vector));
 }
 
 static int set_file(int fd, unsigned long request, unsigned int index,

@@ -13,6 +13,7 @@
 #include "ipc/log.h"
 #include "tests/unit/vmproc/kvm_hv.h"
 #include "vmproc/kvm/board.h"
+#include "vmproc/kvm/msix.h"
 
 #define CARDS     2
 #define BAR_BYTES 0x4000ULL
@@ -79,7 +80,7 @@ static void begin(void)
 		notify_fd[i] = eventfd(0, EFD_NONBLOCK);
 		if (pci_add(&board.bus, &card[i], &identity, &card_ops) ||
 		    pci_add_bar(&card[i], 0, BAR_BYTES) ||
-		    pci_add_msix(&card[i], VECTORS, 0, 0x1000, 0x1800) ||
+		    msix_add(&card[i], VECTORS, 0, 0x1000, 0x1800) ||
 		    pci_add_ports(&card[i], 2, PORTS) ||
 		    pci_add_notifier(&card[i], 2, 0, 0, notify_fd[i]) ||
 		    pci_add_notifier(&card[i], 2, 4, 2, notify_fd[i]) ||
@@ -237,7 +238,7 @@ static void serve(const struct access *access)
 	case 7: /* the other sides: the console, the devices */
 		uart_took(&board.uart, uart_output(&board.uart, value, 8));
 		uart_input(&board.uart, value, width % (UART_FIFO + 1));
-		pci_signal(&card[0], access->offset);
+		msix_signal(&card[0], access->offset);
 		break;
 	default:
 		board_mmio(&board, address_of(access), value,

@@ -17,7 +17,7 @@
 
 #include "tests/unit/vmproc/virtio_driver.h"
 #include "vmproc/virtio/devices.h"
-#include "vmproc/vmproc.h"
+#include "vmproc/kvm/kvm.h"
 
 #define SIZE        8
 #define IMAGE_BYTES (1 << 20)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "ipc/log.h"
-#include "vmproc/vmproc.h"
+#include "vmproc/kvm/kvm.h"
 
 #define KVM_FD  1000 /* nobody's */
 #define NOTHING (~0UL)

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "tests/unit/vmproc/kvm_hv.h"
-#include "vmproc/kvm/pci.h"
+#include "vmproc/kvm/msix.h"
 
 #define BAR_BYTES 0x4000ULL
 #define TABLE     0x1000
@@ -68,7 +68,7 @@ static int setup(void **state)
 	pci_init(&bus, &hv);
 	assert_int_equal(pci_add(&bus, &card, &identity, &card_ops), 0);
 	assert_int_equal(pci_add_bar(&card, 0, BAR_BYTES), 0);
-	assert_int_equal(pci_add_msix(&card, VECTORS, 0, TABLE, PENDING), 0);
+	assert_int_equal(msix_add(&card, VECTORS, 0, TABLE, PENDING), 0);
 	assert_int_equal(pci_add_notifier(&card, 0, NOTIFY, 0, notify_fd), 0);
 	assert_int_equal(pci_add_ports(&card, 2, PORTS), 0);
 	assert_int_equal(pci_add_notifier(&card, 2, RING, 0, notify_fd), 0);
@@ -343,8 +343,8 @@ static void vector_is_an_irqfd_when_on(void **state)
 	set_vector(1, 0xfee00000, 0x4041, 0);
 	assert_int_equal(hv_memory.irqfd[gsi], 0);
 	enable(0x8000);
-	assert_true(pci_msix_enabled(&card));
-	assert_int_equal(hv_memory.irqfd[gsi], pci_vector_fd(&card, 1));
+	assert_true(msix_enabled(&card));
+	assert_int_equal(hv_memory.irqfd[gsi], msix_vector_fd(&card, 1));
 	assert_int_equal(hv_memory.route[gsi].address, 0xfee00000);
 	assert_int_equal(hv_memory.route[gsi].data, 0x4041);
 	assert_int_equal(hv_memory.irqfd[card.vector[0].gsi], 0);
@@ -367,15 +367,15 @@ static void masked_vector_is_pending(void **state)
 	enable(0x8000);
 	set_vector(2, 0xfee00000, 0x4041, 1);
 	assert_int_equal(get(bar() + PENDING, 8), 0);
-	pci_signal(&card, 2);
-	pci_signal(&card, VECTORS);
-	pci_signal(&card, 0xffff);
+	msix_signal(&card, 2);
+	msix_signal(&card, VECTORS);
+	msix_signal(&card, 0xffff);
 	assert_int_equal(get(bar() + PENDING, 8), 4);
 	assert_int_equal(get(bar() + PENDING, 1), 4);
 	/* it stays in the eventfd, for the hypervisor to find */
 	set_vector(2, 0xfee00000, 0x4041, 0);
 	assert_int_equal(get(bar() + PENDING, 8), 0);
-	assert_int_equal(rung(pci_vector_fd(&card, 2)), 1);
+	assert_int_equal(rung(msix_vector_fd(&card, 2)), 1);
 }
 
 static void table_takes_whole_words_only(void **state)
@@ -421,15 +421,14 @@ static void limits(void **state)
 	assert_int_equal(pci_add_ports(&more[0], 0, 24), -EINVAL);
 	assert_int_equal(pci_add_ports(&more[0], 0, 512), -EINVAL);
 	assert_int_equal(pci_add_ports(&card, 2, 4), -EINVAL);
-	assert_int_equal(pci_add_msix(&more[0], 1, 0, 0, 64), -EINVAL);
+	assert_int_equal(msix_add(&more[0], 1, 0, 0, 64), -EINVAL);
 	while (error >= 0)
 		error = pci_add_capability(&more[0], 9, "abcdefgh", NULL, 8);
 	assert_int_equal(error, -ENOSPC);
 	assert_int_equal(pci_add_bar(&more[0], 0, 4096), 0);
-	assert_int_equal(
-		pci_add_msix(&more[0], PCI_VECTORS_MAX + 1, 0, 0, 2048),
-		-EINVAL);
-	assert_int_equal(pci_add_msix(&more[0], 1, 0, 4096 - 8, 0), -EINVAL);
+	assert_int_equal(msix_add(&more[0], PCI_VECTORS_MAX + 1, 0, 0, 2048),
+			 -EINVAL);
+	assert_int_equal(msix_add(&more[0], 1, 0, 4096 - 8, 0), -EINVAL);
 	for (unsigned int i = 0; i < PCI_SLOTS - 2; i++)
 		pci_remove(&more[i]);
 }

@@ -21,7 +21,7 @@
 #include "ipc/loop.h"
 #include "vmproc/kvm/layout.h"
 #include "vmproc/kvm/memory.h"
-#include "vmproc/kvm/pci.h"
+#include "vmproc/kvm/msix.h"
 #include "vmproc/virtio/device.h"
 #include "vmproc/virtio/transport.h"
 
@@ -418,7 +418,7 @@ DRIVER_FN uint16_t vq_avail_event(const struct vq *vq)
 DRIVER_FN uint64_t raised(unsigned int vector)
 {
 	uint64_t count = 0;
-	int fd = pci_vector_fd(&driver.device->function, vector);
+	int fd = msix_vector_fd(&driver.device->function, vector);
 
 	if (read(fd, &count, sizeof(count)) < 0)
 		return 0;

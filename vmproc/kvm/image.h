@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Between boot.c and the kinds of kernel image. */
-#ifndef VMSUP_VMPROC_KVM_BOOT_INTERNAL_H
-#define VMSUP_VMPROC_KVM_BOOT_INTERNAL_H
+/* A kernel image on its way into guest memory, of whichever format. */
+#ifndef VMSUP_VMPROC_KVM_IMAGE_H
+#define VMSUP_VMPROC_KVM_IMAGE_H
 
 #include <stddef.h>
 
@@ -44,13 +44,16 @@ struct boot_format {
 	/* Writes what the kernel is told, initrd and map being known. */
 	int (*inform)(struct boot_state *state);
 };
-extern const struct boot_format boot_bzimage, boot_elf;
 
 /* Tells the problem; returns -EINVAL. */
-int boot_refuse(struct boot_state *state, const char *format, ...)
+int image_refuse(struct boot_state *state, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* Reads exactly bytes at offset of the kernel into data. 0 or told. */
-int boot_read(struct boot_state *state, void *data, uint64_t bytes,
-	      uint64_t offset);
+/* Reads exactly bytes at offset of the file fd into data. what names the file in
+ * a problem. 0, or -errno with the problem told. */
+int image_read(struct boot_state *state, int fd, const char *what, void *data,
+	       uint64_t bytes, uint64_t offset);
+/* The same of the kernel. */
+int image_read_kernel(struct boot_state *state, void *data, uint64_t bytes,
+		      uint64_t offset);
 
 #endif
