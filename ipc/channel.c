@@ -66,6 +66,13 @@ int channel_send(const struct channel *channel, enum msg_type type,
 	return sent < 0 ? -errno : 0;
 }
 
+int channel_signal(const struct channel *channel, enum msg_type type)
+{
+	union msg message = { 0 };
+
+	return channel_send(channel, type, &message, -1);
+}
+
 static int fault_set(struct channel_fault *fault, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -39,6 +39,8 @@ int channel_pair(int ends[2]);
  */
 int channel_send(const struct channel *channel, enum msg_type type,
 		 union msg *message, int fd);
+/* Sends a message without body or descriptor. Returns as channel_send(). */
+int channel_signal(const struct channel *channel, enum msg_type type);
 
 /*
  * Receives one message. Returns 1 and, where the type carries one, *fd (now

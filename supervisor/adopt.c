@@ -27,18 +27,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "supervisor/process.h"
+#include "supervisor/tap.h"
+#include "supervisor/vms.h"
 #include "supervisor/life.h"
 #include "supervisor/net/tap.h"
 #include "supervisor/spawn.h"
 #include "supervisor/state/state_vm.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/talk.h"
 #include "supervisor/verify.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/console.h"
 #include "supervisor/machine.h"
-#include "supervisor/state/state.h"
 
 /* For processes that were killed to be gone; for one that is about to be. */
 #define SWEEP_MS 10000
@@ -217,7 +218,7 @@ int adopt_processes(struct supervisor *supervisor, const struct kept *kept)
 		}
 
 		if (!error)
-			error = supervisor_add(supervisor, vm);
+			error = vms_add(supervisor, vm);
 		if (error) {
 			log_error("%s", problem.text);
 			if (vm)
@@ -426,7 +427,7 @@ static void sweep_cgroups(const struct supervisor *supervisor)
 
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-		    !supervisor_find(supervisor, entry->d_name))
+		    !vms_find(supervisor, entry->d_name))
 			cgroup_remove(cgroup, entry->d_name);
 	if (dir)
 		closedir(dir);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ipc/fd.h"
+#include "supervisor/tap.h"
 #include "supervisor/bounds.h"
 #include "supervisor/core.h"
 #include "supervisor/machine.h"

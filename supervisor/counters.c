@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/talk.h"
+#include "supervisor/firsthop.h"
+#include "supervisor/vm.h"
 #include "ipc/fd.h"
-#include "supervisor/core.h"
 
 struct counters_wait {
 	struct counters_wait *next;
@@ -45,7 +45,7 @@ int counters_ask(struct vm *vm)
 		return -ENOMEM;
 	if (counters->asked)
 		return 0;
-	error = vm_send(vm, MSG_COUNTERS_REQUEST);
+	error = channel_signal(&vm->channel, MSG_COUNTERS_REQUEST);
 	if (error)
 		return error;
 	counters->asked = true;

@@ -2,12 +2,14 @@
 /* How VM processes ended. */
 #include "supervisor/death.h"
 
+#include <errno.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipc/fd.h"
+#include "supervisor/time_format.h"
 #include "ipc/loop.h"
 #include "ipc/proto.h"
 
@@ -134,17 +136,6 @@ void death_explain(struct death *death, const siginfo_t *info)
 	else
 		snprintf(death->detail, sizeof(death->detail), "signal %d",
 			 info->si_status);
-}
-
-void time_format(char text[32], const struct timespec *time)
-{
-	struct tm utc;
-	size_t length;
-
-	gmtime_r(&time->tv_sec, &utc);
-	length = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(text + length, 32 - length, ".%03ldZ",
-		 time->tv_nsec / 1000000);
 }
 
 json_t *death_json(const struct death *death)

@@ -68,7 +68,4 @@ json_t *death_json(const struct death *death);
 /* All that are kept, oldest first. */
 json_t *deaths_json(const struct deaths *deaths);
 
-/* RFC 3339 in UTC with milliseconds; text has room for 32 bytes. */
-void time_format(char text[32], const struct timespec *time);
-
 #endif

@@ -2,8 +2,8 @@
 /* The method Define: a VM by what a client says of it, made and started. */
 #include "supervisor/define.h"
 
+#include "supervisor/populate.h"
 #include "supervisor/state/state_machine.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/arguments.h"
 #include "supervisor/core.h"
 #include "supervisor/machine.h"
@@ -82,7 +82,7 @@ void methods_define(void *ctx, struct call *call)
 	error = take_machine(call, definition.name, &definition.machine,
 			     &problem);
 	if (!error)
-		error = supervisor_define(supervisor, &definition, &problem);
+		error = populate_define(supervisor, &definition, &problem);
 	if (error) {
 		machine_free(definition.machine);
 		call_error(call, "io.vmsup.Failed",

@@ -5,14 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/methods.h"
-#include "supervisor/spawn.h"
+#include "supervisor/process.h"
+#include "supervisor/shutdown.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/caps.h"
 #include "supervisor/core.h"
 #include "supervisor/keep.h"
-#include "supervisor/start.h"
 
 static bool any_adopted(const struct supervisor *supervisor)
 {
@@ -80,7 +79,7 @@ void supervisor_take_down(struct supervisor *supervisor)
 	end_files(supervisor);
 	if (supervisor->control) {
 		events_end(&supervisor->events);
-		methods_answer_shutdown(supervisor);
+		shutdown_answer(supervisor);
 		control_free(supervisor->control);
 	}
 	loop_remove(&supervisor->loop, &supervisor->signal_source);

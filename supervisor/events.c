@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/core.h"
+#include "supervisor/time_format.h"
+#include "supervisor/vm_state.h"
+
 static json_t *event_json(const struct event *event, uint64_t lost)
 {
 	char time[32];
@@ -161,6 +165,22 @@ void events_log(struct events *events, const char *vm,
 		if (message)
 			call_more(l->call, message);
 	}
+}
+
+void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
+{
+	char text[LOG_LINE_BYTES];
+	const struct vmlog_line *line;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_clean(text);
+	log_line(level, "%s: %s", vm->config.name, text);
+	line = vmlog_add(&vm->log, level, vm->generation, text);
+	if (line)
+		events_log(&vm->supervisor->events, vm->config.name, line);
 }
 
 static void end_list(struct listener **list, const char *field)

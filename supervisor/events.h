@@ -55,6 +55,9 @@ void events_resume(struct events *events, struct call *call, const char *vm,
 /* Sends a line to those who follow that VM's log. */
 void events_log(struct events *events, const char *vm,
 		const struct vmlog_line *line);
+/* Adds a line to the VM's log and to the supervisor's. */
+void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* An io.vmsup Event array of what is kept. */
 json_t *events_past(const struct events *events);
 

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "supervisor/tap.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/core.h"

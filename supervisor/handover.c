@@ -10,11 +10,11 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "supervisor/vms.h"
 #include "supervisor/control/control_save.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_events.h"
 #include "supervisor/state/state_vm.h"
-#include "supervisor/supervisor.h"
 #include "ipc/fd.h"
 #include "supervisor/console.h"
 #include "supervisor/counters.h"
@@ -275,7 +275,7 @@ static int load_vm(struct supervisor *supervisor, const json_t *object,
 	if (!error)
 		error = console_load(vm, json_object_get(object, "console"));
 	if (!error)
-		error = supervisor_add(supervisor, vm);
+		error = vms_add(supervisor, vm);
 	if (error)
 		vm_free(vm);
 	return error;

@@ -16,11 +16,13 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "supervisor/core.h"
+#include "supervisor/events.h"
+#include "supervisor/process.h"
+#include "supervisor/vms.h"
 #include "supervisor/spawn.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/talk.h"
 #include "ipc/log.h"
-#include "supervisor/core.h"
 #include "supervisor/keep.h"
 #include "supervisor/machine.h"
 
@@ -29,7 +31,7 @@ static void change(struct vm *vm, enum vm_state state, const char *event,
 {
 	vm->state = state;
 	events_add(&vm->supervisor->events, vm, event, detail);
-	supervisor_vm_changed(vm->supervisor);
+	vms_changed(vm->supervisor);
 }
 
 static void retry_in(struct vm *vm, uint32_t delay_ms)
@@ -185,10 +187,11 @@ static void stop_guest(struct vm *vm)
 		      vm->config.timeouts.stop_guest_ms);
 	/* a guest that stands still can't hear its power button */
 	if (vm->config.machine && state == VM_PAUSED && !vm->resume_pending)
-		vm->resume_pending = vm_send(vm, MSG_RESUME) == 0;
+		vm->resume_pending = channel_signal(&vm->channel, MSG_RESUME) ==
+				     0;
 	if (!was_up)
 		kill_now(vm); /* no guest yet: nothing to lose */
-	else if (vm_send(vm, MSG_STOP) < 0)
+	else if (channel_signal(&vm->channel, MSG_STOP) < 0)
 		stop_harder(vm);
 }
 
@@ -277,13 +280,15 @@ static void start_timeout(struct vm *vm)
 static void ask_pause(struct vm *vm)
 {
 	if (!vm->pause_pending)
-		vm->pause_pending = vm_send(vm, MSG_PAUSE) == 0;
+		vm->pause_pending = channel_signal(&vm->channel, MSG_PAUSE) ==
+				    0;
 }
 
 static void ask_resume(struct vm *vm)
 {
 	if (!vm->resume_pending)
-		vm->resume_pending = vm_send(vm, MSG_RESUME) == 0;
+		vm->resume_pending = channel_signal(&vm->channel, MSG_RESUME) ==
+				     0;
 }
 
 static void pause_again(struct vm *vm)
@@ -474,21 +479,4 @@ int vm_event(struct vm *vm, enum vm_event event)
 	if (!vm->kept)
 		keep_vm(vm);
 	return 0;
-}
-
-const char *vm_remedy(enum vm_state state)
-{
-	static const char *const remedies[] = {
-		[VM_STOPPED] = "vmsup start it first",
-		[VM_STARTING] = "wait until it runs",
-		[VM_RUNNING] = "it runs already",
-		[VM_PAUSED] = "vmsup resume it first",
-		[VM_BACKOFF] = "vmsup start starts it now",
-		[VM_FAILED] = "vmsup reset clears it",
-		[VM_STOPPING] = "wait until it has stopped",
-	};
-	static_assert(sizeof(remedies) / sizeof(remedies[0]) == VM_STATES,
-		      "a remedy per state");
-
-	return remedies[state];
 }

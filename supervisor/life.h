@@ -12,7 +12,5 @@ int vm_event(struct vm *vm, enum vm_event event);
 bool vm_takes(const struct vm *vm, enum vm_event event);
 /* Gives up on it: FAILED, with the reason. */
 void vm_fail(struct vm *vm, const char *why);
-/* What to do about a VM in that state, for a refusal: "vmsup resume it". */
-const char *vm_remedy(enum vm_state state);
 
 #endif

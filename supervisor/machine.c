@@ -18,11 +18,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "supervisor/core.h"
+#include "supervisor/process.h"
 #include "supervisor/net/tap.h"
 #include "ipc/fd.h"
-#include "ipc/log.h"
 #include "supervisor/console.h"
-#include "supervisor/core.h"
 
 /* Threads besides the vCPUs: the loop's own is counted by stage 1; the disks'.
  * One to spare: a dead generation that nobody has reaped yet counts as well. */
@@ -266,15 +266,6 @@ uint64_t machine_file_bytes(const struct vm_config *config)
 
 /* ---- to the process */
 
-static int send_fd(struct vm *vm, enum fd_role role, unsigned int index, int fd)
-{
-	union msg message = { .fd = { .role = role, .index = index } };
-
-	if (fd < 0)
-		return 0;
-	return channel_send(&vm->channel, MSG_FD, &message, fd);
-}
-
 static int send_machine(struct vm *vm)
 {
 	const struct machine_config *machine = vm->config.machine;
@@ -297,22 +288,28 @@ int machine_introduce(struct vm *vm)
 	int error = send_machine(vm);
 
 	if (!error)
-		error = send_fd(vm, FD_ROLE_FILTER_VCPU, 0,
-				vm->supervisor->vcpu_filter_fd);
+		error = process_send_fd(vm, FD_ROLE_FILTER_VCPU, 0,
+					vm->supervisor->vcpu_filter_fd);
 	if (!error)
-		error = send_fd(vm, FD_ROLE_KVM, 0, vm->kvm_fd);
+		error = process_send_fd(vm, FD_ROLE_KVM, 0, vm->kvm_fd);
 	if (!error)
-		error = send_fd(vm, FD_ROLE_KERNEL, 0, machine->kernel_fd);
+		error = process_send_fd(vm, FD_ROLE_KERNEL, 0,
+					machine->kernel_fd);
 	if (!error)
-		error = send_fd(vm, FD_ROLE_INITRD, 0, machine->initrd_fd);
+		error = process_send_fd(vm, FD_ROLE_INITRD, 0,
+					machine->initrd_fd);
 	for (uint32_t i = 0; i < machine->disk_count && !error; i++)
-		error = send_fd(vm, FD_ROLE_DISK, i, machine->disks[i].fd);
+		error = process_send_fd(vm, FD_ROLE_DISK, i,
+					machine->disks[i].fd);
 	for (uint32_t i = 0; i < machine->queues && !error; i++)
-		error = send_fd(vm, FD_ROLE_VHOST_NET, i, vm->vhost_fds[i]);
+		error = process_send_fd(vm, FD_ROLE_VHOST_NET, i,
+					vm->vhost_fds[i]);
 	if (!error)
-		error = send_fd(vm, FD_ROLE_CONSOLE, 0, console_guest_fd(vm));
+		error = process_send_fd(vm, FD_ROLE_CONSOLE, 0,
+					console_guest_fd(vm));
 	if (!error)
-		error = send_fd(vm, FD_ROLE_CONSOLE_ADOPT, 0, console_fd(vm));
+		error = process_send_fd(vm, FD_ROLE_CONSOLE_ADOPT, 0,
+					console_fd(vm));
 	vm->vhost_used = machine->queues > 0 && vm->vhost_fds[0] >= 0;
 	close_devices(vm);
 	return error ? error : console_handed_over(vm);

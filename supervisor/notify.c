@@ -30,7 +30,6 @@
 #include "supervisor/control/control_save.h"
 #include "ipc/fd.h"
 #include "ipc/loop.h"
-#include "supervisor/control/control.h"
 
 /* For who listens to catch up. */
 #define PATIENCE_MS 1000

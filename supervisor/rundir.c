@@ -14,9 +14,9 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include "supervisor/time_format.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/death.h"
 #include "supervisor/safepath.h"
 
 #define GROUP "vmsup"

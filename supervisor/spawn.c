@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A VM's process: made in the cage, signalled, and its end taken in. */
+/* A VM's process: made in the cage, watched, and its end taken in. */
 #include "supervisor/spawn.h"
 
 #include <fcntl.h>
@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "supervisor/process.h"
+#include "supervisor/tap.h"
 #include "supervisor/life.h"
 #include "supervisor/net/tap.h"
 #include "supervisor/talk.h"
@@ -21,37 +23,10 @@
 #include "ipc/log.h"
 #include "sandbox/stage1.h"
 #include "supervisor/bounds.h"
-#include "supervisor/console.h"
 #include "supervisor/core.h"
-#include "supervisor/counters.h"
 #include "supervisor/firsthop.h"
 #include "supervisor/keep.h"
 #include "supervisor/machine.h"
-#include "supervisor/sockets.h"
-
-void vm_signal(struct vm *vm, int signal)
-{
-	if (vm->pid_fd >= 0)
-		syscall(SYS_pidfd_send_signal, vm->pid_fd, signal, NULL, 0);
-}
-
-void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
-{
-	va_list args;
-
-	if (vm->pid_fd < 0)
-		return;
-	if (vm->doom.reason == DEATH_NONE) {
-		vm->doom.reason = reason;
-		va_start(args, format);
-		vsnprintf(vm->doom.detail, sizeof(vm->doom.detail), format,
-			  args);
-		va_end(args);
-	}
-	vm_signal(vm, SIGKILL);
-	/* nothing it says counts any more */
-	loop_remove(&vm->supervisor->loop, &vm->channel_source);
-}
 
 /* Adds what this generation did to the totals. The TAP's own counters know
  * what the process did after it was last asked, and can't be lied to. */
@@ -68,24 +43,6 @@ static void settle_stats(struct vm *vm)
 	for (int i = 0; i < VM_STATS; i++)
 		vm->settled[i] += vm->stats[i];
 	memset(vm->stats, 0, sizeof(vm->stats));
-}
-
-/* Echo requests that nobody will report on any more. */
-static void abandon_pings(struct vm *vm)
-{
-	while (vm->pings) {
-		struct vm_ping *ping = vm->pings;
-
-		vm->pings = ping->next;
-		if (ping->call) {
-			ping->call->gone = NULL;
-			call_error(ping->call, "io.vmsup.Failed",
-				   json_pack("{s:s}", "message",
-					     "the VM process died"));
-		}
-		free(ping);
-	}
-	vm->ping_count = 0;
 }
 
 /* Whether there was a guest, that can have done what an exit status says. A
@@ -154,21 +111,6 @@ static void process_ended(struct source *source, uint32_t events)
 	vm_event(vm, VM_DIED);
 }
 
-pid_t process_clone(int cgroup_fd, int *pid_fd)
-{
-	struct clone_args args = {
-		.flags = CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)pid_fd,
-		.exit_signal = SIGCHLD,
-	};
-
-	if (cgroup_fd >= 0) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)cgroup_fd;
-	}
-	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-}
-
 /* Makes the process; on success the channel and the pidfd are there. */
 static int make_process(struct vm *vm, struct problem *problem)
 {
@@ -227,23 +169,14 @@ static int make_process(struct vm *vm, struct problem *problem)
 	return 0;
 }
 
-static int send_fd(struct vm *vm, enum fd_role role, unsigned int index, int fd)
-{
-	union msg message = { .fd = { .role = role, .index = index } };
-
-	return channel_send(&vm->channel, MSG_FD, &message, fd);
-}
-
 static int send_taps(struct vm *vm)
 {
-	int error = 0;
+	int error;
 
 	vm->tap_untouched = false;
-	if (vm->tap_fd >= 0)
-		error = send_fd(vm, FD_ROLE_TAP, 0, vm->tap_fd);
+	error = process_send_fd(vm, FD_ROLE_TAP, 0, vm->tap_fd);
 	for (unsigned int i = 0; i < ARRAY_SIZE(vm->queue_fds) && !error; i++)
-		if (vm->queue_fds[i] >= 0)
-			error = send_fd(vm, FD_ROLE_TAP, i + 1,
+		error = process_send_fd(vm, FD_ROLE_TAP, i + 1,
 					vm->queue_fds[i]);
 	return error;
 }
@@ -274,18 +207,19 @@ static int introduce(struct vm *vm)
 		message.config.flags |= CONFIG_STAY;
 	error = channel_send(&vm->channel, MSG_CONFIG, &message, -1);
 	if (!error)
-		error = send_fd(vm, FD_ROLE_FILTER, 0,
-				vm->supervisor->filter_fd[config->guest]);
+		error = process_send_fd(
+			vm, FD_ROLE_FILTER, 0,
+			vm->supervisor->filter_fd[config->guest]);
 	if (!error)
 		error = send_taps(vm);
 	if (!error && config->machine)
 		error = machine_introduce(vm);
 	/* what a supervisor that comes after a crash takes back from it */
 	if (!error)
-		error = send_fd(vm, FD_ROLE_ADOPT, 0, vm->channel.fd);
+		error = process_send_fd(vm, FD_ROLE_ADOPT, 0, vm->channel.fd);
 	if (!error)
-		error = send_fd(vm, FD_ROLE_UIDS, 0, vm->uids_fd);
-	return error ? error : vm_send(vm, MSG_START);
+		error = process_send_fd(vm, FD_ROLE_UIDS, 0, vm->uids_fd);
+	return error ? error : channel_signal(&vm->channel, MSG_START);
 }
 
 /* What the process holds its uid by, once there is no supervisor. */
@@ -373,40 +307,6 @@ int vm_watch(struct vm *vm)
 		error = loop_add(loop, &vm->listener_source, vm->listener_fd,
 				 EPOLLIN, vm_listener_ready, vm);
 	return error;
-}
-
-bool vm_restore_sockets(struct vm *vm)
-{
-	int error = sockets_restore(vm->channel.fd, 0);
-
-	/* the last one that it has to send comes with READY */
-	if (vm->listener_fd >= 0)
-		sockets_allow_descriptors(vm->channel.fd, false);
-	if (!error)
-		error = console_restore(vm);
-	if (error)
-		vm_doom(vm, DEATH_PROTOCOL,
-			"a socket's options can't be set: %s",
-			error == -EPERM ? "a filter is locked on it"
-					: strerror(-error));
-	return !error;
-}
-
-void vm_let_go(struct vm *vm)
-{
-	struct loop *loop = &vm->supervisor->loop;
-
-	loop_remove(loop, &vm->pid_source);
-	loop_remove(loop, &vm->channel_source);
-	loop_remove(loop, &vm->listener_source);
-	loop_timer_cancel(loop, &vm->heartbeat);
-	fd_close(&vm->pid_fd);
-	fd_close(&vm->channel.fd);
-	fd_close(&vm->listener_fd);
-	fd_close(&vm->uids_fd);
-	console_close(vm);
-	counters_abandon(vm);
-	abandon_pings(vm);
 }
 
 int vm_spawn(struct vm *vm, struct problem *problem)

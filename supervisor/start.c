@@ -8,6 +8,10 @@
  * is heard. From there on one loop serves everything. It never opens a path
  * that a client named.
  */
+#include "supervisor/populate.h"
+#include "supervisor/shutdown.h"
+#include "supervisor/signals.h"
+#include "supervisor/tap.h"
 #include "supervisor/methods.h"
 #include "supervisor/end.h"
 #include "supervisor/net/bridge.h"
@@ -200,7 +204,7 @@ static int start_net(struct supervisor *supervisor)
 	int error;
 
 	bridge_of(supervisor->config, &bridge);
-	error = supervisor_assign(supervisor, &problem);
+	error = populate_assign(supervisor, &problem);
 	if (!error)
 		error = net_init(&supervisor->net, supervisor->rundir.path,
 				 &problem);
@@ -351,31 +355,6 @@ static int start_control(struct supervisor *supervisor, int *starter_fd)
 	return 0;
 }
 
-int start_signals(struct supervisor *supervisor)
-{
-	sigset_t set;
-	int fd;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigprocmask(SIG_SETMASK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN); /* a write says so itself */
-	signal(SIGXFSZ, SIG_IGN); /* and so does this one */
-	signal(SIGALRM, SIG_IGN); /* of no meaning here */
-	signal(SIGUSR1, SIG_IGN);
-	signal(SIGUSR2, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL); /* ignored, children would reap themselves */
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	supervisor->signal_fd = fd;
-	if (fd < 0)
-		return -errno;
-	return loop_add(&supervisor->loop, &supervisor->signal_source, fd,
-			EPOLLIN, supervisor_on_signal, supervisor);
-}
-
 static int start_monitor(struct supervisor *supervisor)
 {
 	int error = net_monitor_init(&supervisor->monitor,
@@ -450,7 +429,7 @@ static int start_all(struct supervisor *supervisor,
 	int error = loop_init(&supervisor->loop);
 
 	if (!error)
-		error = start_signals(supervisor);
+		error = signals_open(supervisor, supervisor_on_signal);
 	if (!error)
 		error = start_privileged(supervisor, options);
 	if (!error)
@@ -487,7 +466,7 @@ void start_preset(struct supervisor *supervisor, struct config *config)
 		supervisor->room.ns_fd[ns] = -1;
 	for (int kind = 0; kind < GUEST_KINDS; kind++)
 		supervisor->filter_fd[kind] = -1;
-	supervisor->populate.fire = supervisor_populate;
+	supervisor->populate.fire = populate_some;
 	supervisor->populate.ctx = supervisor;
 	supervisor->multicast.fire = supervisor_open_multicast;
 	supervisor->multicast.ctx = supervisor;
@@ -524,7 +503,7 @@ int supervisor_main(struct config *config,
 		return 1;
 	}
 	if (options->finish)
-		supervisor_end(&supervisor, 0);
+		shutdown_begin(&supervisor, 0);
 	else
 		loop_timer_at(&supervisor.loop, &supervisor.populate, 0);
 	return supervisor_serve(&supervisor);

@@ -11,7 +11,6 @@ void start_preset(struct supervisor *supervisor, struct config *config);
 void start_logging(struct supervisor *supervisor);
 
 /* Each 0 or -errno, logged. */
-int start_signals(struct supervisor *supervisor);
 int start_proc(struct supervisor *supervisor);
 int start_filters(struct supervisor *supervisor);
 /* Gives up what a serving supervisor doesn't need. */

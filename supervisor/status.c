@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "supervisor/tap.h"
+#include "supervisor/vm_state.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
 #include "supervisor/state/names.h"

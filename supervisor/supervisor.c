@@ -7,184 +7,15 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "supervisor/config/config_assign.h"
-#include "supervisor/life.h"
+#include "supervisor/process.h"
+#include "supervisor/shutdown.h"
+#include "supervisor/tap.h"
+#include "supervisor/vms.h"
 #include "supervisor/net/multicast.h"
-#include "supervisor/spawn.h"
-#include "supervisor/talk.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/adopt.h"
 #include "supervisor/core.h"
-#include "supervisor/keep.h"
 #include "supervisor/supervisor.h"
-
-/* VMs made in one turn of the loop: those made before get their turn. */
-#define POPULATE_BATCH 8
-
-struct vm *supervisor_find(const struct supervisor *supervisor,
-			   const char *name)
-{
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		if (strcmp(supervisor->vms[i]->config.name, name) == 0)
-			return supervisor->vms[i];
-	return NULL;
-}
-
-/* ---- VMs */
-
-int supervisor_add(struct supervisor *supervisor, struct vm *vm)
-{
-	struct vm **vms = reallocarray(
-		supervisor->vms, supervisor->vm_count + 1, sizeof(struct vm *));
-
-	if (!vms)
-		return -ENOMEM;
-	supervisor->vms = vms;
-	vm->index = supervisor->vm_count;
-	vms[supervisor->vm_count++] = vm;
-	return 0;
-}
-
-/* Makes a VM of config, which isn't guarded and not started yet. */
-static int make_vm(struct supervisor *supervisor,
-		   const struct vm_config *config, struct problem *problem)
-{
-	struct vm *vm = vm_new(supervisor, config, problem);
-
-	if (!vm)
-		return -EIO;
-	if (supervisor_add(supervisor, vm) < 0) {
-		uids_give(&supervisor->uids, vm->uid);
-		vm_free(vm);
-		return problem_set(problem, -ENOMEM, "out of memory");
-	}
-	return 0;
-}
-
-/* Undoes make_vm(). */
-static void remove_last(struct supervisor *supervisor)
-{
-	struct vm *vm = supervisor->vms[--supervisor->vm_count];
-
-	uids_give(&supervisor->uids, vm->uid);
-	vm_free(vm);
-}
-
-/* Guards the VMs from first on, at once, and starts those that are to. */
-static int begin_vms(struct supervisor *supervisor, size_t first,
-		     struct problem *problem)
-{
-	size_t count = supervisor->vm_count - first;
-	int error;
-
-	if (!count)
-		return 0;
-	error = firsthop_guard(supervisor, supervisor->vms + first, count,
-			       problem);
-	if (error)
-		return error;
-	for (; first < supervisor->vm_count; first++) {
-		struct vm *vm = supervisor->vms[first];
-
-		events_add(&supervisor->events, vm, "defined", NULL);
-		if (vm->config.autostart)
-			vm_event(vm, VM_START);
-		else
-			keep_vm(vm);
-	}
-	return 0;
-}
-
-int supervisor_assign(struct supervisor *supervisor, struct problem *problem)
-{
-	char machine_id[64] = "";
-	cleanup_fd int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
-
-	/* without one, MACs are the same on every such host: the instance and
-	 * the VM's name still tell them apart on this one */
-	if (fd >= 0 && read(fd, machine_id, sizeof(machine_id) - 1) > 0)
-		machine_id[strcspn(machine_id, "\n")] = '\0';
-	return config_assign(supervisor->config, machine_id,
-			     supervisor->rundir.instance, problem);
-}
-
-/* In place of what the defaults allow. */
-static int set_allow(struct vm_config *vm, const json_t *names,
-		     struct problem *problem)
-{
-	const json_t *name;
-	size_t i;
-	int error = 0;
-
-	vm->allow = 0;
-	json_array_foreach(names, i, name)
-		if (!error)
-			error = config_set_allow(vm, json_string_value(name),
-						 problem);
-	return error;
-}
-
-/* Makes the last VM of the configuration, which is kept before: else it would be
- * gone without a word after a crash. */
-static int make_defined(struct supervisor *supervisor, struct problem *problem)
-{
-	size_t index = supervisor->config->vm_count - 1;
-	const struct vm_config *vm = &supervisor->config->vms[index];
-	int error = keep_defined(supervisor, index, problem);
-
-	if (error)
-		return error;
-	error = make_vm(supervisor, vm, problem);
-	if (!error) {
-		error = begin_vms(supervisor, supervisor->vm_count - 1,
-				  problem);
-		if (error)
-			remove_last(supervisor);
-	}
-	if (error)
-		keep_drop(supervisor, vm->name);
-	return error;
-}
-
-int supervisor_define(struct supervisor *supervisor,
-		      const struct definition *definition,
-		      struct problem *problem)
-{
-	struct config *config = supervisor->config;
-	struct vm_config *vm;
-	int error = 0;
-
-	if (supervisor->ending)
-		return problem_set(problem, -ESHUTDOWN,
-				   "the supervisor is stopping");
-	if (supervisor->populated < config->vm_count)
-		return problem_set(problem, -EAGAIN,
-				   "the supervisor is still starting its VMs");
-	vm = config_add_vm(config, definition->name, problem);
-	if (!vm)
-		return -EINVAL;
-	vm->autostart = true;
-	vm->guest = definition->machine ? GUEST_KVM : GUEST_BUILTIN;
-	vm->machine = definition->machine;
-	if (definition->mac)
-		error = config_set_mac(vm, definition->mac, problem);
-	if (!error && definition->ipv4)
-		error = config_set_ipv4(config, vm, definition->ipv4, problem);
-	if (!error && definition->ipv6)
-		error = config_set_ipv6(vm, definition->ipv6, problem);
-	if (!error && definition->allow)
-		error = set_allow(vm, definition->allow, problem);
-	if (!error)
-		error = supervisor_assign(supervisor, problem);
-	if (!error)
-		error = make_defined(supervisor, problem);
-	if (error)
-		config->vm_count--; /* the one just appended */
-	else
-		supervisor->populated++;
-	return error;
-}
 
 /* The start is over: from now on nobody waits at the other end of stderr. */
 static void settle(struct supervisor *supervisor)
@@ -207,20 +38,11 @@ static void settle(struct supervisor *supervisor)
 	fd_close(&null_fd);
 }
 
-static size_t count_in(const struct supervisor *supervisor, enum vm_state state)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		count += supervisor->vms[i]->state == state;
-	return count;
-}
-
 /* One line for "systemctl status", if it changed. */
 static void tell_status(struct supervisor *supervisor)
 {
-	size_t running = count_in(supervisor, VM_RUNNING);
-	size_t failed = count_in(supervisor, VM_FAILED);
+	size_t running = vms_in(supervisor, VM_RUNNING);
+	size_t failed = vms_in(supervisor, VM_FAILED);
 
 	if (running == supervisor->told_running &&
 	    failed == supervisor->told_failed)
@@ -241,29 +63,13 @@ void supervisor_watchdog(struct timer *timer)
 		      loop_now_ns() + supervisor->notify.watchdog_ns / 2);
 }
 
-static bool any_is(const struct supervisor *supervisor, enum vm_state state)
-{
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		if (supervisor->vms[i]->state == state)
-			return true;
-	return false;
-}
-
 /* True once every VM has got where its intent leads, or has failed. */
 static bool all_settled(const struct supervisor *supervisor)
 {
 	return supervisor->populated == supervisor->config->vm_count &&
-	       !any_is(supervisor, VM_STARTING) &&
-	       !any_is(supervisor, VM_BACKOFF) &&
-	       !any_is(supervisor, VM_STOPPING);
-}
-
-static bool all_gone(const struct supervisor *supervisor)
-{
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		if (supervisor->vms[i]->state != VM_STOPPED)
-			return false;
-	return true;
+	       vms_in(supervisor, VM_STARTING) == 0 &&
+	       vms_in(supervisor, VM_BACKOFF) == 0 &&
+	       vms_in(supervisor, VM_STOPPING) == 0;
 }
 
 /* Opens multicast between VMs in two steps: see net/multicast.c. */
@@ -291,7 +97,7 @@ static void query_multicast(struct supervisor *supervisor)
 {
 	if (supervisor->querying ||
 	    supervisor->populated < supervisor->config->vm_count ||
-	    any_is(supervisor, VM_STARTING))
+	    vms_in(supervisor, VM_STARTING) > 0)
 		return;
 	supervisor->querying = true;
 	if (net_multicast_query(&supervisor->net) < 0)
@@ -306,7 +112,7 @@ void supervisor_review(struct timer *timer)
 	struct supervisor *supervisor = timer->ctx;
 
 	if (supervisor->ending) {
-		if (all_gone(supervisor))
+		if (vms_in(supervisor, VM_STOPPED) == supervisor->vm_count)
 			loop_stop(&supervisor->loop);
 		return;
 	}
@@ -314,87 +120,6 @@ void supervisor_review(struct timer *timer)
 	tell_status(supervisor);
 	if (!supervisor->settled && all_settled(supervisor))
 		settle(supervisor);
-}
-
-void supervisor_vm_changed(struct supervisor *supervisor)
-{
-	/* from the loop, and once for all changes of this turn */
-	if (!supervisor->review.armed)
-		loop_timer_at(&supervisor->loop, &supervisor->review, 0);
-}
-
-int supervisor_leave(struct supervisor *supervisor)
-{
-	int error = 0;
-
-	/* with what changes all the time */
-	for (size_t i = 0; i < supervisor->vm_count && !error; i++)
-		error = keep_vm(supervisor->vms[i]);
-	if (error)
-		return error;
-	log_info("ending; %zu VMs are left to the next supervisor",
-		 supervisor->vm_count);
-	(void)notify_send(&supervisor->notify, "STOPPING=1\n");
-	supervisor->leave = true;
-	supervisor->exit_status = SUPERVISOR_EXIT_LEFT;
-	loop_stop(&supervisor->loop);
-	return 0;
-}
-
-void supervisor_end(struct supervisor *supervisor, int exit_status)
-{
-	if (supervisor->ending)
-		return;
-	supervisor->ending = true;
-	supervisor->exit_status = exit_status;
-	(void)notify_send(&supervisor->notify, "STOPPING=1\n");
-	/* should it be cut off, the next one ends what this one began to */
-	keep_instance(supervisor);
-	log_info("stopping %zu VMs", supervisor->vm_count);
-	loop_timer_cancel(&supervisor->loop, &supervisor->populate);
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		vm_event(supervisor->vms[i], VM_STOP);
-	supervisor_vm_changed(supervisor);
-}
-
-/* Brings those that were there when an earlier supervisor died where they should
- * be, and makes others, a few in all. */
-static int populate_some(struct supervisor *supervisor, struct problem *problem)
-{
-	const struct config *config = supervisor->config;
-	size_t first = supervisor->vm_count;
-	int error = 0;
-
-	for (int i = 0; i < POPULATE_BATCH && !error; i++) {
-		size_t index = supervisor->populated;
-
-		if (index == config->vm_count)
-			break;
-		if (index >= first)
-			error = make_vm(supervisor, &config->vms[index],
-					problem);
-		else if (adopt_revive(supervisor->vms[index], problem) < 0)
-			vm_fail(supervisor->vms[index], problem->text);
-		supervisor->populated += !error;
-	}
-	return error ? error : begin_vms(supervisor, first, problem);
-}
-
-/* Makes the next few VMs of the configuration. */
-void supervisor_populate(struct timer *timer)
-{
-	struct supervisor *supervisor = timer->ctx;
-	struct config *config = supervisor->config;
-	struct problem problem;
-
-	if (populate_some(supervisor, &problem) < 0) {
-		log_error("%s", problem.text);
-		supervisor_end(supervisor, 1);
-		return;
-	}
-	if (supervisor->populated < config->vm_count)
-		loop_timer_at(&supervisor->loop, timer, loop_now_ns());
-	supervisor_vm_changed(supervisor);
 }
 
 /* ---- what the loop hears beside VMs and clients */
@@ -423,7 +148,7 @@ void supervisor_on_signal(struct source *source, uint32_t events)
 			for (size_t i = 0; i < supervisor->vm_count; i++)
 				vm_signal(supervisor->vms[i], SIGKILL);
 		/* a start that was interrupted did not succeed */
-		supervisor_end(supervisor, supervisor->settled ? 0 : 1);
+		shutdown_begin(supervisor, supervisor->settled ? 0 : 1);
 	}
 }
 
@@ -441,7 +166,7 @@ void supervisor_on_starter_gone(struct source *source, uint32_t events)
 		return;
 	}
 	log_info("the start was interrupted: undoing it");
-	supervisor_end(supervisor, 1);
+	shutdown_begin(supervisor, 1);
 }
 
 /* A TAP that is given a guest's MAC takes that guest's entry from the bridge,

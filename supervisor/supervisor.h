@@ -25,36 +25,9 @@
 struct supervisor;
 struct vm;
 
-/* NULL: no VM of that name. */
-struct vm *supervisor_find(const struct supervisor *supervisor,
-			   const char *name);
-/* Adds a VM that was just made, which it owns then. 0 or -ENOMEM. */
-int supervisor_add(struct supervisor *supervisor, struct vm *vm);
-/* A VM by options, as in the configuration file; NULL: the default. */
-struct definition {
-	const char *name, *mac, *ipv4, *ipv6;
-	const json_t *allow; /* an array of strings, or NULL */
-	struct machine_config *machine; /* NULL: guest builtin */
-};
-/* Defines and starts one, and takes over its machine if that succeeds. 0 or
- * -errno with problem set. */
-int supervisor_define(struct supervisor *supervisor,
-		      const struct definition *definition,
-		      struct problem *problem);
-/* A VM's state changed: ends the start or the supervisor if it was the last. */
-void supervisor_vm_changed(struct supervisor *supervisor);
-/* Ends the supervisor alone: VMs stay, for the next one. 0, or -errno: their
- * state can't be kept, and it goes on. */
-int supervisor_leave(struct supervisor *supervisor);
-/* Begins to take everything down; returns at once. */
-void supervisor_end(struct supervisor *supervisor, int exit_status);
-/* Gives what the configuration leaves open: names, addresses, MACs. 0 or
- * -errno with problem set. */
-int supervisor_assign(struct supervisor *supervisor, struct problem *problem);
-/* What the loop calls; ctx is the supervisor. Makes the next few configured
- * VMs; looks at all after changes; opens multicast between them. */
-timer_fn supervisor_populate, supervisor_review, supervisor_open_multicast,
-	supervisor_watchdog;
+/* What the loop calls; ctx is the supervisor. Looks at all VMs after changes;
+ * opens multicast between them. */
+timer_fn supervisor_review, supervisor_open_multicast, supervisor_watchdog;
 /* Signals; the hang-up of who started this; link news. */
 source_fn supervisor_on_signal, supervisor_on_starter_gone,
 	supervisor_on_monitor;

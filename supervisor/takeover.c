@@ -15,6 +15,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "supervisor/process.h"
+#include "supervisor/signals.h"
+#include "supervisor/vms.h"
 #include "supervisor/control/control_save.h"
 #include "supervisor/end.h"
 #include "supervisor/net/multicast.h"
@@ -213,7 +216,7 @@ static int take_over(struct supervisor *supervisor, const json_t *document)
 	int error = loop_init(&supervisor->loop);
 
 	if (!error)
-		error = start_signals(supervisor);
+		error = signals_open(supervisor, supervisor_on_signal);
 	if (!error)
 		error = start_proc(supervisor);
 	if (!error)
@@ -261,6 +264,6 @@ int takeover_go(int state_fd, int vmproc_fd)
 		loop_timer_in(&supervisor->loop, &supervisor->multicast,
 			      NET_MULTICAST_QUERY_MS);
 	keep_resume(supervisor);
-	supervisor_vm_changed(supervisor);
+	vms_changed(supervisor);
 	return supervisor_serve(supervisor);
 }

@@ -20,23 +20,24 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 
-#include "supervisor/methods.h"
+#include "supervisor/core.h"
+#include "sandbox/filter.h"
+#include "supervisor/events.h"
+#include "supervisor/uids.h"
+#include "supervisor/pings.h"
+#include "supervisor/process.h"
+#include "supervisor/tap.h"
+#include "supervisor/vm_state.h"
+#include "supervisor/waits.h"
 #include "supervisor/life.h"
-#include "supervisor/spawn.h"
 #include "supervisor/verify.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/core.h"
 #include "supervisor/counters.h"
 #include "supervisor/sockets.h"
 
 /* Messages of one VM served before others get their turn. */
 #define MESSAGE_BUDGET 32
-#define PINGS_PER_VM   64
-/* The builtin guest has 16 places for them: one member of the group has at most
- * so many, and all members leave some to root. */
-#define PINGS_PER_USER 4
-#define PINGS_OF_USERS 12
 /* More than a channel holds. */
 #define STALE_MESSAGES 1024
 /* Log lines: so many a second, and at once. Over that they are dropped and
@@ -70,22 +71,6 @@ static bool allow(struct allowance *allowance, uint32_t rate, uint32_t burst)
 		return false;
 	allowance->left--;
 	return true;
-}
-
-int vm_send(struct vm *vm, enum msg_type type)
-{
-	union msg message = { 0 };
-
-	return channel_send(&vm->channel, type, &message, -1);
-}
-
-void vm_tell_mtu(struct vm *vm)
-{
-	union msg message = { .link.mtu = vm->tap_mtu };
-
-	if (vm->tap_mtu != vm->told_mtu &&
-	    channel_send(&vm->channel, MSG_LINK, &message, -1) == 0)
-		vm->told_mtu = vm->tap_mtu;
 }
 
 /* ---- from the VM process */
@@ -200,50 +185,14 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 		vm->stats[STAT_RX_DROP_QUEUE] =
 			tap.rx_dropped - vm->tap_base.rx_dropped;
 	}
-	methods_stats_arrived(vm->supervisor);
-}
-
-static json_t *ping_json(const struct msg_ping_result *result)
-{
-	static const char *const names[] = {
-		[PING_REPLY] = "reply",
-		[PING_TIMEOUT] = "timeout",
-		[PING_UNREACHABLE] = "unreachable",
-		[PING_BUSY] = "busy",
-	};
-	static_assert(ARRAY_SIZE(names) == PING_STATUSES, "all of them");
-
-	if (result->status != PING_REPLY)
-		return json_pack("{s:s, s:n, s:n, s:n}", "status",
-				 names[result->status], "rtt_ms", "ttl",
-				 "payload_bytes");
-	return json_pack("{s:s, s:f, s:i, s:i}", "status", names[PING_REPLY],
-			 "rtt_ms",
-			 (double)result->rtt_ns / (double)NSEC_PER_MSEC, "ttl",
-			 (int)(result->ttl & 255), "payload_bytes",
-			 (int)(result->payload_bytes & 65535));
+	waits_stats_arrived(vm->supervisor);
 }
 
 static void on_ping_result(struct vm *vm, const union msg *message, int *fd)
 {
-	const struct msg_ping_result *result = &message->ping_result;
-	struct vm_ping **at = &vm->pings, *ping;
-
 	(void)fd;
-	while (*at && (*at)->id != result->id)
-		at = &(*at)->next;
-	ping = *at;
-	if (!ping || result->status >= PING_STATUSES) {
+	if (!pings_take(vm, &message->ping_result))
 		vm_doom(vm, DEATH_PROTOCOL, "PING-RESULT without a PING");
-		return;
-	}
-	*at = ping->next;
-	vm->ping_count--;
-	if (ping->call) {
-		ping->call->gone = NULL;
-		call_reply(ping->call, ping_json(result));
-	}
-	free(ping);
 }
 
 /* What a guest did by itself: its process ends after that, and tells it once
@@ -540,49 +489,6 @@ bool vm_ask_stats(struct vm *vm)
 		vm->awaiting_stats = request_stats(vm) == 0;
 	}
 	return vm->awaiting_stats;
-}
-
-/* Whether that user may have one more under way: 0, -EBUSY or -EDQUOT. */
-static int may_ping(const struct vm *vm, uid_t uid)
-{
-	unsigned int own = 0, users = 0;
-
-	if (vm->ping_count >= PINGS_PER_VM)
-		return -EBUSY;
-	if (uid == 0)
-		return 0;
-	for (const struct vm_ping *ping = vm->pings; ping; ping = ping->next) {
-		own += ping->uid == uid;
-		users += ping->uid != 0;
-	}
-	if (own >= PINGS_PER_USER)
-		return -EDQUOT;
-	return users >= PINGS_OF_USERS ? -EBUSY : 0;
-}
-
-int vm_ping(struct vm *vm, const struct msg_ping *request, struct call *call)
-{
-	union msg message = { .ping = *request };
-	struct vm_ping *ping;
-	int error = may_ping(vm, call->peer_uid);
-
-	if (error)
-		return error;
-	ping = calloc(1, sizeof(*ping));
-	if (!ping)
-		return -ENOMEM;
-	error = channel_send(&vm->channel, MSG_PING, &message, -1);
-	if (error) {
-		free(ping);
-		return error;
-	}
-	ping->id = request->id;
-	ping->uid = call->peer_uid;
-	ping->call = call;
-	ping->next = vm->pings;
-	vm->pings = ping;
-	vm->ping_count++;
-	return 0;
 }
 
 static void arm_heartbeat(struct vm *vm)

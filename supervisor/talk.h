@@ -19,12 +19,5 @@ void vm_heartbeat_resume(struct vm *vm, uint64_t due_ns);
 int vm_ask_sign_of_life(struct vm *vm);
 /* Asks for counters unless an answer is due already. True if one is due. */
 bool vm_ask_stats(struct vm *vm);
-/* Asks for an echo; the call is answered when the VM reports. 0 or -errno:
- * -EBUSY too many under way, -EAGAIN the VM doesn't read. */
-int vm_ping(struct vm *vm, const struct msg_ping *request, struct call *call);
-/* Sends a message without descriptor or body of its own. 0 or -errno. */
-int vm_send(struct vm *vm, enum msg_type type);
-/* Tells the process the MTU of its TAP, if it knows another. */
-void vm_tell_mtu(struct vm *vm);
 
 #endif

@@ -31,13 +31,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "supervisor/process.h"
+#include "supervisor/signals.h"
 #include "supervisor/control/control_save.h"
-#include "supervisor/spawn.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/core.h"
 #include "supervisor/handover.h"
-#include "supervisor/start.h"
 
 /* For the trial, and for the new program to serve. */
 #define TRIAL_MS 5000
@@ -161,7 +161,7 @@ static void guard(struct supervisor *supervisor, int guard_fd, int old_pid_fd,
 	/* a signalfd hears for the process that put it into the loop */
 	loop_remove(&supervisor->loop, &supervisor->signal_source);
 	close(supervisor->signal_fd);
-	(void)start_signals(supervisor);
+	(void)signals_open(supervisor, supervisor->signal_source.ready);
 	control_listen_again(supervisor->control);
 	give_up(supervisor, "the new program failed to take over");
 }

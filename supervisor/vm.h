@@ -151,32 +151,6 @@ struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
 /* Frees a VM without a process; its TAP stays until its link is deleted. */
 void vm_free(struct vm *vm);
 
-/* "running" and so on. */
-const char *vm_state_name(enum vm_state state);
-
-/* Adds a line to the VM's log and to the supervisor's. */
-void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* Makes the TAP that the VM will keep, if it has one, and has it guarded. 0 or
- * -errno with problem set. */
-int vm_make_tap(struct vm *vm, struct problem *problem);
-/* The same of one that was taken over, and that an older vmsup may have made. 0
- * or -errno. */
-int vm_update_tap(struct vm *vm);
-void vm_close_tap(struct vm *vm);
-/* The TAP's own counters. 0 or -errno. */
-int vm_read_tap(const struct vm *vm, struct net_counters *now);
-/* Traffic of this generation by the TAP's own counters, which are these now. */
-void vm_count_by_tap(struct vm *vm, const struct net_counters *now);
-bool vm_has_network(const struct vm *vm);
-/* Sets the TAP as it was made, for the next process; makes it anew if it was
- * deleted, or can't be set so. 0 or -errno with problem set. */
-int vm_renew_tap(struct vm *vm, struct problem *problem);
-
-/* Tells the bridge once more where the VM's guest lives. 0 or -errno. */
-int vm_forward(struct vm *vm);
-
 enum vm_event {
 	/* commands */
 	VM_START,

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#include "supervisor/vm_state.h"
 #include "supervisor/config/config_settings.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"

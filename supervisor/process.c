@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC */
+/* A VM's process as a process: cloned, signalled, given descriptors, let go of. */
+#include "supervisor/process.h"
+
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "supervisor/core.h"
+#include "supervisor/console.h"
+#include "supervisor/counters.h"
+#include "supervisor/pings.h"
+#include "supervisor/sockets.h"
+#include "ipc/fd.h"
+
+pid_t process_clone(int cgroup_fd, int *pid_fd)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)pid_fd,
+		.exit_signal = SIGCHLD,
+	};
+
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_fd;
+	}
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+void vm_signal(struct vm *vm, int signal)
+{
+	if (vm->pid_fd >= 0)
+		syscall(SYS_pidfd_send_signal, vm->pid_fd, signal, NULL, 0);
+}
+
+void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
+{
+	va_list args;
+
+	if (vm->pid_fd < 0)
+		return;
+	if (vm->doom.reason == DEATH_NONE) {
+		vm->doom.reason = reason;
+		va_start(args, format);
+		vsnprintf(vm->doom.detail, sizeof(vm->doom.detail), format,
+			  args);
+		va_end(args);
+	}
+	vm_signal(vm, SIGKILL);
+	/* nothing it says counts any more */
+	loop_remove(&vm->supervisor->loop, &vm->channel_source);
+}
+
+int process_send_fd(struct vm *vm, enum fd_role role, unsigned int index,
+		    int fd)
+{
+	union msg message = { .fd = { .role = role, .index = index } };
+
+	if (fd < 0)
+		return 0;
+	return channel_send(&vm->channel, MSG_FD, &message, fd);
+}
+
+void vm_tell_mtu(struct vm *vm)
+{
+	union msg message = { .link.mtu = vm->tap_mtu };
+
+	if (vm->tap_mtu != vm->told_mtu &&
+	    channel_send(&vm->channel, MSG_LINK, &message, -1) == 0)
+		vm->told_mtu = vm->tap_mtu;
+}
+
+bool vm_restore_sockets(struct vm *vm)
+{
+	int error = sockets_restore(vm->channel.fd, 0);
+
+	/* the last one that it has to send comes with READY */
+	if (vm->listener_fd >= 0)
+		sockets_allow_descriptors(vm->channel.fd, false);
+	if (!error)
+		error = console_restore(vm);
+	if (error)
+		vm_doom(vm, DEATH_PROTOCOL,
+			"a socket's options can't be set: %s",
+			error == -EPERM ? "a filter is locked on it"
+					: strerror(-error));
+	return !error;
+}
+
+void vm_let_go(struct vm *vm)
+{
+	struct loop *loop = &vm->supervisor->loop;
+
+	loop_remove(loop, &vm->pid_source);
+	loop_remove(loop, &vm->channel_source);
+	loop_remove(loop, &vm->listener_source);
+	loop_timer_cancel(loop, &vm->heartbeat);
+	fd_close(&vm->pid_fd);
+	fd_close(&vm->channel.fd);
+	fd_close(&vm->listener_fd);
+	fd_close(&vm->uids_fd);
+	console_close(vm);
+	counters_abandon(vm);
+	pings_abandon(vm);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A VM's process as a process: cloned, signalled, given descriptors, let go of.
+ */
+#ifndef VMSUP_SUPERVISOR_PROCESS_H
+#define VMSUP_SUPERVISOR_PROCESS_H
+
+#include <sys/wait.h>
+
+#include "supervisor/vm.h"
+
+/* P_PIDFD, which libcs before 2.36 lack. */
+#define WAIT_PIDFD ((idtype_t)3)
+/* Forks with a pidfd, straight into a cgroup (-1: the supervisor's). Returns as
+ * fork(2) does. */
+pid_t process_clone(int cgroup_fd, int *pid_fd);
+/* Sends a signal through the pidfd; a process that just ended is no error. */
+void vm_signal(struct vm *vm, int signal);
+/* Records why the process must end (the first reason counts) and kills it. */
+void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Lets go of a process that has ended, or is none of ours. */
+void vm_let_go(struct vm *vm);
+/* Puts back the options of our ends of the channel and the console, which the
+ * process holds as well. Where that can't be done its process is ended: false. */
+bool vm_restore_sockets(struct vm *vm);
+/* Hands it a descriptor, which stays ours; -1: nothing is sent. 0 or -errno. */
+int process_send_fd(struct vm *vm, enum fd_role role, unsigned int index,
+		    int fd);
+/* Tells the process the MTU of its TAP, if it knows another. */
+void vm_tell_mtu(struct vm *vm);
+
+#endif

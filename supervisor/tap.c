@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC */
+/* A VM's TAP: made, guarded, counted, set anew for the next process. */
+#include "supervisor/tap.h"
+
+#include <string.h>
+
+#include "ipc/fd.h"
+#include "supervisor/core.h"
+#include "supervisor/net/tap.h"
+#include "supervisor/net/tap_renew.h"
+
+/* False for a kvm guest that was given no network device. */
+bool vm_has_network(const struct vm *vm)
+{
+	return !vm->config.machine || vm->config.machine->queues > 0;
+}
+
+void vm_close_tap(struct vm *vm)
+{
+	fd_close(&vm->tap_fd);
+	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
+		fd_close(&vm->queue_fds[i]);
+}
+
+static struct net_tap tap_of(const struct vm *vm)
+{
+	const struct machine_config *machine = vm->config.machine;
+	struct net_tap tap = {
+		.mtu = vm->supervisor->config->mtu,
+		.guest_ipv4 = vm->config.ipv4,
+		.queues = machine ? machine->queues : 1,
+		.vnet_header = machine != NULL,
+	};
+
+	memcpy(tap.name, vm->config.tap, sizeof(tap.name));
+	memcpy(tap.guest_mac, vm->config.mac, sizeof(tap.guest_mac));
+	if (vm->config.has_ipv6)
+		tap.guest_ipv6 = vm->config.ipv6;
+	return tap;
+}
+
+int vm_open_tap(struct vm *vm, struct problem *problem)
+{
+	struct net_tap tap = tap_of(vm);
+	int fds[MACHINE_QUEUES];
+	int error;
+
+	if (!vm_has_network(vm))
+		return 0;
+	error = net_tap_create(&vm->supervisor->net, &tap, fds,
+			       &vm->tap_ifindex, problem);
+	if (error)
+		return error;
+	vm->tap_mtu = tap.mtu;
+	vm->tap_untouched = true;
+	vm->tap_fd = fds[0];
+	for (uint32_t i = 1; i < tap.queues; i++)
+		vm->queue_fds[i - 1] = fds[i];
+	return 0;
+}
+
+int vm_make_tap(struct vm *vm, struct problem *problem)
+{
+	int error = vm_open_tap(vm, problem);
+
+	if (!error)
+		error = firsthop_guard(vm->supervisor, &vm, 1, problem);
+	if (error)
+		vm_close_tap(vm);
+	return error;
+}
+
+int vm_update_tap(struct vm *vm)
+{
+	const struct net_tap tap = tap_of(vm);
+
+	if (!vm_has_network(vm))
+		return 0;
+	return net_tap_update(&vm->supervisor->net, &tap, vm->tap_ifindex);
+}
+
+int vm_read_tap(const struct vm *vm, struct net_counters *now)
+{
+	return net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, now);
+}
+
+void vm_count_by_tap(struct vm *vm, const struct net_counters *now)
+{
+	const struct net_counters *base = &vm->tap_base;
+
+	vm->stats[STAT_RX_FRAMES] = now->rx_frames - base->rx_frames;
+	vm->stats[STAT_RX_BYTES] = now->rx_bytes - base->rx_bytes;
+	vm->stats[STAT_TX_FRAMES] = now->tx_frames - base->tx_frames;
+	vm->stats[STAT_TX_BYTES] = now->tx_bytes - base->tx_bytes;
+	vm->stats[STAT_RX_DROP_QUEUE] = now->rx_dropped - base->rx_dropped;
+}
+
+int vm_forward(struct vm *vm)
+{
+	const struct net_tap tap = tap_of(vm);
+
+	return net_tap_forward(&vm->supervisor->net, &tap, vm->tap_ifindex);
+}
+
+/* 0: all of the TAP that is there is as it was made, or -errno. */
+static int set_tap_anew(struct vm *vm)
+{
+	const struct net_tap tap = tap_of(vm);
+	int fds[MACHINE_QUEUES] = { vm->tap_fd };
+	int error;
+
+	for (uint32_t i = 1; i < tap.queues; i++)
+		fds[i] = vm->queue_fds[i - 1];
+	error = net_tap_renew(&vm->supervisor->net, &tap, fds, vm->tap_ifindex);
+	if (error)
+		return error;
+	error = vm_forward(vm);
+	if (error)
+		vm_log(vm, LOG_LEVEL_WARN,
+		       "%s: the bridge can't be told its guest's MAC: %s",
+		       vm->config.tap, strerror(-error));
+	return 0;
+}
+
+int vm_renew_tap(struct vm *vm, struct problem *problem)
+{
+	struct supervisor *supervisor = vm->supervisor;
+	const char *why = "deleted from outside";
+	int error;
+
+	if (!vm_has_network(vm) ||
+	    (vm->tap_untouched && net_tap_alive(vm->tap_fd)) ||
+	    set_tap_anew(vm) == 0)
+		return 0;
+	if (net_tap_is(vm->tap_fd, vm->config.tap, supervisor->network_inode)) {
+		why = "changed for good";
+		/* it may have been made to outlive its descriptors */
+		(void)net_tap_delete(&supervisor->net, vm->tap_ifindex);
+	}
+	vm_close_tap(vm);
+	firsthop_forget(vm);
+	error = vm_make_tap(vm, problem);
+	if (error)
+		return error;
+	memset(&vm->tap_base, 0, sizeof(vm->tap_base));
+	vm_log(vm, LOG_LEVEL_WARN, "%s was %s: made anew", vm->config.tap, why);
+	events_add(&supervisor->events, vm, "tap-recreated", vm->config.tap);
+	return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* A VM's TAP: made, guarded, counted, set anew for the next process. */
+#ifndef VMSUP_SUPERVISOR_TAP_H
+#define VMSUP_SUPERVISOR_TAP_H
+
+#include "supervisor/vm.h"
+
+/* Makes the TAP that the VM will keep, if it has one. It isn't guarded yet
+ * (firsthop_guard()). 0 or -errno with problem set. */
+int vm_open_tap(struct vm *vm, struct problem *problem);
+/* Makes the TAP that the VM will keep, if it has one, and has it guarded. 0 or
+ * -errno with problem set. */
+int vm_make_tap(struct vm *vm, struct problem *problem);
+/* The same of one that was taken over, and that an older vmsup may have made. 0
+ * or -errno. */
+int vm_update_tap(struct vm *vm);
+void vm_close_tap(struct vm *vm);
+/* The TAP's own counters. 0 or -errno. */
+int vm_read_tap(const struct vm *vm, struct net_counters *now);
+/* Traffic of this generation by the TAP's own counters, which are these now. */
+void vm_count_by_tap(struct vm *vm, const struct net_counters *now);
+bool vm_has_network(const struct vm *vm);
+/* Sets the TAP as it was made, for the next process; makes it anew if it was
+ * deleted, or can't be set so. 0 or -errno with problem set. */
+int vm_renew_tap(struct vm *vm, struct problem *problem);
+
+/* Tells the bridge once more where the VM's guest lives. 0 or -errno. */
+int vm_forward(struct vm *vm);
+
+#endif

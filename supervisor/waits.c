@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+/* The method Status, which waits until the counters of VMs are fresh. */
+#include "supervisor/waits.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "supervisor/arguments.h"
+#include "supervisor/core.h"
+#include "supervisor/reply.h"
+#include "supervisor/status.h"
+#include "supervisor/talk.h"
+#include "supervisor/vms.h"
+
+/* How long a Status waits for counters of VMs that don't answer. */
+#define STATUS_WAIT_MS 50
+
+struct status_wait {
+	struct status_wait *next;
+	struct supervisor *supervisor;
+	struct call *call;
+	struct timer timer;
+};
+
+static void unlink_wait(struct status_wait *gone)
+{
+	struct status_wait **at = &gone->supervisor->status_waits;
+
+	while (*at != gone)
+		at = &(*at)->next;
+	*at = gone->next;
+	loop_timer_cancel(&gone->supervisor->loop, &gone->timer);
+}
+
+static void wait_gone(struct call *call)
+{
+	struct status_wait *wait = call->ctx;
+
+	unlink_wait(wait);
+	free(wait);
+}
+
+/* How many VMs a Status is about, and which: those named, or all. */
+static size_t asked_for(const struct supervisor *supervisor,
+			const struct call *call)
+{
+	size_t named =
+		json_array_size(json_object_get(call->parameters, "names"));
+
+	return named ? named : supervisor->vm_count;
+}
+
+static struct vm *asked_vm(const struct supervisor *supervisor,
+			   const struct call *call, size_t index)
+{
+	json_t *names = json_object_get(call->parameters, "names");
+	json_t *name = json_array_get(names, index);
+
+	return name ? vms_find(supervisor, json_string_value(name))
+		    : supervisor->vms[index];
+}
+
+/* What the first-hop guard dropped: read now, on the caller's account. */
+static void count_drops(struct supervisor *supervisor, const struct call *call)
+{
+	if (asked_for(supervisor, call) == 1)
+		firsthop_count(asked_vm(supervisor, call, 0));
+	else
+		firsthop_count_all(supervisor);
+}
+
+static void answer_status(const struct supervisor *supervisor,
+			  struct call *call)
+{
+	size_t count = asked_for(supervisor, call);
+	json_t *vms = json_array();
+	bool complete = true;
+
+	for (size_t i = 0; i < count && complete; i++)
+		complete = json_array_append_new(
+				   vms,
+				   vm_json(asked_vm(supervisor, call, i))) == 0;
+	if (!complete) {
+		json_decref(vms);
+		vms = NULL;
+	}
+	reply_with(call, json_pack("{s:o, s:o}", "supervisor",
+				   supervisor_json(supervisor), "vms", vms));
+}
+
+static uint64_t cpu_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+static void answer_wait(struct status_wait *wait)
+{
+	struct call *call = wait->call;
+	struct supervisor *supervisor = wait->supervisor;
+	uint64_t began_ns;
+
+	unlink_wait(wait);
+	free(wait);
+	call->gone = NULL;
+	/* nobody's clock runs here: the answer came from a VM process */
+	began_ns = cpu_now_ns();
+	count_drops(supervisor, call);
+	call_charge(call, cpu_now_ns() - began_ns);
+	answer_status(supervisor, call);
+}
+
+static void wait_over(struct timer *timer)
+{
+	answer_wait(timer->ctx);
+}
+
+/* True if counters of a VM that the call is about are on their way. ask: asks
+ * those first whose aren't. */
+static bool stats_due(const struct supervisor *supervisor,
+		      const struct call *call, bool ask)
+{
+	size_t count = asked_for(supervisor, call);
+	bool due = false;
+
+	for (size_t i = 0; i < count && (ask || !due); i++) {
+		struct vm *vm = asked_vm(supervisor, call, i);
+
+		if (!ask) {
+			due = vm->awaiting_stats && vm->pid_fd >= 0;
+		} else if (vm_ask_stats(vm)) {
+			call_charge(call, WAITS_QUESTION_NS);
+			due = true;
+		}
+	}
+	return due;
+}
+
+void waits_status(void *ctx, struct call *call)
+{
+	struct supervisor *supervisor = ctx;
+	struct status_wait *wait;
+
+	if (!argument_vms(supervisor, call, true))
+		return;
+	wait = stats_due(supervisor, call, true) ? calloc(1, sizeof(*wait))
+						 : NULL;
+	if (!wait) {
+		count_drops(supervisor, call);
+		answer_status(supervisor, call);
+		return;
+	}
+	wait->supervisor = supervisor;
+	wait->call = call;
+	wait->timer = (struct timer){ .fire = wait_over, .ctx = wait };
+	wait->next = supervisor->status_waits;
+	supervisor->status_waits = wait;
+	call->ctx = wait;
+	call->gone = wait_gone;
+	loop_timer_in(&supervisor->loop, &wait->timer, STATUS_WAIT_MS);
+}
+
+void waits_stats_arrived(struct supervisor *supervisor)
+{
+	struct status_wait *next;
+
+	for (struct status_wait *wait = supervisor->status_waits; wait;
+	     wait = next) {
+		next = wait->next;
+		if (!stats_due(supervisor, wait->call, false))
+			answer_wait(wait);
+	}
+}
