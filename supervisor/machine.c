@@ -27,6 +27,7 @@
 /* Threads besides the vCPUs: the loop's own is counted by stage 1; the disks'.
  * One to spare: a dead generation that nobody has reaped yet counts as well. */
 #define MORE_THREADS 2
+#define MIB          (1ULL << 20)
 
 /* ---- from a client */
 
@@ -106,6 +107,13 @@ int machine_check_host(const struct machine_config *machine,
 
 	if (error)
 		return error;
+	if (machine->memory_bytes > MACHINE_MEMORY_MAX)
+		return problem_set(problem, MACHINE_HOPELESS,
+				   "%llu MiB of memory: KVM takes %llu at most "
+				   "(give the VM less)",
+				   (unsigned long long)machine->memory_bytes /
+					   MIB,
+				   MACHINE_MEMORY_MAX / MIB);
 	most = ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
 	if (most < 0)
 		return problem_set(problem, MACHINE_HOPELESS,

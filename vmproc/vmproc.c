@@ -3,12 +3,27 @@
  * supervisor. */
 #include "vmproc/vmproc.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
+
+enum vmproc_exit vmproc_exit_for(int error)
+{
+	/* all but what memory, descriptors and time make good */
+	static const int lasting[] = {
+		EINVAL, E2BIG, ENOTTY, ENOSYS, EOPNOTSUPP,
+		ENODEV, ENXIO, EPERM,  EACCES,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lasting); i++)
+		if (-error == lasting[i])
+			return VMPROC_EXIT_CONFIG;
+	return VMPROC_EXIT_OS;
+}
 
 void vmproc_end(enum vmproc_exit status, const char *format, ...)
 {

@@ -62,6 +62,10 @@ struct vmproc {
 	uint32_t log_lost; /* lines that found the channel full */
 };
 
+/* The status to end with in set-up when the host has refused something that must
+ * be, error is -errno: VMPROC_EXIT_CONFIG if it would be refused again, whatever
+ * the host has to spare by then. */
+enum vmproc_exit vmproc_exit_for(int error);
 /* Ends this process with that status; the reason is logged first. */
 _Noreturn void vmproc_end(enum vmproc_exit status, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -16,6 +16,7 @@
 #include "supervisor/state/state.h"
 
 #define MIB (UINT64_C(1) << 20)
+#define TIB (UINT64_C(1) << 40)
 
 /* What is shown of it: whole, so that it says which. */
 static int set_path(char path[MACHINE_PATH], const char *given)
@@ -36,12 +37,14 @@ static int set_memory(struct machine_config *machine, const char *text)
 		return CLI_OK;
 	if (config_value_size(text, &machine->memory_bytes) < 0 ||
 	    machine->memory_bytes < MACHINE_MEMORY_MIN ||
+	    machine->memory_bytes > MACHINE_MEMORY_MAX ||
 	    machine->memory_bytes % MIB != 0)
 		return report_usage(
 			"run",
 			"--memory: \"%s\" is no size such as 512M or "
-			"2G (whole MiB, %llu at least)",
-			text, MACHINE_MEMORY_MIN / MIB);
+			"2G (whole MiB, %llu MiB to %llu TiB)",
+			text, MACHINE_MEMORY_MIN / MIB,
+			MACHINE_MEMORY_MAX / TIB);
 	return CLI_OK;
 }
 

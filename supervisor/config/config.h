@@ -85,7 +85,9 @@ enum vhost_policy {
 #define MACHINE_QUEUES         FD_INDEX_MAX
 #define MACHINE_MEMORY_DEFAULT (256ULL << 20)
 #define MACHINE_MEMORY_MIN     (16ULL << 20)
-#define MACHINE_CPUS_MAX       254 /* APIC ids of one byte */
+/* KVM takes 2^31 - 1 pages as one piece; the part below 4 GiB is another. */
+#define MACHINE_MEMORY_MAX (8ULL << 40)
+#define MACHINE_CPUS_MAX   254 /* APIC ids of one byte */
 
 struct machine_disk {
 	char path[MACHINE_PATH]; /* to be shown; the supervisor opens none */

@@ -24,8 +24,6 @@
 #define CPU_WEIGHT_MAX 10000 /* Linux, Documentation cgroup-v2, cpu.weight */
 /* More than a bridge forwards. */
 #define BROADCAST_RATE_MAX 10000000
-/* Far beyond any host; the state document holds it. */
-#define MACHINE_MEMORY_MAX (UINT64_C(1) << 50)
 
 #define GROUP(table)                     \
 	{                                \

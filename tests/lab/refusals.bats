@@ -229,6 +229,11 @@ never_tried() {
 	[[ $output == *"huge: failed: "*"has no 512 MiB of huge pages"* ]]
 	never_tried huge
 	[[ $(vmsup logs huge) == *"huge pages"* ]]
+	# of addresses, the lab's processor has 40 bits
+	run vmsup run vast --kernel "$LAB/deaf" --memory 2T
+	[ "$status" = 1 ]
+	[[ $output == *"vast: failed: "*"2097152 MiB of memory: this host's "* ]]
+	never_tried vast
 }
 
 @test "a kernel that has become none is found so behind the closed cage" {

@@ -199,7 +199,7 @@ fcntl.fcntl(int(sys.argv[1]), 37, struct.pack("hhqqi", 1, 0, 0, 0, 0))' "$holder
 }
 
 @test "too little memory, too many CPUs, and what is no number" {
-	for size in 0 1M 15M 4096K 16777217 much -64M '' 99999999999999999999G; do
+	for size in 0 1M 15M 4096K 16777217 9T 60T much -64M '' 99999999999999999999G; do
 		refused 2 --memory good_but --memory "$size"
 	done
 	for count in 0 255 -1 two 1.5 ''; do

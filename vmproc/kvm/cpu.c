@@ -13,7 +13,9 @@
 
 #include "ipc/fd.h"
 
-#define CPUID_ENTRIES 256
+#define CPUID_ENTRIES    256
+#define CPUID_ADDRESSES  0x80000008U
+#define ADDRESS_BITS_MIN 36 /* of a processor that doesn't say */
 
 #define CPUID_1_ECX_VMX          (1U << 5)
 #define CPUID_1_ECX_TSC_DEADLINE (1U << 24)
@@ -52,6 +54,18 @@ int cpu_init(int kvm_fd)
 	tsc_deadline = ioctl(kvm_fd, KVM_CHECK_EXTENSION,
 			     KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	return 0;
+}
+
+unsigned int cpu_address_bits(void)
+{
+	for (uint32_t i = 0; i < offered.table.nent; i++) {
+		const struct kvm_cpuid_entry2 *entry =
+			&offered.table.entries[i];
+
+		if (entry->function == CPUID_ADDRESSES)
+			return entry->eax & 0xff;
+	}
+	return ADDRESS_BITS_MIN;
 }
 
 /* Bits of an APIC id that number this many. */
@@ -112,7 +126,7 @@ static void shape_entry(struct kvm_cpuid_entry2 *entry, unsigned int id,
 	case 0x80000001:
 		entry->ecx &= ~CPUID_AMD_1_ECX_SVM;
 		break;
-	case 0x80000008: /* AMD: cores, bits of the id */
+	case CPUID_ADDRESSES: /* AMD: cores, bits of the id */
 		entry->ecx = (vcpus - 1) | bits << 12;
 		break;
 	case 0x8000000a: /* AMD: what SVM can do */

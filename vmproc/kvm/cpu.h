@@ -9,6 +9,8 @@
 
 /* Asks KVM for the features that vCPUs get. kvm_fd is /dev/kvm. 0 or -errno. */
 int cpu_init(int kvm_fd);
+/* After that: how many bits of a physical address a guest's processor has. */
+unsigned int cpu_address_bits(void);
 /* Gives a new vCPU its features. 0 or -errno. */
 int cpu_setup(const struct vcpu *vcpu);
 /* Writes the page tables of a 64-bit entry. 0 or -errno. */

@@ -71,6 +71,12 @@ static void check_machine(void)
 		vmproc_end(VMPROC_EXIT_CONFIG,
 			   "%llu bytes of memory: not a multiple of 1 MiB",
 			   (unsigned long long)wanted.memory_bytes);
+	if (wanted.memory_bytes > MEMORY_MAX)
+		vmproc_end(VMPROC_EXIT_CONFIG,
+			   "%llu MiB of memory: KVM takes %llu at most (give "
+			   "the VM less)",
+			   (unsigned long long)(wanted.memory_bytes / MIB),
+			   (unsigned long long)(MEMORY_MAX / MIB));
 }
 
 /* ---- setup: the hypervisor */
@@ -119,7 +125,8 @@ static void check_kvm(int kvm_fd)
 
 static _Noreturn void refused(const char *what, int error)
 {
-	vmproc_end(VMPROC_EXIT_OS, "KVM: %s: %s", what, error_name(-error));
+	vmproc_end(vmproc_exit_for(error), "KVM: %s: %s", what,
+		   error_name(-error));
 }
 
 static void create_vm(int kvm_fd)
@@ -201,6 +208,22 @@ static void give_memory(void)
 		    0)
 			refused("memory", -errno);
 	}
+}
+
+/* What lies above can't be reached by the guest, whatever KVM says to it. */
+static void check_addresses(void)
+{
+	unsigned int bits = cpu_address_bits();
+	uint64_t end = wanted.memory_bytes;
+
+	if (end > LAYOUT_HOLE)
+		end += LAYOUT_HOLE_END - LAYOUT_HOLE;
+	if (bits < 64 && end > UINT64_C(1) << bits)
+		vmproc_end(VMPROC_EXIT_CONFIG,
+			   "%llu MiB of memory: this host's processor has %u "
+			   "bits of addresses, %llu MiB (give the VM less)",
+			   (unsigned long long)(wanted.memory_bytes / MIB),
+			   bits, (1ULL << bits) / MIB);
 }
 
 /* ---- setup: what is in it */
@@ -298,6 +321,7 @@ static enum vmproc_exit setup(struct vmproc *vm)
 	error = cpu_init(kvm_fd);
 	if (error)
 		refused("processor features", error);
+	check_addresses();
 	measure_images(vm);
 	map_memory();
 	/* The memory is furnished while the VM is made: the first takes the

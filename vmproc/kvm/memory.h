@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #define MEMORY_REGIONS 2
+/* KVM takes 2^31 - 1 pages as one region. */
+#define MEMORY_MAX (UINT64_C(8) << 40)
 
 /* RAM at one place in the guest's physical address space. */
 struct memory_region {

@@ -170,12 +170,10 @@ enum vmproc_exit devices_setup(struct vmproc *vm, struct pci_bus *bus,
 	switch (error) {
 	case 0:
 		return VMPROC_EXIT_OK;
-	case -EINVAL: /* it would be the same the next time */
-		return VMPROC_EXIT_CONFIG;
 	case -EBADFD:
 		return VMPROC_EXIT_TAP_GONE;
 	default:
-		return VMPROC_EXIT_OS;
+		return vmproc_exit_for(error);
 	}
 }
 

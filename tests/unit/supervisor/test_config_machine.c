@@ -202,6 +202,7 @@ static const struct {
 	  "f:1: defaults.disks: no such setting (known here: guest, " },
 	{ KVM("memory = \"15M\"; "), "f:2: VM a: memory can't be \"15M\"" },
 	{ KVM("memory = 16777217; "), "f:2: VM a: memory can't be 16777217" },
+	{ KVM("memory = \"9T\"; "), "f:2: VM a: memory can't be \"9T\"" },
 	{ KVM("memory = 0; "), "f:2: VM a: memory can't be 0" },
 	{ KVM("memory = \"4096T\"; "), "f:2: VM a: memory can't be \"4096T\"" },
 	{ KVM("memory = true; "), "f:2: VM a: memory is true or false" },

@@ -26,9 +26,21 @@ static struct {
 	int version;
 	unsigned long lacks; /* KVM_CAP_*, or NOTHING */
 	int vcpus; /* as many as it allows; 0: it doesn't say */
+	unsigned int address_bits; /* of its processor; 0: it doesn't say */
+	int refusal; /* of the first thing that isn't a question */
+	uint64_t memory_bytes; /* of the VM */
 } host;
 
-/* Refuses the first thing that isn't a question. */
+static int tell_features(struct kvm_cpuid2 *features)
+{
+	features->nent = host.address_bits ? 1 : 0;
+	features->entries[0] = (struct kvm_cpuid_entry2){
+		.function = 0x80000008,
+		.eax = 0x3000 | host.address_bits,
+	};
+	return 0;
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	unsigned long argument;
@@ -46,7 +58,9 @@ int ioctl(int fd, unsigned long request, ...)
 		return host.vcpus;
 	if (request == KVM_CHECK_EXTENSION)
 		return argument != host.lacks;
-	errno = ENOTTY;
+	if (request == KVM_GET_SUPPORTED_CPUID && host.memory_bytes)
+		return tell_features((void *)argument);
+	errno = host.refusal;
 	return -1;
 }
 
@@ -66,7 +80,8 @@ static int set_up(uint32_t vcpus, char *words, size_t bytes)
 	static const struct guest *const guest = &kvm_guest;
 	static struct vmproc vm;
 	const struct msg_machine machine = {
-		.memory_bytes = 64 << 20,
+		.memory_bytes = host.memory_bytes ? host.memory_bytes
+						  : 64 << 20,
 		.vcpus = vcpus,
 	};
 	int ends[2], status;
@@ -109,6 +124,7 @@ static int make_host(void **state)
 	memset(&host, 0, sizeof(host));
 	host.version = KVM_API_VERSION;
 	host.lacks = NOTHING;
+	host.refusal = ENOMEM;
 	return 0;
 }
 
@@ -150,6 +166,56 @@ static void something_else(void **state)
 	assert_refused(1, "/dev/kvm: ENOTTY (is it KVM's device?)");
 }
 
+/* What memory or time makes good is tried again; what the host would say each
+ * time isn't. */
+static void what_lasts_and_what_passes(void **state)
+{
+	static const int passing[] = { ENOMEM, EBUSY, EMFILE, ENFILE, EAGAIN };
+	static const int lasting[] = { EINVAL, E2BIG, ENOTTY, EPERM, ENODEV };
+	char words[LOG_LINE_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
+		host.refusal = passing[i];
+		assert_int_equal(set_up(1, words, sizeof(words)),
+				 VMPROC_EXIT_OS);
+	}
+	for (size_t i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++) {
+		host.refusal = lasting[i];
+		assert_int_equal(set_up(1, words, sizeof(words)),
+				 VMPROC_EXIT_CONFIG);
+	}
+	assert_string_equal(words, "KVM: processor features: ENODEV");
+}
+
+/* 2^31 - 1 pages are one piece of memory for KVM; it says EINVAL to more. */
+static void more_memory_than_it_takes(void **state)
+{
+	(void)state;
+	host.memory_bytes = UINT64_C(9) << 40;
+	assert_refused(1, "9437184 MiB of memory: KVM takes 8388608 at most "
+			  "(give the VM less)");
+}
+
+static void more_memory_than_addresses(void **state)
+{
+	char words[LOG_LINE_BYTES];
+
+	(void)state;
+	host.address_bits = 36;
+	host.memory_bytes = UINT64_C(64) << 30;
+	assert_refused(1, "65536 MiB of memory: this host's processor has 36 "
+			  "bits of addresses, 65536 MiB (give the VM less)");
+	/* a GiB below 4 GiB isn't memory's */
+	host.memory_bytes -= UINT64_C(1) << 30;
+	set_up(1, words, sizeof(words));
+	assert_null(strstr(words, "addresses"));
+	host.address_bits = 0;
+	host.memory_bytes = UINT64_C(64) << 30;
+	assert_refused(1, "65536 MiB of memory: this host's processor has 36 "
+			  "bits of addresses, 65536 MiB (give the VM less)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +223,9 @@ int main(void)
 		cmocka_unit_test_setup(a_kvm_that_lacks_something, make_host),
 		cmocka_unit_test_setup(another_kvm, make_host),
 		cmocka_unit_test_setup(something_else, make_host),
+		cmocka_unit_test_setup(what_lasts_and_what_passes, make_host),
+		cmocka_unit_test_setup(more_memory_than_it_takes, make_host),
+		cmocka_unit_test_setup(more_memory_than_addresses, make_host),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
