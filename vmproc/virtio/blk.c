@@ -13,6 +13,7 @@
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "vmproc/virtio/blk_request.h"
 #include "vmproc/virtio/iov.h"
 
 #define CLASS_STORAGE 0x018000

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One request to a disk (virtio 1.2 §5.2.6). */
+#include "vmproc/virtio/blk_request.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -9,7 +11,6 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "vmproc/virtio/blk.h"
 #include "vmproc/virtio/iov.h"
 
 /* Zeroes to write where the host can't make any otherwise. */

@@ -16,16 +16,15 @@
 #include "ipc/error.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "vmproc/vmproc.h"
+#include "vmproc/virtio/net_control.h"
+#include "vmproc/virtio/net_pair.h"
+#include "vmproc/virtio/net_receive.h"
+#include "vmproc/virtio/net_transmit.h"
 
 #define CLASS_ETHERNET 0x020000
 #define CONTROL_QUEUE  64
-/* By edge: a TAP that isn't read, since the guest gives no buffers, wakes
- * nobody but once for each frame that comes. */
-#define TAP_EVENTS (EPOLLIN | EPOLLOUT | EPOLLET)
 
 static_assert(2 * NET_PAIRS_MAX + 1 <= DEVICE_QUEUES_MAX, "pairs and control");
-static_assert(NET_PAIRS_MAX == VHOST_PAIRS_MAX, "one for each");
 
 /* Offered always; how many pairs and which MTU decide on the others. */
 #define FEATURES                                                               \
@@ -90,109 +89,7 @@ static void set_offloads(struct net *net, bool running)
 			 error_name(errno));
 }
 
-/* With vhost, frames on a TAP whose pair isn't used would reach nobody: the
- * kernel gives them to the others while it is detached. */
-static void attach(struct net *net, unsigned int pair, bool attached)
-{
-	struct ifreq request = { 0 };
-
-	if (net->pair[pair].detached == !attached)
-		return;
-	net->pair[pair].detached = !attached;
-	request.ifr_flags = attached ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE;
-	/* as it is already: EINVAL */
-	if (net->tune && net->pairs > 1 &&
-	    ioctl(net->pair[pair].tap_fd, TUNSETQUEUE, &request) < 0 &&
-	    errno != EINVAL)
-		log_warn("TAP queue %u: %s", pair, error_name(errno));
-}
-
-/* ---- vhost */
-
-static bool by_kernel(const struct net_pair *pair)
-{
-	return pair->net->vhost.pair[pair->index].running;
-}
-
-static void on_tap(struct source *source, uint32_t events);
-
-static int watch_tap(struct net_pair *pair, bool watch)
-{
-	struct loop *loop = pair->net->device.loop;
-
-	if (!watch)
-		loop_remove(loop, &pair->tap);
-	else if (pair->tap.fd < 0)
-		return loop_add(loop, &pair->tap, pair->tap_fd, TAP_EVENTS,
-				on_tap, pair);
-	return 0;
-}
-
-/* Frames and kicks are waited for by the main loop, or by the kernel alone. */
-static void watch_pair(struct net_pair *pair, bool watch)
-{
-	int error = watch_tap(pair, watch);
-
-	if (!error)
-		error = device_watch(pair->rx, watch);
-	if (!error)
-		error = device_watch(pair->tx, watch);
-	if (error)
-		vmproc_end(VMPROC_EXIT_OS, "queue pair %u: epoll: %s",
-			   pair->index, error_name(-error));
-}
-
-static void stop_vhost(struct net_pair *pair)
-{
-	if (pair->index >= pair->net->vhost.pairs || !pair->rx)
-		return;
-	if (by_kernel(pair))
-		vhost_stop(&pair->net->vhost.pair[pair->index]);
-	/* also if it has stopped by itself, at an error */
-	watch_pair(pair, true);
-}
-
-static void start_vhost(struct net_pair *pair)
-{
-	struct net *net = pair->net;
-	int error;
-
-	attach(net, pair->index, pair->index < net->active);
-	if (by_kernel(pair) || pair->index >= net->active ||
-	    !device_serves(pair->rx) || !device_serves(pair->tx))
-		return;
-	error = vhost_start(&net->vhost.pair[pair->index], net->device.features,
-			    pair->rx, pair->tx, pair->tap_fd);
-	if (error) {
-		log_warn("vhost-net, queue pair %u: %s: served in user space",
-			 pair->index, error_name(-error));
-		return;
-	}
-	watch_pair(pair, false);
-}
-
 /* ---- the device's operations: in the worker */
-
-static void serve_pair(struct net_pair *pair)
-{
-	if (by_kernel(pair))
-		return;
-	net_receive(pair);
-	net_transmit(pair);
-}
-
-void net_set_active(struct net *net, unsigned int pairs)
-{
-	net->active = pairs;
-	for (unsigned int i = 0; i < net->vhost.pairs; i++) {
-		if (i >= pairs)
-			stop_vhost(&net->pair[i]);
-		start_vhost(&net->pair[i]);
-	}
-	for (unsigned int i = 0; i < net->pairs; i++)
-		if (net->pair[i].rx)
-			serve_pair(&net->pair[i]);
-}
 
 /* Which queues there are depends on the features (§5.1.2). */
 static void assign_queues(struct net *net)
@@ -223,7 +120,7 @@ static void start(struct device *device)
 		if (pair->rx && device_serves(pair->rx))
 			queue_kicks_off(&pair->rx->ring);
 	}
-	net_set_active(net, 1);
+	net_pair_use(net, 1);
 	if (net->control)
 		net_control(net, net->control);
 }
@@ -235,7 +132,7 @@ static void stop(struct device *device)
 	for (unsigned int i = 0; i < net->pairs; i++) {
 		struct net_pair *pair = &net->pair[i];
 
-		stop_vhost(pair);
+		net_pair_stop(pair);
 		net_receive_stop(pair);
 		pair->tx_waits = false;
 		pair->rx = pair->tx = NULL;
@@ -254,7 +151,7 @@ static void kick(struct device *device, struct device_queue *queue)
 		net_control(net, queue);
 		return;
 	}
-	if (index >= net->pairs || by_kernel(&net->pair[index]))
+	if (index >= net->pairs || net_pair_by_kernel(&net->pair[index]))
 		return;
 	if (queue == net->pair[index].rx) {
 		queue_kicks_off(&queue->ring);
@@ -286,35 +183,13 @@ static const struct device_ops ops = {
 	.revector = revector,
 };
 
-static void on_tap(struct source *source, uint32_t events)
-{
-	struct net_pair *pair = source->ctx;
-	struct net *net = pair->net;
-	bool goes_on = events & EPOLLOUT && pair->tx_waits;
-
-	/* remembered for a pair that isn't used now, too: an edge comes once */
-	if (events & EPOLLIN)
-		pair->tap_readable = true;
-	if (goes_on)
-		pair->tx_waits = false;
-	/* whose queue of the TAP is detached, and may tell an error */
-	if (net->vhost.pairs > 0 && pair->index >= net->active)
-		return;
-	if (events & EPOLLERR)
-		net_tap_gone();
-	if (goes_on)
-		net_transmit(pair);
-	if (events & EPOLLIN && !by_kernel(pair))
-		net_receive(&net->pair[pair->index % net->active]);
-}
-
 /* ---- the main loop's */
 
 void net_pause(struct net *net, bool paused)
 {
 	device_pause(&net->device, paused);
 	for (unsigned int i = 0; i < net->vhost.pairs; i++)
-		if (by_kernel(&net->pair[i]) &&
+		if (net_pair_by_kernel(&net->pair[i]) &&
 		    vhost_pause(&net->vhost.pair[i], net->pair[i].tap_fd,
 				paused) < 0)
 			log_warn("vhost-net: queue pair %u doesn't %s", i,
@@ -331,52 +206,10 @@ void net_check(const struct net *net)
 		net_tap_gone();
 }
 
-_Noreturn void net_tap_gone(void)
-{
-	vmproc_end(VMPROC_EXIT_TAP_GONE, "the TAP was deleted");
-}
-
 void net_set_link(struct net *net, bool up)
 {
 	if (atomic_exchange(&net->link_up, up) != up)
 		device_config_changed(&net->device);
-}
-
-void net_count(struct net_pair *pair, enum net_counter counter, uint64_t by)
-{
-	/* 0: not a frame, or not of interest there */
-	static const uint8_t totals[NET_COUNTERS] = {
-		[NET_RX_FRAMES] = STAT_RX_FRAMES + 1,
-		[NET_RX_BYTES] = STAT_RX_BYTES + 1,
-		[NET_RX_DROP_LONG] = STAT_RX_DROP_LONG + 1,
-		[NET_RX_DROP_OFFLOAD] = STAT_RX_DROP_MALFORMED + 1,
-		[NET_RX_DROP_RESET] = STAT_RX_DROP_QUEUE + 1,
-		[NET_TX_FRAMES] = STAT_TX_FRAMES + 1,
-		[NET_TX_BYTES] = STAT_TX_BYTES + 1,
-		[NET_TX_DROP_SHORT] = STAT_TX_DROP_ERROR + 1,
-		[NET_TX_DROP_LONG] = STAT_TX_DROP_ERROR + 1,
-		[NET_TX_DROP_MALFORMED] = STAT_TX_DROP_ERROR + 1,
-		[NET_TX_DROP_FOREIGN] = STAT_TX_DROP_ERROR + 1,
-		[NET_TX_DROP_LINK_DOWN] = STAT_TX_DROP_LINK_DOWN + 1,
-		[NET_TX_DROP_FULL] = STAT_TX_DROP_FULL + 1,
-		[NET_TX_DROP_ERROR] = STAT_TX_DROP_ERROR + 1,
-	};
-
-	device_count(&pair->counters[counter], by);
-	if (pair->net->totals && totals[counter] != 0)
-		pair->net->totals[totals[counter] - 1] += by;
-}
-
-const char *net_counter_name(enum net_counter counter)
-{
-	static const char *const names[] = {
-#define X(id, name) [NET_##id] = (name),
-		NET_COUNTER_TABLE(X)
-#undef X
-	};
-	static_assert(ARRAY_SIZE(names) == NET_COUNTERS, "a name for each");
-
-	return names[counter];
 }
 
 /* ---- making it */
@@ -390,7 +223,7 @@ static int set_up_tap(struct net *net, unsigned int pair)
 	struct ifreq request = { 0 };
 
 	net->pair[pair].detached = true; /* for all we know */
-	attach(net, pair, true);
+	net_pair_attach(net, pair, true);
 	if (ioctl(fd, TUNGETIFF, &request) < 0)
 		return -errno;
 	if ((request.ifr_flags & wanted) != wanted)
@@ -416,7 +249,7 @@ static int init_pair(struct net *net, unsigned int index, int fd)
 	if (!error && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 		error = -errno;
 	if (!error)
-		error = watch_tap(pair, true);
+		error = net_pair_watch(pair, true);
 	if (error)
 		log_error("cannot use the TAP of queue pair %u: %s%s", index,
 			  error_name(-error),

@@ -16,9 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ipc/proto.h"
 #include "vmproc/virtio/device.h"
+#include "vmproc/virtio/net_counters.h"
 #include "vmproc/virtio/vhost.h"
+#include "vmproc/vmproc.h"
 
 #define NET_PAIRS_MAX    8
 #define NET_MTU_MIN      68 /* §5.1.4.1 */
@@ -31,33 +32,6 @@
 /* What a TAP is told of offloads and queues, everybody hears who listens to the
  * host's links: a driver may change it so often, in a generation. */
 #define NET_TAP_CHANGES 256
-
-/* Every frame that isn't passed on is counted under one reason. */
-#define NET_COUNTER_TABLE(X)                                              \
-	X(RX_FRAMES, "rx_frames")                                         \
-	X(RX_BYTES, "rx_bytes") /* without header */                      \
-	X(RX_DROP_LONG, "rx_drop_long") /* no buffers of the guest fit */ \
-	X(RX_DROP_OFFLOAD, "rx_drop_offload") /* not negotiated */        \
-	X(RX_DROP_RESET, "rx_drop_reset") /* held when it was reset */    \
-	X(RX_DROP_ERROR, "rx_drop_error") /* the TAP gave none */         \
-	X(RX_STALLS, "rx_stalls") /* guest had no buffers: not read */    \
-	X(TX_FRAMES, "tx_frames")                                         \
-	X(TX_BYTES, "tx_bytes")                                           \
-	X(TX_DROP_SHORT, "tx_drop_short") /* no Ethernet header */        \
-	X(TX_DROP_LONG, "tx_drop_long")                                   \
-	X(TX_DROP_MALFORMED, "tx_drop_malformed") /* offload header */    \
-	X(TX_DROP_FOREIGN, "tx_drop_foreign") /* not from its MAC */      \
-	X(TX_DROP_LINK_DOWN, "tx_drop_link_down") /* EIO */               \
-	X(TX_DROP_FULL, "tx_drop_full") /* ENOBUFS, ENOMEM */             \
-	X(TX_DROP_ERROR, "tx_drop_error") /* any other refusal */         \
-	X(TX_STALLS, "tx_stalls") /* the TAP was full: waits */
-
-enum net_counter {
-#define X(id, name) NET_##id,
-	NET_COUNTER_TABLE(X)
-#undef X
-	NET_COUNTERS
-};
 
 /* A receive buffer of the guest's that was taken: which chain, how long. */
 struct net_buffer {
@@ -144,14 +118,8 @@ void net_set_link(struct net *net, bool up);
 /* Ends the process if the TAP is gone: of one that the kernel was given, no event
  * says so. */
 void net_check(const struct net *net);
-_Noreturn void net_tap_gone(void);
 
-/* "rx_frames" and so on. */
-const char *net_counter_name(enum net_counter counter);
-
-/* ---- between the files of the device */
-
-void net_count(struct net_pair *pair, enum net_counter counter, uint64_t by);
+/* ---- for the files of the device */
 
 /* Whether a feature was negotiated. */
 static inline bool net_has(const struct net *net, unsigned int feature)
@@ -159,16 +127,10 @@ static inline bool net_has(const struct net *net, unsigned int feature)
 	return net->device.features & FEATURE(feature);
 }
 
-/* Moves frames of every TAP that belongs to pair's receive queue, until there
- * are no more frames, no more buffers, or others must have their turn. */
-void net_receive(struct net_pair *pair);
-/* Drops what was taken from the receive queue: it is stopping. */
-void net_receive_stop(struct net_pair *pair);
-/* Moves frames of pair's transmit queue to its TAP. */
-void net_transmit(struct net_pair *pair);
-/* Obeys what is in the control queue (§5.1.6.5). */
-void net_control(struct net *net, struct device_queue *queue);
-/* The driver uses so many pairs from now on. */
-void net_set_active(struct net *net, unsigned int pairs);
+/* Ends the process: without its TAP, the device has no use. */
+static inline _Noreturn void net_tap_gone(void)
+{
+	vmproc_end(VMPROC_EXIT_TAP_GONE, "the TAP was deleted");
+}
 
 #endif

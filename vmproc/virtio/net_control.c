@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* The network device's control queue (virtio 1.2 §5.1.6.5): how many pairs the
  * driver uses. */
+#include "vmproc/virtio/net_control.h"
+
 #include "vmproc/virtio/iov.h"
-#include "vmproc/virtio/net.h"
+#include "vmproc/virtio/net_pair.h"
 
 /* Commands obeyed before others get their turn: each may serve every pair. */
 #define COMMAND_BUDGET 1
@@ -32,7 +34,7 @@ static uint8_t obey(struct net *net, const struct command *command,
 	    command->pairs < 1 || command->pairs > net->pairs ||
 	    !may_change(net, command->pairs))
 		return VIRTIO_NET_ERR;
-	net_set_active(net, command->pairs);
+	net_pair_use(net, command->pairs);
 	return VIRTIO_NET_OK;
 }
 

@@ -6,12 +6,13 @@
  * want of buffers, and none is read while there are none at all: the TAP's
  * queue is where frames wait.
  */
+#include "vmproc/virtio/net_receive.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "vmproc/virtio/iov.h"
-#include "vmproc/virtio/net.h"
 #include "vmproc/vmproc.h"
 
 /* Frames moved before others get their turn. */

@@ -5,6 +5,8 @@
  * checked is what is sent. Of a small frame the rest is copied as well: this
  * costs less than telling the kernel where it lies.
  */
+#include "vmproc/virtio/net_transmit.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -13,7 +15,6 @@
 #include <unistd.h>
 
 #include "vmproc/virtio/iov.h"
-#include "vmproc/virtio/net.h"
 #include "vmproc/vmproc.h"
 
 /* Frames moved before others get their turn, and after how many of them the

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "tests/unit/vmproc/virtio_driver.h"
-#include "vmproc/virtio/blk.h"
+#include "vmproc/virtio/blk_request.h"
 
 #define SIZE         16
 #define SECTORS      4096
