@@ -28,7 +28,7 @@ static struct port {
 	uint8_t frame[BUILTIN_FRAME_BYTES + 1];
 } port;
 
-static void transmit(void *ctx, const uint8_t *frame, size_t bytes)
+static void port_transmit(void *ctx, const uint8_t *frame, size_t bytes)
 {
 	struct vmproc *vm = ctx;
 
@@ -53,7 +53,7 @@ static void transmit(void *ctx, const uint8_t *frame, size_t bytes)
 	}
 }
 
-static void ping_result(void *ctx, const struct msg_ping_result *result)
+static void port_ping_result(void *ctx, const struct msg_ping_result *result)
 {
 	union msg message = { .ping_result = *result };
 
@@ -138,12 +138,12 @@ static enum vmproc_exit set_up_tap(int tap_fd)
 	return VMPROC_EXIT_OK;
 }
 
-static enum vmproc_exit setup(struct vmproc *vm)
+static enum vmproc_exit port_setup(struct vmproc *vm)
 {
 	const struct msg_config *config = &vm->config;
 	const struct builtin_ops ops = {
-		.transmit = transmit,
-		.ping_result = ping_result,
+		.transmit = port_transmit,
+		.ping_result = port_ping_result,
 		.ctx = vm,
 	};
 	struct builtin_config host = {
@@ -164,41 +164,41 @@ static enum vmproc_exit setup(struct vmproc *vm)
 		vmproc_end(VMPROC_EXIT_CONFIG,
 			   "MAC, address or MTU not usable");
 	set_up_tap(vm->fds[FD_ROLE_TAP]);
-	/* watched from start() on: no frame is touched before the cage closes */
+	/* watched from port_start() on: no frame is touched before the cage closes */
 	if (loop_add(&vm->loop, &port.tap, vm->fds[FD_ROLE_TAP], 0, on_tap, vm))
 		vmproc_end(VMPROC_EXIT_OS, "watch the TAP: %s",
 			   error_name(errno));
 	return VMPROC_EXIT_OK;
 }
 
-static void resume(struct vmproc *vm)
+static void port_resume(struct vmproc *vm)
 {
 	loop_modify(&vm->loop, &port.tap, TAP_EVENTS);
 	follow_deadline();
 }
 
 /* There is nothing to load. */
-static void start(struct vmproc *vm)
+static void port_start(struct vmproc *vm)
 {
-	resume(vm);
+	port_resume(vm);
 	vmproc_loaded(vm);
 }
 
 /* EPOLLERR can't be masked: a TAP that is deleted meanwhile is noticed. */
-static void pause_port(struct vmproc *vm)
+static void port_pause(struct vmproc *vm)
 {
 	loop_modify(&vm->loop, &port.tap, 0);
 	loop_timer_cancel(&vm->loop, &port.tick);
 }
 
-static void ping(struct vmproc *vm, const struct msg_ping *request)
+static void port_ping(struct vmproc *vm, const struct msg_ping *request)
 {
 	(void)vm;
 	builtin_ping(builtin_instance(), request, loop_now_ns());
 	follow_deadline();
 }
 
-static void link_changed(struct vmproc *vm, uint32_t mtu)
+static void port_link(struct vmproc *vm, uint32_t mtu)
 {
 	(void)vm;
 	builtin_set_mtu(builtin_instance(), mtu);
@@ -207,10 +207,10 @@ static void link_changed(struct vmproc *vm, uint32_t mtu)
 const struct guest builtin_guest = {
 	.name = "builtin",
 	.needs = 1U << FD_ROLE_TAP,
-	.setup = setup,
-	.start = start,
-	.pause = pause_port,
-	.resume = resume,
-	.ping = ping,
-	.link = link_changed,
+	.setup = port_setup,
+	.start = port_start,
+	.pause = port_pause,
+	.resume = port_resume,
+	.ping = port_ping,
+	.link = port_link,
 };

@@ -25,7 +25,7 @@ static struct blk *blk_of(struct device *device)
 	return (struct blk *)((char *)device - offsetof(struct blk, device));
 }
 
-static void config(struct device *device, void *into)
+static void blk_config(struct device *device, void *into)
 {
 	const struct blk *blk = blk_of(device);
 	struct virtio_blk_config *fields = into;
@@ -97,7 +97,7 @@ static bool serve_some(struct blk *blk, struct device_queue *queue)
 	return true;
 }
 
-static void kick(struct device *device, struct device_queue *queue)
+static void blk_kick(struct device *device, struct device_queue *queue)
 {
 	struct blk *blk = blk_of(device);
 
@@ -109,25 +109,25 @@ static void kick(struct device *device, struct device_queue *queue)
 	atomic_store(&blk->io->busy_since_ns, 0);
 }
 
-static void start(struct device *device)
+static void blk_start(struct device *device)
 {
 	for (unsigned int i = 0; i < device->queues; i++)
-		kick(device, &device->queue[i]);
+		blk_kick(device, &device->queue[i]);
 }
 
 /* Requests are done one by one: none is under way between them. */
-static void stop(struct device *device)
+static void blk_stop(struct device *device)
 {
 	(void)device;
 }
 
-static const struct device_ops ops = {
+static const struct device_ops blk_ops = {
 	.type = VIRTIO_ID_BLOCK,
 	.class = CLASS_STORAGE,
-	.config = config,
-	.start = start,
-	.stop = stop,
-	.kick = kick,
+	.config = blk_config,
+	.start = blk_start,
+	.stop = blk_stop,
+	.kick = blk_kick,
 };
 
 void blk_io_init(struct blk_io *io, int epoll_fd)
@@ -224,7 +224,7 @@ static uint64_t features(const struct blk *blk, unsigned int queues)
 int blk_init(struct blk *blk, struct pci_bus *bus, struct blk_io *io,
 	     const struct memory *memory, const struct blk_setup *setup)
 {
-	struct device_setup device = { .ops = &ops,
+	struct device_setup device = { .ops = &blk_ops,
 				       .memory = memory,
 				       .loop = &io->loop,
 				       .queues = setup->queues };

@@ -40,7 +40,7 @@ static struct net *net_of(struct device *device)
 	return (struct net *)((char *)device - offsetof(struct net, device));
 }
 
-static void config(struct device *device, void *into)
+static void net_config(struct device *device, void *into)
 {
 	const struct net *net = net_of(device);
 	struct virtio_net_config *fields = into;
@@ -106,7 +106,7 @@ static void assign_queues(struct net *net)
 		net->control = &queue[2 * pairs];
 }
 
-static void start(struct device *device)
+static void net_start(struct device *device)
 {
 	struct net *net = net_of(device);
 
@@ -125,7 +125,7 @@ static void start(struct device *device)
 		net_control(net, net->control);
 }
 
-static void stop(struct device *device)
+static void net_stop(struct device *device)
 {
 	struct net *net = net_of(device);
 
@@ -142,7 +142,7 @@ static void stop(struct device *device)
 	set_offloads(net, false);
 }
 
-static void kick(struct device *device, struct device_queue *queue)
+static void net_kick(struct device *device, struct device_queue *queue)
 {
 	struct net *net = net_of(device);
 	unsigned int index = (unsigned int)(queue - device->queue) / 2;
@@ -161,7 +161,7 @@ static void kick(struct device *device, struct device_queue *queue)
 	}
 }
 
-static void revector(struct device *device)
+static void net_revector(struct device *device)
 {
 	struct net *net = net_of(device);
 
@@ -173,14 +173,14 @@ static void revector(struct device *device)
 				 i);
 }
 
-static const struct device_ops ops = {
+static const struct device_ops net_ops = {
 	.type = VIRTIO_ID_NET,
 	.class = CLASS_ETHERNET,
-	.config = config,
-	.start = start,
-	.stop = stop,
-	.kick = kick,
-	.revector = revector,
+	.config = net_config,
+	.start = net_start,
+	.stop = net_stop,
+	.kick = net_kick,
+	.revector = net_revector,
 };
 
 /* ---- the main loop's */
@@ -262,7 +262,7 @@ static int init_device(struct net *net, struct pci_bus *bus, struct loop *loop,
 		       const struct memory *memory)
 {
 	struct device_setup device = {
-		.ops = &ops,
+		.ops = &net_ops,
 		.memory = memory,
 		.loop = loop,
 		.features = FEATURES,

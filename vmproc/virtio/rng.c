@@ -22,7 +22,7 @@ static struct rng *rng_of(struct device *device)
 	return (struct rng *)((char *)device - offsetof(struct rng, device));
 }
 
-static void config(struct device *device, void *into)
+static void rng_config(struct device *device, void *into)
 {
 	(void)device;
 	(void)into;
@@ -67,7 +67,7 @@ static bool serve_some(struct rng *rng, struct device_queue *queue)
 	return true;
 }
 
-static void kick(struct device *device, struct device_queue *queue)
+static void rng_kick(struct device *device, struct device_queue *queue)
 {
 	bool more;
 
@@ -79,29 +79,29 @@ static void kick(struct device *device, struct device_queue *queue)
 		device_again(queue);
 }
 
-static void start(struct device *device)
+static void rng_start(struct device *device)
 {
-	kick(device, &device->queue[0]);
+	rng_kick(device, &device->queue[0]);
 }
 
-static void stop(struct device *device)
+static void rng_stop(struct device *device)
 {
 	(void)device;
 }
 
-static const struct device_ops ops = {
+static const struct device_ops rng_ops = {
 	.type = VIRTIO_ID_RNG,
 	.class = CLASS_OTHER,
-	.config = config,
-	.start = start,
-	.stop = stop,
-	.kick = kick,
+	.config = rng_config,
+	.start = rng_start,
+	.stop = rng_stop,
+	.kick = rng_kick,
 };
 
 int rng_init(struct rng *rng, struct pci_bus *bus, struct loop *loop,
 	     const struct memory *memory)
 {
-	const struct device_setup device = { .ops = &ops,
+	const struct device_setup device = { .ops = &rng_ops,
 					     .memory = memory,
 					     .loop = loop,
 					     .queues = 1,

@@ -113,8 +113,9 @@ static size_t region_image(struct device *device, uint64_t region, void *image)
 	}
 }
 
-static uint64_t bar_read(struct pci_function *function, unsigned int bar,
-			 uint64_t offset, unsigned int bytes)
+static uint64_t transport_bar_read(struct pci_function *function,
+				   unsigned int bar, uint64_t offset,
+				   unsigned int bytes)
 {
 	union {
 		struct virtio_pci_common_cfg common;
@@ -293,8 +294,9 @@ static void write_notify(struct device *device, uint64_t queue)
 		device_again(&device->queue[queue]);
 }
 
-static void bar_write(struct pci_function *function, unsigned int bar,
-		      uint64_t offset, unsigned int bytes, uint64_t value)
+static void transport_bar_write(struct pci_function *function, unsigned int bar,
+				uint64_t offset, unsigned int bytes,
+				uint64_t value)
 {
 	struct device *device = device_of(function);
 	uint64_t at = offset & REGION_MASK;
@@ -337,8 +339,9 @@ static bool window(const struct device *device, unsigned int *bar,
 	       *offset + *bytes <= device->function.bar[*bar].bytes;
 }
 
-static void config_access(struct pci_function *function, unsigned int offset,
-			  unsigned int bytes, bool write)
+static void transport_config_access(struct pci_function *function,
+				    unsigned int offset, unsigned int bytes,
+				    bool write)
 {
 	struct device *device = device_of(function);
 	unsigned int data =
@@ -353,17 +356,17 @@ static void config_access(struct pci_function *function, unsigned int offset,
 		return;
 	if (write) {
 		memcpy(&value, function->config + data, width);
-		bar_write(function, bar, at, width, value);
+		transport_bar_write(function, bar, at, width, value);
 	} else {
-		value = (uint32_t)bar_read(function, bar, at, width);
+		value = (uint32_t)transport_bar_read(function, bar, at, width);
 		memcpy(function->config + data, &value, width);
 	}
 }
 
 static const struct pci_ops ops = {
-	.bar_read = bar_read,
-	.bar_write = bar_write,
-	.config_access = config_access,
+	.bar_read = transport_bar_read,
+	.bar_write = transport_bar_write,
+	.config_access = transport_config_access,
 };
 
 /* ---- making it */
