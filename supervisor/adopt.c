@@ -27,19 +27,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "supervisor/process.h"
-#include "supervisor/tap.h"
-#include "supervisor/vms.h"
-#include "supervisor/life.h"
-#include "supervisor/net/tap.h"
-#include "supervisor/spawn.h"
-#include "supervisor/state/state_vm.h"
-#include "supervisor/talk.h"
-#include "supervisor/verify.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/console.h"
+#include "supervisor/life.h"
 #include "supervisor/machine.h"
+#include "supervisor/net/tap.h"
+#include "supervisor/process.h"
+#include "supervisor/spawn.h"
+#include "supervisor/state/state_vm.h"
+#include "supervisor/talk.h"
+#include "supervisor/tap.h"
+#include "supervisor/verify.h"
+#include "supervisor/vms.h"
 
 /* For processes that were killed to be gone; for one that is about to be. */
 #define SWEEP_MS 10000
@@ -117,7 +117,7 @@ static const char *take_descriptors(struct vm *vm)
 		return "it doesn't hold the channel that it was given";
 	if (vm->config.machine)
 		why = machine_adopt(vm, take_fd);
-	if (why || !vm_has_network(vm))
+	if (why || !config_has_network(&vm->config))
 		return why;
 	vm->tap_fd = take_role(vm, FD_ROLE_TAP);
 	if (!net_tap_is(vm->tap_fd, vm->config.tap,
@@ -360,7 +360,7 @@ struct net_kept *adopt_links(const struct supervisor *supervisor, size_t *count)
 	for (size_t i = 0; links && i < supervisor->vm_count; i++) {
 		const struct vm *vm = supervisor->vms[i];
 
-		if (!vm->adopting || !vm_has_network(vm))
+		if (!vm->adopting || !config_has_network(&vm->config))
 			continue;
 		memcpy(links[*count].name, vm->config.tap,
 		       sizeof(links[*count].name));
@@ -376,7 +376,8 @@ void adopt_check_links(struct supervisor *supervisor,
 
 	for (size_t i = 0; i < supervisor->vm_count && at < count; i++)
 		if (supervisor->vms[i]->adopting &&
-		    vm_has_network(supervisor->vms[i]) && !links[at++].found)
+		    config_has_network(&supervisor->vms[i]->config) &&
+		    !links[at++].found)
 			forgo(supervisor->vms[i],
 			      "its TAP is no port of the bridge any more");
 }

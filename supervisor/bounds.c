@@ -19,10 +19,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "supervisor/core.h"
-#include "supervisor/events.h"
 #include "ipc/fd.h"
 #include "sandbox/stage1.h"
+#include "supervisor/core.h"
+#include "supervisor/events.h"
 #include "supervisor/machine.h"
 
 #define MIB (1ULL << 20)

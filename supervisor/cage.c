@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "supervisor/tap.h"
 #include "supervisor/bounds.h"
 #include "supervisor/core.h"
 #include "supervisor/machine.h"
+#include "supervisor/tap.h"
 
 static json_t *namespaces_json(const struct room *room)
 {
@@ -105,7 +105,7 @@ static json_t *manifest_json(const struct vm *vm)
 	    proto_fd_number(vm->protocol, FD_ROLE_ADOPT, 0), 1);
 	add(manifest, "uids", "vmsup.uids", NULL,
 	    proto_fd_number(vm->protocol, FD_ROLE_UIDS, 0), 1);
-	if (vm_has_network(vm))
+	if (config_has_network(&vm->config))
 		add(manifest, "tap", "tun", vm->config.tap,
 		    proto_fd_number(vm->protocol, FD_ROLE_TAP, 0), 1);
 	add(manifest, "loop", "eventpoll", NULL, planned(vm, PROTO_LOOP_FD), 1);
@@ -199,6 +199,7 @@ json_t *cage_json(const struct vm *vm)
 		syscalls_json(vm), "namespaces",
 		namespaces_json(&supervisor->room), "cgroup", cgroup, "bounds",
 		bounds_json(vm), "guarded",
-		vm_has_network(vm) ? json_boolean(vm->guarded) : json_null(),
+		config_has_network(&vm->config) ? json_boolean(vm->guarded)
+						: json_null(),
 		"allow", firsthop_allow_json(vm));
 }

@@ -20,12 +20,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "supervisor/core.h"
-#include "supervisor/events.h"
-#include "supervisor/control/control_save.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/base64.h"
+#include "supervisor/control/control_save.h"
+#include "supervisor/core.h"
+#include "supervisor/events.h"
 #include "supervisor/sockets.h"
 
 /*

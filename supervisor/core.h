@@ -5,12 +5,12 @@
 
 #include <limits.h>
 
-#include "supervisor/net/monitor.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 #include "sandbox/room.h"
 #include "supervisor/events.h"
 #include "supervisor/firsthop.h"
+#include "supervisor/net/monitor.h"
 #include "supervisor/notify.h"
 #include "supervisor/rundir.h"
 #include "supervisor/uids.h"
@@ -22,6 +22,7 @@
 
 struct supervisor {
 	struct loop loop;
+	const struct vm_hooks *hooks;
 	struct config *config;
 	struct rundir rundir;
 	uint64_t started_ns;

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipc/fd.h"
 #include "supervisor/firsthop.h"
 #include "supervisor/vm.h"
-#include "ipc/fd.h"
 
 struct counters_wait {
 	struct counters_wait *next;

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/time_format.h"
 #include "ipc/loop.h"
 #include "ipc/proto.h"
+#include "supervisor/time_format.h"
 
 static const char *const reasons[] = {
 	[DEATH_NONE] = "none",

@@ -2,12 +2,12 @@
 /* The method Define: a VM by what a client says of it, made and started. */
 #include "supervisor/define.h"
 
-#include "supervisor/populate.h"
-#include "supervisor/state/state_machine.h"
 #include "supervisor/arguments.h"
 #include "supervisor/core.h"
 #include "supervisor/machine.h"
+#include "supervisor/populate.h"
 #include "supervisor/state/state.h"
+#include "supervisor/state/state_machine.h"
 
 /* The machine that the call describes, with its descriptors; NULL: none. 0 or
  * -errno with problem set; *machine is the caller's either way. */

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/process.h"
-#include "supervisor/shutdown.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/caps.h"
 #include "supervisor/core.h"
 #include "supervisor/keep.h"
+#include "supervisor/process.h"
+#include "supervisor/shutdown.h"
 
 static bool any_adopted(const struct supervisor *supervisor)
 {

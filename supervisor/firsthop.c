@@ -18,11 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/tap.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "supervisor/config/config_settings.h"
 #include "supervisor/core.h"
-#include "supervisor/state/names.h"
+#include "supervisor/tap.h"
 
 static const enum guard_reason reason_of[] = {
 	[ALLOW_RA] = GUARD_RA,
@@ -111,7 +111,7 @@ static void guard_the_kept(struct supervisor *supervisor)
 	for (size_t i = 0; i < supervisor->vm_count; i++) {
 		struct vm *vm = supervisor->vms[i];
 
-		vm->guarded = vm->adopting && vm_has_network(vm);
+		vm->guarded = vm->adopting && config_has_network(&vm->config);
 	}
 }
 
@@ -220,7 +220,7 @@ static size_t ports_of(struct vm *const *vms, size_t count,
 	size_t used = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (vm_has_network(vms[i]))
+		if (config_has_network(&vms[i]->config))
 			ports[used++] = port_of(vms[i]);
 	return used;
 }
@@ -239,7 +239,7 @@ int firsthop_guard(struct supervisor *supervisor, struct vm *const *vms,
 	error = ports ? guard_add(guard, ports, ports_of(vms, count, ports))
 		      : -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		vms[i]->guarded = !error && vm_has_network(vms[i]);
+		vms[i]->guarded = !error && config_has_network(&vms[i]->config);
 	if (!error)
 		return 0;
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
@@ -377,8 +377,8 @@ json_t *firsthop_allow_json(const struct vm *vm)
 
 	for (unsigned int i = 0; i < ALLOWS; i++)
 		if (vm->config.allow & 1U << i)
-			json_array_append_new(allow,
-					      json_string(names_allow(i)));
+			json_array_append_new(
+				allow, json_string(config_allow_names[i]));
 	return allow;
 }
 
@@ -389,7 +389,8 @@ void firsthop_add_counters(struct vm *vm, json_t *counters)
 		uint64_t value = vm->stats[VM_STAT_GUARD_FIRST + i];
 		char name[32];
 
-		snprintf(name, sizeof(name), "guard.%s", names_guard_reason(i));
+		snprintf(name, sizeof(name), "guard.%s",
+			 guard_reason_name((enum guard_reason)i));
 		json_object_set_new(counters, name,
 				    json_integer((json_int_t)value));
 	}

@@ -10,17 +10,17 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "supervisor/vms.h"
-#include "supervisor/control/control_save.h"
-#include "supervisor/state/state_config.h"
-#include "supervisor/state/state_events.h"
-#include "supervisor/state/state_vm.h"
 #include "ipc/fd.h"
 #include "supervisor/console.h"
+#include "supervisor/control/control_save.h"
 #include "supervisor/counters.h"
 #include "supervisor/pings.h"
 #include "supervisor/state/fields.h"
 #include "supervisor/state/state.h"
+#include "supervisor/state/state_config.h"
+#include "supervisor/state/state_events.h"
+#include "supervisor/state/state_vm.h"
+#include "supervisor/vms.h"
 
 /* ---- the supervisor's own fields */
 

@@ -21,13 +21,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "supervisor/state/state_config.h"
-#include "supervisor/state/state_machine.h"
-#include "supervisor/state/state_vm.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/core.h"
 #include "supervisor/state/state.h"
+#include "supervisor/state/state_config.h"
+#include "supervisor/state/state_machine.h"
+#include "supervisor/state/state_vm.h"
 
 #define INSTANCE   "instance.json"
 #define UNFINISHED "unfinished"

@@ -16,15 +16,15 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "ipc/log.h"
 #include "supervisor/core.h"
 #include "supervisor/events.h"
-#include "supervisor/process.h"
-#include "supervisor/vms.h"
-#include "supervisor/spawn.h"
-#include "supervisor/talk.h"
-#include "ipc/log.h"
 #include "supervisor/keep.h"
 #include "supervisor/machine.h"
+#include "supervisor/process.h"
+#include "supervisor/spawn.h"
+#include "supervisor/talk.h"
+#include "supervisor/vms.h"
 
 static void change(struct vm *vm, enum vm_state state, const char *event,
 		   const char *detail)

@@ -18,11 +18,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "supervisor/core.h"
-#include "supervisor/process.h"
-#include "supervisor/net/tap.h"
 #include "ipc/fd.h"
 #include "supervisor/console.h"
+#include "supervisor/core.h"
+#include "supervisor/net/tap.h"
+#include "supervisor/process.h"
 
 /* Threads besides the vCPUs: the loop's own is counted by stage 1; the disks'.
  * One to spare: a dead generation that nobody has reaped yet counts as well. */

@@ -10,6 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/fd.h"
+#include "supervisor/arguments.h"
+#include "supervisor/cage.h"
+#include "supervisor/console.h"
+#include "supervisor/core.h"
+#include "supervisor/counters.h"
+#include "supervisor/define.h"
+#include "supervisor/keep.h"
+#include "supervisor/life.h"
 #include "supervisor/pings.h"
 #include "supervisor/process.h"
 #include "supervisor/reply.h"
@@ -17,15 +26,6 @@
 #include "supervisor/vm_state.h"
 #include "supervisor/vms.h"
 #include "supervisor/waits.h"
-#include "supervisor/cage.h"
-#include "supervisor/define.h"
-#include "supervisor/life.h"
-#include "ipc/fd.h"
-#include "supervisor/arguments.h"
-#include "supervisor/console.h"
-#include "supervisor/core.h"
-#include "supervisor/counters.h"
-#include "supervisor/keep.h"
 
 #define PING_TIMEOUT_MS     10000
 #define PING_TIMEOUT_MAX_MS 3600000

@@ -27,9 +27,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "supervisor/control/control_save.h"
 #include "ipc/fd.h"
 #include "ipc/loop.h"
+#include "supervisor/control/control_save.h"
 
 /* For who listens to catch up. */
 #define PATIENCE_MS 1000

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc/fd.h"
+#include "ipc/log.h"
 #include "supervisor/adopt.h"
 #include "supervisor/config/config_assign.h"
 #include "supervisor/life.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/vms.h"
-#include "ipc/fd.h"
-#include "ipc/log.h"
 
 /* VMs made in one turn of the loop: those made before get their turn. */
 #define POPULATE_BATCH 8

@@ -10,12 +10,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "supervisor/core.h"
+#include "ipc/fd.h"
 #include "supervisor/console.h"
+#include "supervisor/core.h"
 #include "supervisor/counters.h"
 #include "supervisor/pings.h"
 #include "supervisor/sockets.h"
-#include "ipc/fd.h"
 
 pid_t process_clone(int cgroup_fd, int *pid_fd)
 {

@@ -14,10 +14,10 @@
 #include <sys/time.h>
 #include <time.h>
 
-#include "supervisor/time_format.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/safepath.h"
+#include "supervisor/time_format.h"
 
 #define GROUP "vmsup"
 /* How long a lock that is held is waited for. */

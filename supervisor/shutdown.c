@@ -4,12 +4,12 @@
 
 #include <string.h>
 
+#include "ipc/log.h"
 #include "supervisor/core.h"
 #include "supervisor/keep.h"
 #include "supervisor/life.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/vms.h"
-#include "ipc/log.h"
 
 static void call_gone(struct call *call)
 {

@@ -13,12 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/process.h"
-#include "supervisor/tap.h"
-#include "supervisor/life.h"
-#include "supervisor/net/tap.h"
-#include "supervisor/talk.h"
-#include "supervisor/verify.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/stage1.h"
@@ -27,6 +21,11 @@
 #include "supervisor/firsthop.h"
 #include "supervisor/keep.h"
 #include "supervisor/machine.h"
+#include "supervisor/net/tap.h"
+#include "supervisor/process.h"
+#include "supervisor/talk.h"
+#include "supervisor/tap.h"
+#include "supervisor/verify.h"
 
 /* Adds what this generation did to the totals. The TAP's own counters know
  * what the process did after it was last asked, and can't be lied to. */
@@ -108,7 +107,7 @@ static void process_ended(struct source *source, uint32_t events)
 	       (unsigned long long)vm->generation,
 	       death.asked ? "" : " unasked", death.detail);
 	events_add(&vm->supervisor->events, vm, "died", death.detail);
-	vm_event(vm, VM_DIED);
+	vm_raise(vm, VM_DIED);
 }
 
 /* Makes the process; on success the channel and the pidfd are there. */

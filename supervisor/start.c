@@ -8,6 +8,8 @@
  * is heard. From there on one loop serves everything. It never opens a path
  * that a client named.
  */
+#include "supervisor/life.h"
+#include "supervisor/waits.h"
 #include "supervisor/populate.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/signals.h"
@@ -447,8 +449,14 @@ static int start_all(struct supervisor *supervisor,
 	return 0;
 }
 
+static const struct vm_hooks hooks = {
+	.event = vm_event,
+	.stats_arrived = waits_stats_arrived,
+};
+
 void start_preset(struct supervisor *supervisor, struct config *config)
 {
+	supervisor->hooks = &hooks;
 	supervisor->config = config;
 	supervisor->started_ns = loop_now_ns();
 	supervisor->loop.epoll_fd = -1;

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "supervisor/tap.h"
-#include "supervisor/vm_state.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
 #include "supervisor/state/names.h"
+#include "supervisor/tap.h"
+#include "supervisor/vm_state.h"
 
 static const char *const guest_names[] = {
 	[GUEST_BUILTIN] = "builtin",
@@ -125,8 +125,9 @@ json_t *vm_json(const struct vm *vm)
 	json_object_set_new(object, "ipv4", json_string(ipv4));
 	json_object_set_new(object, "ipv6", ipv6_json(vm));
 	json_object_set_new(object, "tap",
-			    vm_has_network(vm) ? json_string(config->tap)
-					       : json_null());
+			    config_has_network(&vm->config)
+				    ? json_string(config->tap)
+				    : json_null());
 	json_object_set_new(object, "guarded", json_boolean(vm->guarded));
 	json_object_set_new(object, "allow", firsthop_allow_json(vm));
 	json_object_set_new(object, "broadcast_rate",

@@ -7,14 +7,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "supervisor/core.h"
+#include "supervisor/net/multicast.h"
 #include "supervisor/process.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/tap.h"
 #include "supervisor/vms.h"
-#include "supervisor/net/multicast.h"
-#include "ipc/fd.h"
-#include "ipc/log.h"
-#include "supervisor/core.h"
 #include "supervisor/supervisor.h"
 
 /* The start is over: from now on nobody waits at the other end of stderr. */

@@ -6,8 +6,8 @@
 #include <jansson.h>
 
 #include "ipc/loop.h"
-#include "supervisor/net/monitor.h"
 #include "supervisor/config/config.h"
+#include "supervisor/net/monitor.h"
 
 #define SUPERVISOR_DEFAULT_RUN_DIR "/run/vmsup"
 

@@ -15,23 +15,23 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "supervisor/process.h"
-#include "supervisor/signals.h"
-#include "supervisor/vms.h"
-#include "supervisor/control/control_save.h"
-#include "supervisor/end.h"
-#include "supervisor/net/multicast.h"
-#include "supervisor/spawn.h"
-#include "supervisor/supervisor.h"
-#include "supervisor/talk.h"
-#include "supervisor/verify.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/console.h"
+#include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
+#include "supervisor/end.h"
 #include "supervisor/handover.h"
 #include "supervisor/keep.h"
+#include "supervisor/net/multicast.h"
+#include "supervisor/process.h"
+#include "supervisor/signals.h"
+#include "supervisor/spawn.h"
 #include "supervisor/start.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/talk.h"
+#include "supervisor/verify.h"
+#include "supervisor/vms.h"
 
 /* The supervisor of this image. */
 static struct supervisor successor;

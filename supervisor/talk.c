@@ -20,21 +20,19 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 
-#include "supervisor/core.h"
-#include "sandbox/filter.h"
-#include "supervisor/events.h"
-#include "supervisor/uids.h"
-#include "supervisor/pings.h"
-#include "supervisor/process.h"
-#include "supervisor/tap.h"
-#include "supervisor/vm_state.h"
-#include "supervisor/waits.h"
-#include "supervisor/life.h"
-#include "supervisor/verify.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "sandbox/filter.h"
+#include "supervisor/core.h"
 #include "supervisor/counters.h"
+#include "supervisor/events.h"
+#include "supervisor/pings.h"
+#include "supervisor/process.h"
 #include "supervisor/sockets.h"
+#include "supervisor/tap.h"
+#include "supervisor/uids.h"
+#include "supervisor/verify.h"
+#include "supervisor/vm_state.h"
 
 /* Messages of one VM served before others get their turn. */
 #define MESSAGE_BUDGET 32
@@ -105,7 +103,7 @@ static void guest_is_there(struct vm *vm)
 {
 	vm->loaded = true;
 	if (vm->proved)
-		vm_event(vm, VM_LOADED);
+		vm_raise(vm, VM_LOADED);
 }
 
 /* It may have locked uids of others, or unlocked its own: put right, while what
@@ -185,7 +183,7 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 		vm->stats[STAT_RX_DROP_QUEUE] =
 			tap.rx_dropped - vm->tap_base.rx_dropped;
 	}
-	waits_stats_arrived(vm->supervisor);
+	vm->supervisor->hooks->stats_arrived(vm->supervisor);
 }
 
 static void on_ping_result(struct vm *vm, const union msg *message, int *fd)
@@ -244,7 +242,7 @@ static void on_event(struct vm *vm, const union msg *message, int *fd)
 		return;
 	}
 	*answers[event].pending = false;
-	vm_event(vm, answers[event].event);
+	vm_raise(vm, answers[event].event);
 }
 
 static void on_counters(struct vm *vm, const union msg *message, int *fd)
@@ -326,7 +324,7 @@ static void serve_adopted(struct vm *vm, const union msg *message, int *fd)
 		vm->proved = vm->loaded = true;
 		on_stats(vm, message, fd);
 		if (vm->doom.reason == DEATH_NONE)
-			vm_event(vm, message->stats.paused ? VM_ADOPTED_PAUSED
+			vm_raise(vm, message->stats.paused ? VM_ADOPTED_PAUSED
 							   : VM_ADOPTED);
 	}
 }

@@ -9,12 +9,6 @@
 #include "supervisor/net/tap.h"
 #include "supervisor/net/tap_renew.h"
 
-/* False for a kvm guest that was given no network device. */
-bool vm_has_network(const struct vm *vm)
-{
-	return !vm->config.machine || vm->config.machine->queues > 0;
-}
-
 void vm_close_tap(struct vm *vm)
 {
 	fd_close(&vm->tap_fd);
@@ -45,7 +39,7 @@ int vm_open_tap(struct vm *vm, struct problem *problem)
 	int fds[MACHINE_QUEUES];
 	int error;
 
-	if (!vm_has_network(vm))
+	if (!config_has_network(&vm->config))
 		return 0;
 	error = net_tap_create(&vm->supervisor->net, &tap, fds,
 			       &vm->tap_ifindex, problem);
@@ -74,7 +68,7 @@ int vm_update_tap(struct vm *vm)
 {
 	const struct net_tap tap = tap_of(vm);
 
-	if (!vm_has_network(vm))
+	if (!config_has_network(&vm->config))
 		return 0;
 	return net_tap_update(&vm->supervisor->net, &tap, vm->tap_ifindex);
 }
@@ -128,7 +122,7 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 	const char *why = "deleted from outside";
 	int error;
 
-	if (!vm_has_network(vm) ||
+	if (!config_has_network(&vm->config) ||
 	    (vm->tap_untouched && net_tap_alive(vm->tap_fd)) ||
 	    set_tap_anew(vm) == 0)
 		return 0;

@@ -19,7 +19,6 @@ void vm_close_tap(struct vm *vm);
 int vm_read_tap(const struct vm *vm, struct net_counters *now);
 /* Traffic of this generation by the TAP's own counters, which are these now. */
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now);
-bool vm_has_network(const struct vm *vm);
 /* Sets the TAP as it was made, for the next process; makes it anew if it was
  * deleted, or can't be set so. 0 or -errno with problem set. */
 int vm_renew_tap(struct vm *vm, struct problem *problem);

@@ -31,13 +31,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/process.h"
-#include "supervisor/signals.h"
-#include "supervisor/control/control_save.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
 #include "supervisor/handover.h"
+#include "supervisor/process.h"
+#include "supervisor/signals.h"
 
 /* For the trial, and for the new program to serve. */
 #define TRIAL_MS 5000

@@ -8,16 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/tap.h"
-#include "supervisor/life.h"
 #include "ipc/fd.h"
 #include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
+#include "supervisor/tap.h"
+
+int vm_raise(struct vm *vm, enum vm_event event)
+{
+	return vm->supervisor->hooks->event(vm, event);
+}
 
 static void timeout(struct timer *timer)
 {
-	vm_event(timer->ctx, VM_TIMEOUT);
+	vm_raise(timer->ctx, VM_TIMEOUT);
 }
 
 struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)

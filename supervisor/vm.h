@@ -142,15 +142,6 @@ struct vm {
 	uint64_t log_dropped; /* lines over the allowance */
 };
 
-/* A VM with nothing but its supervisor. NULL with problem set. */
-struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem);
-/* Makes a VM: uid, TAP, which isn't guarded yet (firsthop_guard()). NULL with
- * problem set, and nothing left behind. */
-struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
-		  struct problem *problem);
-/* Frees a VM without a process; its TAP stays until its link is deleted. */
-void vm_free(struct vm *vm);
-
 enum vm_event {
 	/* commands */
 	VM_START,
@@ -169,5 +160,25 @@ enum vm_event {
 	VM_TIMEOUT,
 	VM_EVENTS
 };
+
+/* What rooms above are told: set once, before the first VM is made. */
+struct vm_hooks {
+	/* What happened to a process, or that the state's time is over. 0, or
+	 * -EINVAL if the VM's state has no place for the event. */
+	int (*event)(struct vm *vm, enum vm_event event);
+	/* Counters of a VM came in. */
+	void (*stats_arrived)(struct supervisor *supervisor);
+};
+
+/* A VM with nothing but its supervisor. NULL with problem set. */
+struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem);
+/* Makes a VM: uid, TAP, which isn't guarded yet (firsthop_guard()). NULL with
+ * problem set, and nothing left behind. */
+struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
+		  struct problem *problem);
+/* Frees a VM without a process; its TAP stays until its link is deleted. */
+void vm_free(struct vm *vm);
+/* Hands an event to the hook for them, and returns what that does. */
+int vm_raise(struct vm *vm, enum vm_event event);
 
 #endif

@@ -313,3 +313,8 @@ int config_set_allow(struct vm_config *vm, const char *name,
 		"send (allow ra, redirect, mld-query or dhcp-server)",
 		name);
 }
+
+bool config_has_network(const struct vm_config *vm)
+{
+	return !vm->machine || vm->machine->queues > 0;
+}

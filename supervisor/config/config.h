@@ -199,4 +199,7 @@ int config_set_ipv6(struct vm_config *vm, const char *text,
 int config_set_allow(struct vm_config *vm, const char *name,
 		     struct problem *problem);
 
+/* False for a kvm guest that was given no network device. */
+bool config_has_network(const struct vm_config *vm);
+
 #endif

@@ -24,11 +24,10 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "supervisor/net/multicast.h"
-#include "supervisor/net/net.h"
-#include "supervisor/net/tap_renew.h"
 #include "ipc/fd.h"
 #include "supervisor/net/explain.h"
+#include "supervisor/net/multicast.h"
+#include "supervisor/net/net.h"
 #include "supervisor/net/netlink.h"
 
 /* IFLA_BRPORT_LOCKED, which headers before 5.18 lack and kernels ignore. */
@@ -52,6 +51,15 @@ int net_open_tun(int *fd, struct problem *problem)
 				   "tun; in a container, hand the device in)",
 				   strerror(-error));
 	return explain_error(problem, error, NULL, "cannot open /dev/net/tun");
+}
+
+int net_tap_own(int fd)
+{
+	/* without an owner, whoever can open /dev/net/tun may attach a queue of
+	 * his to a TAP that has several; "none" can't be set again */
+	if (ioctl(fd, TUNSETOWNER, 0UL) < 0 || ioctl(fd, TUNSETGROUP, 0UL) < 0)
+		return -errno;
+	return 0;
 }
 
 static int attach_queue(const struct net_tap *tap, short flags, int *queue_fd,

@@ -14,6 +14,8 @@ struct problem;
 /* The MAC of a TAP itself: its guest's but for the first byte, so that whoever
  * has changed it can be undone. */
 void net_tap_mac(const struct net_tap *tap, uint8_t mac[6]);
+/* Nobody but root may attach to the TAP. 0 or -errno. */
+int net_tap_own(int fd);
 /* /dev/net/tun, opened: *fd is the caller's. 0 or -errno with problem set. */
 int net_open_tun(int *fd, struct problem *problem);
 

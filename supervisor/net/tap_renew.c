@@ -24,10 +24,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "supervisor/net/net.h"
-#include "supervisor/net/tap.h"
 #include "ipc/fd.h"
+#include "supervisor/net/net.h"
 #include "supervisor/net/netlink.h"
+#include "supervisor/net/tap.h"
 
 /* A filter goes first: it would be loaded anew for a queue that is attached,
  * from the memory of whoever attaches it. */
@@ -44,15 +44,6 @@ static int attach_queues(const int *fds, uint32_t count)
 		if (fcntl(fds[i], F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 			return -errno;
 	}
-	return 0;
-}
-
-int net_tap_own(int fd)
-{
-	/* without an owner, whoever can open /dev/net/tun may attach a queue of
-	 * his to a TAP that has several; "none" can't be set again */
-	if (ioctl(fd, TUNSETOWNER, 0UL) < 0 || ioctl(fd, TUNSETGROUP, 0UL) < 0)
-		return -errno;
 	return 0;
 }
 

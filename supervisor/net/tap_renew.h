@@ -6,9 +6,6 @@
 struct net;
 struct net_tap;
 
-/* Nobody but root may attach to the TAP. 0 or -errno. */
-int net_tap_own(int fd);
-
 /* Sets all of a TAP that a holder of its descriptors can change as
  * net_tap_create() made it. 0 or -errno: it can't be relied upon (-EBADFD: the
  * link is gone). */

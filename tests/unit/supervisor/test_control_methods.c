@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Calls of io.vmsup that are under way during an upgrade in place. */
 #include "supervisor/control/control_save.h"
-#include "supervisor/methods.h"
-#include "supervisor/talk.h"
 #include "supervisor/core.h"
+#include "supervisor/life.h"
+#include "supervisor/methods.h"
 #include "supervisor/pings.h"
+#include "supervisor/talk.h"
+#include "supervisor/waits.h"
 #include "tests/unit/supervisor/control_fixture.h"
 
 static struct supervisor supervisor;
@@ -13,6 +15,10 @@ static struct vm *vms[] = { &vm };
 static struct channel vmproc; /* the other end */
 
 static struct control_config real_config;
+static const struct vm_hooks hooks = {
+	.event = vm_event,
+	.stats_arrived = waits_stats_arrived,
+};
 
 static int set_up_vm(void **state)
 {
@@ -21,6 +27,7 @@ static int set_up_vm(void **state)
 	if (set_up(state) < 0)
 		return -1;
 	memset(&supervisor, 0, sizeof(supervisor));
+	supervisor.hooks = &hooks;
 	memset(&vm, 0, sizeof(vm));
 	real_config = config;
 	real_config.methods = methods;
