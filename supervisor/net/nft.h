@@ -68,20 +68,6 @@ struct nft_set {
 int nft_commit(struct mnl_socket *sock, struct nft_batch *batch);
 void nft_discard(struct nft_batch *batch);
 
-/* ---- reading */
-
-/* Calls row for each element of a set that has a counter. 0, -errno, or what row
- * returned. */
-typedef int nft_counter_fn(void *ctx, const uint32_t *key, uint64_t counter);
-int nft_each_counter(struct mnl_socket *sock, const char *table,
-		     const struct nft_set *set, nft_counter_fn *row, void *ctx);
-
-/* Calls row for each chain of the table; base: it has a device. 0 (also if
- * there is no such table), -errno, or what row returned. */
-typedef int nft_chain_fn(void *ctx, const char *name, bool base);
-int nft_each_chain(struct mnl_socket *sock, const char *table,
-		   nft_chain_fn *row, void *ctx);
-
 /* ---- for the files that build and read messages */
 
 /* The longest message: a rule with its expressions. */
