@@ -194,7 +194,7 @@ $(UNLISTED): $(OBJ)/tests/cage/unlisted.o $(OBJ)/supervisor/main.o \
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -Wl,--wrap=filter_compile \
 		-o $@ $^ $(SUPERVISOR_LIBS)
 
-.PHONY: tests unit check asan fuzz fuzz-build lint format bench
+.PHONY: tests unit check asan fuzz fuzz-build lint layers format bench
 tests: all $(UNIT) $(STANDINS) $(TOOLS) $(SOLO) $(UNLISTED)
 
 LAB := $(sort $(wildcard tests/lab/*.bats))
@@ -243,6 +243,10 @@ fuzz:
 C_FILES = $(shell git ls-files '*.c' '*.h')
 lint: $(OBJ)/supervisor/interface.inc $(OBJ)/vmproc/kvm/dsdt.inc
 	@scripts/lint $(OBJ) $(C_FILES)
+# By the objects: which room uses which; and each header by itself.
+layers: tests
+	@scripts/layers scripts/layers.table $(BUILD) $(CPPFLAGS) -I$(OBJ) \
+		$(SUPERVISOR_CFLAGS)
 format:
 	clang-format -i $(C_FILES)
 
