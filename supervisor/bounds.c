@@ -179,7 +179,7 @@ int bounds_check_core(const struct vm_config *config, struct problem *problem)
 		  PR_SCHED_CORE_SCOPE_THREAD, &cookie) == 0 ||
 	    errno == ENODEV)
 		return 0;
-	return problem_set(problem, MACHINE_HOPELESS,
+	return problem_set(problem, PROBLEM_PERMANENT,
 			   "core_scheduling: %s (Linux 5.14 with "
 			   "CONFIG_SCHED_CORE; or set it to false)",
 			   errno == EINVAL ? "this kernel has none"

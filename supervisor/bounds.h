@@ -30,7 +30,7 @@ void bounds_watch(struct vm *vm);
 /* The bounds of an io.vmsup Cage. */
 json_t *bounds_json(const struct vm *vm);
 
-/* 0, or MACHINE_HOPELESS with problem set: the VM wants a core of its own, and
+/* 0, or PROBLEM_PERMANENT with problem set: the VM wants a core of its own, and
  * this kernel can't give it one. */
 int bounds_check_core(const struct vm_config *config, struct problem *problem);
 

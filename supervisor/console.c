@@ -330,7 +330,7 @@ bool console_adopt(struct vm *vm, int (*take)(const struct vm *vm, int number))
 	if (!console)
 		return false;
 	fd = take(vm, proto_fd_number(vm->protocol, FD_ROLE_CONSOLE_ADOPT, 0));
-	if (fd >= 0 && !control_is_socket(fd, SOCK_STREAM, false))
+	if (fd >= 0 && !sockets_is(fd, SOCK_STREAM, false))
 		fd_close(&fd);
 	console->fd = fd;
 	return fd >= 0;

@@ -57,7 +57,7 @@ struct supervisor {
 
 	struct control *control;
 	struct events events;
-	struct source signal_source;
+	struct source signal_source; /* its fd owned */
 	struct source starter_source; /* hang-up of who started this */
 	struct timer populate; /* makes the configured VMs, a few a turn */
 	struct timer multicast; /* opens it between VMs */
@@ -70,7 +70,6 @@ struct supervisor {
 
 	uint32_t filters; /* system call filters of this process */
 	char loaded[FILTER_DIGESTS_TEXT]; /* of them: those it loaded */
-	int signal_fd; /* owned */
 	bool foreground;
 	bool cut; /* its capabilities are */
 	bool querying; /* the bridge was made a multicast querier */

@@ -12,6 +12,7 @@
 #include "supervisor/keep.h"
 #include "supervisor/process.h"
 #include "supervisor/shutdown.h"
+#include "supervisor/signals.h"
 
 static bool any_adopted(const struct supervisor *supervisor)
 {
@@ -82,8 +83,7 @@ void supervisor_take_down(struct supervisor *supervisor)
 		shutdown_answer(supervisor);
 		control_free(supervisor->control);
 	}
-	loop_remove(&supervisor->loop, &supervisor->signal_source);
-	fd_close(&supervisor->signal_fd);
+	signals_close(&supervisor->loop, &supervisor->signal_source);
 	loop_uninit(&supervisor->loop);
 }
 

@@ -94,7 +94,7 @@ static void spawn(struct vm *vm)
 	clock_gettime(CLOCK_REALTIME, &death.time);
 	deaths_add(&vm->deaths, &death);
 	verdict = judge(vm, 0);
-	if (!vm->config.restart.enabled || error == MACHINE_HOPELESS) {
+	if (!vm->config.restart.enabled || error == PROBLEM_PERMANENT) {
 		vm_fail(vm, problem.text);
 		return;
 	}

@@ -92,7 +92,7 @@ static int open_kvm(int *kvm_fd, struct problem *problem)
 	*kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (*kvm_fd >= 0)
 		return 0;
-	return problem_set(problem, MACHINE_HOPELESS,
+	return problem_set(problem, PROBLEM_PERMANENT,
 			   "cannot open /dev/kvm: %s (modprobe kvm_intel or "
 			   "kvm_amd; in a VM, enable nested virtualisation)",
 			   strerror(errno));
@@ -108,7 +108,7 @@ int machine_check_host(const struct machine_config *machine,
 	if (error)
 		return error;
 	if (machine->memory_bytes > MACHINE_MEMORY_MAX)
-		return problem_set(problem, MACHINE_HOPELESS,
+		return problem_set(problem, PROBLEM_PERMANENT,
 				   "%llu MiB of memory: KVM takes %llu at most "
 				   "(give the VM less)",
 				   (unsigned long long)machine->memory_bytes /
@@ -116,11 +116,11 @@ int machine_check_host(const struct machine_config *machine,
 				   MACHINE_MEMORY_MAX / MIB);
 	most = ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
 	if (most < 0)
-		return problem_set(problem, MACHINE_HOPELESS,
+		return problem_set(problem, PROBLEM_PERMANENT,
 				   "/dev/kvm: %s (is it KVM's device?)",
 				   strerror(errno));
 	if (most > 0 && machine->cpus > (uint32_t)most)
-		return problem_set(problem, MACHINE_HOPELESS,
+		return problem_set(problem, PROBLEM_PERMANENT,
 				   "%u vCPUs: this host's KVM allows %d (give "
 				   "the VM fewer)",
 				   machine->cpus, most);
@@ -139,7 +139,7 @@ static int open_vhost(struct vm *vm, struct problem *problem)
 			continue;
 		if (machine->vhost == VHOST_AUTO)
 			return 0; /* its own way of moving frames will do */
-		return problem_set(problem, MACHINE_HOPELESS,
+		return problem_set(problem, PROBLEM_PERMANENT,
 				   "cannot open /dev/vhost-net: %s (modprobe "
 				   "vhost_net, or vhost = \"auto\")",
 				   strerror(errno));
@@ -164,9 +164,9 @@ static int check_files(const struct vm *vm, struct problem *problem)
 	if (!missing)
 		return 0;
 	if (machine->why_closed[0])
-		return problem_set(problem, MACHINE_HOPELESS, "%s",
+		return problem_set(problem, PROBLEM_PERMANENT, "%s",
 				   machine->why_closed);
-	return problem_set(problem, MACHINE_HOPELESS,
+	return problem_set(problem, PROBLEM_PERMANENT,
 			   "%s of %s isn't open (put it back, then 'vmsup "
 			   "detach', 'vmsup start' and 'vmsup reset %s')",
 			   missing, vm->config.name, vm->config.name);

@@ -5,9 +5,6 @@
 
 #include "supervisor/vm.h"
 
-/* No point in trying again: the host or the configuration lacks something. */
-#define MACHINE_HOPELESS (-EOPNOTSUPP)
-
 /*
  * Gives the machine the descriptors that came beside its description: kernel,
  * initrd if it names one, disks. Takes them out of fds; checks that they are
@@ -18,12 +15,12 @@ int machine_take_files(struct machine_config *machine, int *fds, size_t count,
 		       struct problem *problem);
 
 /* Whether this host can run it, before it is defined: /dev/kvm, and as many
- * vCPUs. 0 or MACHINE_HOPELESS with problem set. */
+ * vCPUs. 0 or PROBLEM_PERMANENT with problem set. */
 int machine_check_host(const struct machine_config *machine,
 		       struct problem *problem);
 
 /* Opens what the next generation needs anew: /dev/kvm, /dev/vhost-net, a
- * console. 0 or -errno with problem set; MACHINE_HOPELESS. */
+ * console. 0 or -errno with problem set; PROBLEM_PERMANENT. */
 int machine_prepare(struct vm *vm, struct problem *problem);
 /* Hands over the machine and its descriptors; closes what machine_prepare()
  * opened for this alone. 0 or -errno. */

@@ -30,6 +30,7 @@
 #include "ipc/fd.h"
 #include "ipc/loop.h"
 #include "supervisor/control/control_save.h"
+#include "supervisor/sockets.h"
 
 /* For who listens to catch up. */
 #define PATIENCE_MS 1000
@@ -73,7 +74,7 @@ static int take_listener(int *fd, struct problem *problem)
 			"systemd passed %.16s sockets, one is wanted "
 			"(one ListenStream= in the socket unit)",
 			text);
-	if (!control_is_socket(FIRST_FD, SOCK_STREAM, true))
+	if (!sockets_is(FIRST_FD, SOCK_STREAM, true))
 		return problem_set(problem, -EINVAL,
 				   "what systemd passed is no listening Unix "
 				   "stream socket (ListenStream=/PATH and "
@@ -272,7 +273,7 @@ int notify_restore(struct notify *notify, const json_t *saved)
 		return 0;
 	if (!json_is_integer(number) || fd < 0 || fd > INT_MAX ||
 	    watchdog_ns < 0 || dropped < 0 ||
-	    !control_is_socket((int)fd, SOCK_DGRAM, false) ||
+	    !sockets_is((int)fd, SOCK_DGRAM, false) ||
 	    fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -EBADMSG;
 	notify->fd = (int)fd;

@@ -3,6 +3,11 @@
 #ifndef VMSUP_SUPERVISOR_PROBLEM_H
 #define VMSUP_SUPERVISOR_PROBLEM_H
 
+#include <errno.h>
+
+/* No point in trying again: the host or the configuration lacks something. */
+#define PROBLEM_PERMANENT (-EOPNOTSUPP)
+
 struct problem {
 	char text[320];
 };

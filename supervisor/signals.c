@@ -6,14 +6,16 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
+#include "ipc/fd.h"
 #include "ipc/loop.h"
-#include "supervisor/core.h"
 
-int signals_open(struct supervisor *supervisor, source_fn *ready)
+int signals_open(struct loop *loop, struct source *source, source_fn *ready,
+		 void *ctx)
 {
 	sigset_t set;
-	int fd;
+	int fd, error;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
@@ -28,9 +30,18 @@ int signals_open(struct supervisor *supervisor, source_fn *ready)
 	signal(SIGUSR2, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* ignored, children would reap themselves */
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	supervisor->signal_fd = fd;
 	if (fd < 0)
 		return -errno;
-	return loop_add(&supervisor->loop, &supervisor->signal_source, fd,
-			EPOLLIN, ready, supervisor);
+	error = loop_add(loop, source, fd, EPOLLIN, ready, ctx);
+	if (error)
+		close(fd);
+	return error;
+}
+
+void signals_close(struct loop *loop, struct source *source)
+{
+	int fd = source->fd;
+
+	loop_remove(loop, source);
+	fd_close(&fd);
 }

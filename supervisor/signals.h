@@ -5,11 +5,14 @@
 
 #include "ipc/loop.h"
 
-struct supervisor;
-
-/* From here on signals that mean something make ready() be called, with the
- * supervisor as ctx; others do nothing. For the calling process: after a fork,
- * once more. 0 or -errno. */
-int signals_open(struct supervisor *supervisor, source_fn *ready);
+/*
+ * From here on signals that mean something make ready() be called with ctx;
+ * others do nothing. For the calling
+ * process: after a fork, once more. 0 or -errno.
+ */
+int signals_open(struct loop *loop, struct source *source, source_fn *ready,
+		 void *ctx);
+/* Undoes that, for the calling process. */
+void signals_close(struct loop *loop, struct source *source);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Options of sockets whose other holder may have set them.
+ * Unix sockets: what one is, and options that its other holder may have set.
  *
  * Theory of operation: a VM process keeps the supervisor's end of its channel
  * and of its console, for the next supervisor. That is the same socket, not a
@@ -111,4 +111,20 @@ int sockets_restore(int fd, int flags)
 	    locked)
 		return -EPERM;
 	return 0;
+}
+
+static int socket_option(int fd, int option)
+{
+	int value = -1;
+	socklen_t length = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &length) < 0 ? -1
+								       : value;
+}
+
+bool sockets_is(int fd, int type, bool listening)
+{
+	return socket_option(fd, SO_DOMAIN) == AF_UNIX &&
+	       socket_option(fd, SO_TYPE) == type &&
+	       socket_option(fd, SO_ACCEPTCONN) == listening;
 }

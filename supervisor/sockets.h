@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Options of sockets whose other holder may have set them. */
+/* Unix sockets: what one is, and options that its other holder may have set. */
 #ifndef VMSUP_SUPERVISOR_SOCKETS_H
 #define VMSUP_SUPERVISOR_SOCKETS_H
 
@@ -10,6 +10,10 @@
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
 #endif
+
+/* True if fd is a Unix socket of that type (SOCK_STREAM, ...) that listens, or
+ * one that doesn't. */
+bool sockets_is(int fd, int type, bool listening);
 
 /* From here on the kernel adds nothing to what is received. */
 void sockets_ask_for_nothing(int fd);

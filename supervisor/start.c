@@ -431,7 +431,9 @@ static int start_all(struct supervisor *supervisor,
 	int error = loop_init(&supervisor->loop);
 
 	if (!error)
-		error = signals_open(supervisor, supervisor_on_signal);
+		error = signals_open(&supervisor->loop,
+				     &supervisor->signal_source,
+				     supervisor_on_signal, supervisor);
 	if (!error)
 		error = start_privileged(supervisor, options);
 	if (!error)
@@ -461,7 +463,7 @@ void start_preset(struct supervisor *supervisor, struct config *config)
 	supervisor->started_ns = loop_now_ns();
 	supervisor->loop.epoll_fd = -1;
 	supervisor->proc_fd = supervisor->uids.lock_fd = -1;
-	supervisor->vmproc_fd = supervisor->signal_fd = -1;
+	supervisor->vmproc_fd = -1;
 	supervisor->vcpu_filter_fd = -1;
 	supervisor->keep_fd = supervisor->notify.fd = -1;
 	supervisor->upgrade = UPGRADE_NONE;

@@ -216,7 +216,9 @@ static int take_over(struct supervisor *supervisor, const json_t *document)
 	int error = loop_init(&supervisor->loop);
 
 	if (!error)
-		error = signals_open(supervisor, supervisor_on_signal);
+		error = signals_open(&supervisor->loop,
+				     &supervisor->signal_source,
+				     supervisor_on_signal, supervisor);
 	if (!error)
 		error = start_proc(supervisor);
 	if (!error)

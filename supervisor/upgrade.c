@@ -152,6 +152,9 @@ static void end_successor(int pid_fd)
 static void guard(struct supervisor *supervisor, int guard_fd, int old_pid_fd,
 		  pid_t old_pid)
 {
+	struct source *signals = &supervisor->signal_source;
+	source_fn *on_signal = signals->ready;
+
 	if (serves(guard_fd)) {
 		notify_send_surely(&supervisor->notify, "MAINPID=%d\n",
 				   old_pid);
@@ -159,9 +162,8 @@ static void guard(struct supervisor *supervisor, int guard_fd, int old_pid_fd,
 	}
 	end_successor(old_pid_fd);
 	/* a signalfd hears for the process that put it into the loop */
-	loop_remove(&supervisor->loop, &supervisor->signal_source);
-	close(supervisor->signal_fd);
-	(void)signals_open(supervisor, supervisor->signal_source.ready);
+	signals_close(&supervisor->loop, signals);
+	(void)signals_open(&supervisor->loop, signals, on_signal, supervisor);
 	control_listen_again(supervisor->control);
 	give_up(supervisor, "the new program failed to take over");
 }

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "supervisor/cli/launch.h"
 #include "sandbox/caps.h"
+#include "supervisor/cli/launch.h"
 #include "supervisor/config/config.h"
 #include "supervisor/supervisor.h"
 

@@ -15,13 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/start.h"
 #include "ipc/fd.h"
 #include "supervisor/cli/await.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/interrupt.h"
 #include "supervisor/cli/report.h"
+#include "supervisor/start.h"
 #include "supervisor/supervisor.h"
 
 /* A supervisor that was already done when the command was interrupted doesn't

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/state/state_machine.h"
 #include "ipc/fd.h"
 #include "supervisor/cli/files.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/text.h"
 #include "supervisor/config/config_value.h"
 #include "supervisor/state/state.h"
+#include "supervisor/state/state_machine.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define TIB (UINT64_C(1) << 40)

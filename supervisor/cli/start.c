@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "supervisor/config/config_file.h"
 #include "supervisor/cli/act.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/files.h"
@@ -16,6 +15,7 @@
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/text.h"
 #include "supervisor/config/config.h"
+#include "supervisor/config/config_file.h"
 #include "supervisor/problem.h"
 
 /* More than any bridge takes; whether the configuration does is its to say. */

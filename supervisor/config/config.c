@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "supervisor/config/config_settings.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/config/config_check.h"
+#include "supervisor/config/config_settings.h"
 #include "supervisor/config/config_value.h"
 
 #define FIRST_ROOM 16 /* a power of two */

@@ -22,6 +22,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/control/client.h"
+#include "supervisor/sockets.h"
 
 /* To be raised when an older image would misread what is saved: a key that it
  * doesn't know is ignored. */
@@ -163,27 +164,11 @@ static json_int_t integer(const json_t *object, const char *name,
 	return number;
 }
 
-static int socket_option(int fd, int option)
-{
-	int value = -1;
-	socklen_t length = sizeof(value);
-
-	return getsockopt(fd, SOL_SOCKET, option, &value, &length) < 0 ? -1
-								       : value;
-}
-
-bool control_is_socket(int fd, int type, bool listening)
-{
-	return socket_option(fd, SO_DOMAIN) == AF_UNIX &&
-	       socket_option(fd, SO_TYPE) == type &&
-	       socket_option(fd, SO_ACCEPTCONN) == listening;
-}
-
 int control_saved_listener(const json_t *saved)
 {
 	int fd = (int)integer(saved, "listener", 0, INT_MAX, -1);
 
-	return control_is_socket(fd, SOCK_STREAM, true) ? fd : -EBADMSG;
+	return sockets_is(fd, SOCK_STREAM, true) ? fd : -EBADMSG;
 }
 
 /* The connection that object is about; -1: there is none, or it is another's.
@@ -193,7 +178,7 @@ static int find_connection(const struct control *control, const json_t *object)
 	int fd = (int)integer(object, "fd", STDERR_FILENO + 1, INT_MAX, -1);
 	const struct control_client *client;
 
-	if (!control_is_socket(fd, SOCK_STREAM, false))
+	if (!sockets_is(fd, SOCK_STREAM, false))
 		return -1;
 	for (client = TAILQ_FIRST(&control->clients); client;
 	     client = TAILQ_NEXT(client, by_age))

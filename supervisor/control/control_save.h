@@ -39,8 +39,4 @@ int control_restore(struct control *control, const json_t *saved);
  * (SO_PEERCRED). For one that took over by fork. */
 void control_listen_again(const struct control *control);
 
-/* True if fd is a Unix socket of that type (SOCK_STREAM, ...) that listens, or
- * one that doesn't. */
-bool control_is_socket(int fd, int type, bool listening);
-
 #endif

@@ -17,10 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "supervisor/net/net.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/net/explain.h"
+#include "supervisor/net/net.h"
 #include "supervisor/net/netlink.h"
 #include "supervisor/siphash.h"
 

@@ -26,9 +26,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ipc/fd.h"
 #include "supervisor/net/nft_rule.h"
 #include "supervisor/net/nft_set.h"
-#include "ipc/fd.h"
 
 /* Of chains that TAPs have; no other begins so. */
 #define PORT_PREFIX "tap-"

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/net/nft_set.h"
 #include "ipc/fd.h"
 #include "supervisor/net/netlink.h"
+#include "supervisor/net/nft_set.h"
 
 typedef int answer_fn(void *ctx, const struct nlmsghdr *message);
 

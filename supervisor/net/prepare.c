@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/net/bridge.h"
-#include "supervisor/net/tap.h"
 #include "ipc/fd.h"
+#include "supervisor/net/bridge.h"
 #include "supervisor/net/explain.h"
 #include "supervisor/net/links.h"
 #include "supervisor/net/netlink.h"
+#include "supervisor/net/tap.h"
 
 /* BR_MAX_PORTS less the zeroth */
 #define BRIDGE_PORTS 1023

@@ -4,14 +4,14 @@
 
 #include <assert.h>
 
-#include "supervisor/vm_state.h"
-#include "supervisor/config/config_settings.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "ipc/proto.h"
 #include "supervisor/config/config.h"
+#include "supervisor/config/config_settings.h"
 #include "supervisor/death.h"
 #include "supervisor/vm.h"
+#include "supervisor/vm_state.h"
 
 static const char *const guests[] = {
 	[GUEST_BUILTIN] = "builtin",

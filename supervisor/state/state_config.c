@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-#include "supervisor/net/net.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/backoff.h"
+#include "supervisor/net/net.h"
 #include "supervisor/state/names.h"
 #include "supervisor/state/state.h"
 

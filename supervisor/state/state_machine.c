@@ -5,8 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
-#include "supervisor/config/config.h"
 #include "ipc/fd.h"
+#include "supervisor/config/config.h"
 #include "supervisor/state/fields.h"
 #include "supervisor/state/names.h"
 #include "supervisor/state/state.h"

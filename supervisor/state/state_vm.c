@@ -4,13 +4,13 @@
 
 #include <limits.h>
 
+#include "ipc/fd.h"
+#include "supervisor/state/names.h"
+#include "supervisor/state/state.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_rings.h"
 #include "supervisor/vm.h"
-#include "ipc/fd.h"
-#include "supervisor/state/names.h"
-#include "supervisor/state/state.h"
 
 static const struct field backoff_fields[] = {
 	FIELD_NUMBER(struct backoff, quick, 0, UINT32_MAX),

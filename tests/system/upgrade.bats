@@ -744,8 +744,8 @@ take over (process $new goes on as it was)" ]]
 	git -C "$ROOT" rev-parse -q --verify HEAD^ >/dev/null ||
 		cannot "no history here (git fetch --unshallow)"
 	for commit in $(git -C "$ROOT" rev-list HEAD^); do
-		git -C "$ROOT" cat-file -e "$commit:supervisor/upgrade.c" \
-			2>/dev/null && break
+		git -C "$ROOT" grep -q HANDOVER_COMMAND "$commit" -- \
+			supervisor && break
 		commit=
 	done
 	[ -n "$commit" ] ||

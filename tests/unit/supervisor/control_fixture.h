@@ -24,11 +24,11 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "supervisor/control/control_save.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/control/client.h"
 #include "supervisor/control/control.h"
+#include "supervisor/control/control_save.h"
 
 /* More turns than any condition here takes; each waits a millisecond at most. */
 #define MAX_TURNS 20000

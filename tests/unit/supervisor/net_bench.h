@@ -16,11 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipc/fd.h"
 #include "supervisor/net/bridge.h"
+#include "supervisor/net/net.h"
 #include "supervisor/net/prepare.h"
 #include "supervisor/net/tap.h"
-#include "ipc/fd.h"
-#include "supervisor/net/net.h"
 
 /* One instance of vmsup, as far as links go. */
 struct host {

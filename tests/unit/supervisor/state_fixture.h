@@ -13,9 +13,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
-#include "supervisor/vm.h"
 #include "ipc/fd.h"
 #include "supervisor/state/state.h"
+#include "supervisor/vm.h"
 
 static inline void fixture_vm_config(struct vm_config *vm)
 {

@@ -10,9 +10,9 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
-#include "supervisor/config/config_assign.h"
 #include "ipc/fd.h"
 #include "supervisor/config/config.h"
+#include "supervisor/config/config_assign.h"
 #include "supervisor/siphash.h"
 
 #define MACHINE_ID "0123456789abcdef0123456789abcdef"

@@ -11,10 +11,10 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
-#include "supervisor/config/config_file.h"
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/config/config.h"
+#include "supervisor/config/config_file.h"
 
 #define EXAMPLE_FILE "docs/vmsup.conf.example"
 

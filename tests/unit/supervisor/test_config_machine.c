@@ -11,9 +11,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "supervisor/config/config_file.h"
 #include "ipc/fd.h"
 #include "supervisor/config/config.h"
+#include "supervisor/config/config_file.h"
 
 /* What was said is the caller's. */
 static int read_text(struct config *config, const char *name, const char *text,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Descriptors beside a message: root's are taken, and none is ever left. */
+#include "control_fixture.h"
 #include "ipc/fd.h"
 #include "supervisor/control/control.h"
-#include "control_fixture.h"
 
 #define MOST_SENT 64
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* What a VM with guest kvm is made of: saved, loaded, bounded. */
 #include "ipc/fd.h"
+#include "state_fixture.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"
 #include "supervisor/vm.h"
-#include "state_fixture.h"
 
 static struct machine_config *full_machine(void)
 {

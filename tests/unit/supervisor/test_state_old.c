@@ -13,13 +13,13 @@
 #include <cmocka.h>
 #include <fcntl.h>
 
-#include "supervisor/state/state_machine.h"
-#include "supervisor/state/state_vm.h"
 #include "ipc/fd.h"
 #include "supervisor/handover.h"
 #include "supervisor/keep.h"
 #include "supervisor/machine.h"
 #include "supervisor/state/state.h"
+#include "supervisor/state/state_machine.h"
+#include "supervisor/state/state_vm.h"
 #include "supervisor/takeover.h"
 
 /* From the top of the tree, where tests are run. */
