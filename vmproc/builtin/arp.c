@@ -10,8 +10,7 @@
 
 #include "vmproc/builtin/guest.h"
 #include "vmproc/builtin/ipv4.h"
-
-static const uint8_t broadcast_mac[MAC_BYTES] = { 255, 255, 255, 255, 255, 255 };
+#include "vmproc/builtin/solicit.h"
 
 static bool fixed_fields_right(const struct arp_packet *arp)
 {
@@ -53,7 +52,7 @@ enum counter arp_receive(struct builtin *guest, struct packet *packet)
 	struct address sender;
 
 	if (!packet->to_us &&
-	    memcmp(eth->destination, broadcast_mac, MAC_BYTES) != 0)
+	    memcmp(eth->destination, solicit_broadcast_mac, MAC_BYTES) != 0)
 		return STAT_RX_DROP_FOREIGN;
 	if (packet->bytes < sizeof(*arp))
 		return STAT_RX_DROP_SHORT;
@@ -82,25 +81,4 @@ enum counter arp_receive(struct builtin *guest, struct packet *packet)
 				packet->now_ns);
 	reply(guest, frame, arp);
 	return RX_DONE;
-}
-
-void arp_request(struct builtin *guest, uint32_t target, const uint8_t *mac)
-{
-	uint8_t frame[sizeof(struct eth_header) + sizeof(struct arp_packet)];
-	struct arp_packet *arp =
-		(struct arp_packet *)(frame + sizeof(struct eth_header));
-
-	*arp = (struct arp_packet){
-		.hardware = htons(ARP_HARDWARE_ETHERNET),
-		.protocol = htons(ETHERTYPE_IPV4),
-		.hardware_bytes = MAC_BYTES,
-		.protocol_bytes = sizeof(arp->target),
-		.operation = htons(ARP_OPERATION_REQUEST),
-		.sender = guest->ipv4,
-		.target = target,
-	};
-	memcpy(arp->sender_mac, guest->mac, MAC_BYTES);
-	guest_ethernet(guest, frame, mac != NULL ? mac : broadcast_mac,
-		       htons(ETHERTYPE_ADDRESS_RESOLUTION));
-	guest_transmit(guest, frame, sizeof(frame));
 }

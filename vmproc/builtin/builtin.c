@@ -9,9 +9,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include "ipc/fd.h"
 #include "ipc/log.h"
 #include "vmproc/builtin/arp.h"
+#include "vmproc/builtin/dad.h"
 #include "vmproc/builtin/guest.h"
+#include "vmproc/builtin/icmp.h"
+#include "vmproc/builtin/icmpv6.h"
 #include "vmproc/builtin/ipv4.h"
 #include "vmproc/builtin/ipv6.h"
 #include "vmproc/builtin/mld.h"
@@ -67,7 +71,9 @@ int builtin_init(struct builtin *guest, const struct builtin_config *config,
 	guest->random = config->seed;
 	guest->ipv4_id = (uint16_t)guest_random(guest);
 	guest->ipv6_id = (uint32_t)guest_random(guest);
-	dad_init(guest, config);
+	guest->neighbour_ops = &ping_neighbour_ops;
+	addresses_init(guest, config);
+	dad_restart(guest);
 	builtin_tick(guest, now_ns);
 	return 0;
 }
@@ -76,11 +82,31 @@ int builtin_init(struct builtin *guest, const struct builtin_config *config,
 static const struct {
 	uint16_t ethertype;
 	enum counter (*receive)(struct builtin *guest, struct packet *packet);
+	/* Takes what receive() leaves with RX_DELIVER. */
+	enum counter (*deliver)(struct builtin *guest, struct packet *packet);
 } protocols[] = {
-	{ ETHERTYPE_IPV4, ipv4_receive },
-	{ ETHERTYPE_IPV6, ipv6_receive },
-	{ ETHERTYPE_ADDRESS_RESOLUTION, arp_receive },
+	{ ETHERTYPE_IPV4, ipv4_receive, icmp_receive },
+	{ ETHERTYPE_IPV6, ipv6_receive, icmpv6_receive },
+	{ ETHERTYPE_ADDRESS_RESOLUTION, arp_receive, NULL },
 };
+
+static enum counter hand_on(struct builtin *guest, struct packet *packet,
+			    uint16_t ethertype)
+{
+	enum counter verdict;
+
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+		if (ethertype != protocols[i].ethertype)
+			continue;
+		verdict = protocols[i].receive(guest, packet);
+		if (verdict == RX_DELIVER)
+			verdict = protocols[i].deliver(guest, packet);
+		if (packet->whole != NULL)
+			fragment_release(packet->whole);
+		return verdict;
+	}
+	return STAT_RX_DROP_ETHERTYPE;
+}
 
 static enum counter receive(struct builtin *guest, struct packet *packet)
 {
@@ -98,10 +124,7 @@ static enum counter receive(struct builtin *guest, struct packet *packet)
 	memcpy(packet->source_mac, eth->source, MAC_BYTES);
 	ethertype = ntohs(eth->type);
 	packet_pull(packet, sizeof(*eth));
-	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++)
-		if (ethertype == protocols[i].ethertype)
-			return protocols[i].receive(guest, packet);
-	return STAT_RX_DROP_ETHERTYPE;
+	return hand_on(guest, packet, ethertype);
 }
 
 void builtin_receive(struct builtin *guest, uint8_t *frame, size_t bytes,

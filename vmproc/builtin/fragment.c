@@ -197,13 +197,12 @@ static void store(struct fragment_slot *slot, struct fragment_buffer *buffer,
 }
 
 enum counter fragment_add(struct builtin *guest, const struct fragment *piece,
-			  struct packet *packet, struct fragment_slot **whole)
+			  struct packet *packet)
 {
 	size_t end_bytes = piece->offset + packet->bytes;
 	struct fragment_buffer *buffer;
 	struct fragment_slot *slot;
 
-	*whole = NULL;
 	if (packet->bytes == 0 || (piece->more && packet->bytes % 8 != 0) ||
 	    piece->header_bytes + end_bytes > IPV4_PACKET_MAX)
 		return STAT_RX_DROP_MALFORMED;
@@ -230,8 +229,8 @@ enum counter fragment_add(struct builtin *guest, const struct fragment *piece,
 	packet->frames = slot->frames;
 	packet->service = slot->service;
 	packet->fragmented = true;
-	*whole = slot;
-	return RX_DONE;
+	packet->whole = slot;
+	return RX_DELIVER;
 }
 
 void fragment_release(struct fragment_slot *slot)

@@ -55,12 +55,12 @@ struct fragment_buffer {
 
 /*
  * Takes a fragment (RFC 791 §3.2, RFC 8200 §4.5); what it returns is about
- * this frame. If it was the last one missing, *whole is its slot, else NULL;
- * the packet is then all of the datagram, in the slot's buffer, until the
- * caller has done with it and calls fragment_release().
+ * this frame. If it was the last one missing, RX_DELIVER: the packet is then all
+ * of the datagram, in the buffer of the slot packet->whole, until
+ * builtin_receive() has done with it and calls fragment_release().
  */
 enum counter fragment_add(struct builtin *guest, const struct fragment *piece,
-			  struct packet *packet, struct fragment_slot **whole);
+			  struct packet *packet);
 
 /* Gives back a slot whose datagram was whole. */
 void fragment_release(struct fragment_slot *slot);

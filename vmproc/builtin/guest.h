@@ -3,8 +3,8 @@
 #ifndef VMSUP_VMPROC_GUEST_H
 #define VMSUP_VMPROC_GUEST_H
 
+#include "vmproc/builtin/addresses.h"
 #include "vmproc/builtin/builtin.h"
-#include "vmproc/builtin/dad.h"
 #include "vmproc/builtin/fragment.h"
 #include "vmproc/builtin/neighbour.h"
 #include "vmproc/builtin/packet.h"
@@ -36,7 +36,8 @@ struct builtin {
 	uint32_t mtu;
 	uint64_t *counters; /* by enum counter */
 	struct builtin_ops ops;
-	struct dad_address ipv6[DAD_ADDRESSES];
+	const struct neighbour_ops *neighbour_ops;
+	struct own_address ipv6[ADDRESSES];
 	uint64_t deadline_ns;
 	uint64_t mld_report_ns; /* when reports are due; 0: none are */
 	uint64_t mld_again_ns; /* before that, queries are answered already */

@@ -9,7 +9,6 @@
 
 #include "vmproc/builtin/checksum.h"
 #include "vmproc/builtin/guest.h"
-#include "vmproc/builtin/icmp.h"
 
 uint32_t ipv4_mask(unsigned int prefix)
 {
@@ -104,8 +103,7 @@ static enum counter receive_fragment(struct builtin *guest,
 				     const struct ipv4_header *ip)
 {
 	uint16_t fragment = ntohs(ip->fragment);
-	struct fragment_slot *whole;
-	struct fragment piece = {
+	const struct fragment piece = {
 		.source = address_ipv4(ip->source),
 		.destination = address_ipv4(ip->destination),
 		.id = ip->id,
@@ -114,13 +112,8 @@ static enum counter receive_fragment(struct builtin *guest,
 		.more = fragment & IPV4_MORE_FRAGMENTS,
 		.header_bytes = (size_t)(ip->version_length & 0xf) * 4,
 	};
-	enum counter verdict = fragment_add(guest, &piece, packet, &whole);
 
-	if (whole == NULL)
-		return verdict;
-	verdict = icmp_receive(guest, packet);
-	fragment_release(whole);
-	return verdict;
+	return fragment_add(guest, &piece, packet);
 }
 
 enum counter ipv4_receive(struct builtin *guest, struct packet *packet)
@@ -141,7 +134,7 @@ enum counter ipv4_receive(struct builtin *guest, struct packet *packet)
 	packet_pull(packet, (size_t)(ip->version_length & 0xf) * 4);
 	if (ip->fragment & htons(IPV4_MORE_FRAGMENTS | IPV4_OFFSET))
 		return receive_fragment(guest, packet, ip);
-	return icmp_receive(guest, packet);
+	return RX_DELIVER;
 }
 
 /* The fields of a header that differ from packet to packet. */

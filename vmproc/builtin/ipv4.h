@@ -23,7 +23,8 @@ bool ipv4_is_host(const struct builtin *guest, uint32_t address);
 /* The next-hop rule: true if an address is within our prefix. */
 bool ipv4_on_link(const struct builtin *guest, uint32_t address);
 
-/* Takes an IPv4 packet; Ethernet padding may follow it. */
+/* Takes an IPv4 packet; Ethernet padding may follow it. RX_DELIVER: an ICMP
+ * message is left in packet. */
 enum counter ipv4_receive(struct builtin *guest, struct packet *packet);
 
 /*

@@ -9,7 +9,6 @@
 
 #include "vmproc/builtin/checksum.h"
 #include "vmproc/builtin/guest.h"
-#include "vmproc/builtin/icmpv6.h"
 
 const uint8_t ipv6_all_nodes[16] = { 0xff, 2, [15] = 1 };
 static const uint8_t unspecified[16];
@@ -29,7 +28,7 @@ bool ipv6_is_host(struct builtin *guest, const uint8_t *address)
 {
 	return !ipv6_is_multicast(address) && !ipv6_is_unspecified(address) &&
 	       memcmp(address, loopback, sizeof(loopback)) != 0 &&
-	       dad_find(guest, address) == NULL;
+	       addresses_find(guest, address) == NULL;
 }
 
 bool ipv6_same_prefix(const uint8_t *a, const uint8_t *b, unsigned int bits)
@@ -72,12 +71,12 @@ static bool is_for_us(struct builtin *guest, const struct packet *packet,
 {
 	const struct eth_header *eth =
 		(const struct eth_header *)(packet->data - sizeof(*eth));
-	const struct dad_address *own;
+	const struct own_address *own;
 	uint8_t group[16];
 
 	if (!ipv6_is_multicast(destination)) {
-		own = dad_find(guest, destination);
-		return packet->to_us && own != NULL && dad_is_valid(own);
+		own = addresses_find(guest, destination);
+		return packet->to_us && own != NULL && addresses_is_valid(own);
 	}
 	/* A group's packet to our own MAC is fine too (RFC 6085). */
 	if (!packet->to_us &&
@@ -85,8 +84,8 @@ static bool is_for_us(struct builtin *guest, const struct packet *packet,
 		return false;
 	if (memcmp(destination, ipv6_all_nodes, sizeof(group)) == 0)
 		return true;
-	for (size_t i = 0; i < DAD_ADDRESSES; i++) {
-		if (!dad_is_hoped(&guest->ipv6[i]))
+	for (size_t i = 0; i < ADDRESSES; i++) {
+		if (!addresses_is_ours(&guest->ipv6[i]))
 			continue;
 		ipv6_solicited_node(guest->ipv6[i].address, group);
 		if (memcmp(destination, group, sizeof(group)) == 0)
@@ -99,10 +98,10 @@ static bool is_for_us(struct builtin *guest, const struct packet *packet,
  * is such: from it, its owner says that we can't have it. */
 static bool source_possible(struct builtin *guest, const uint8_t *source)
 {
-	const struct dad_address *own = dad_find(guest, source);
+	const struct own_address *own = addresses_find(guest, source);
 
 	if (own != NULL)
-		return !dad_is_valid(own);
+		return !addresses_is_valid(own);
 	return ipv6_is_unspecified(source) || ipv6_is_host(guest, source);
 }
 
@@ -138,7 +137,7 @@ static enum counter pull_options(struct packet *packet, uint8_t *next)
 struct walk {
 	uint8_t next;
 	size_t extension_bytes; /* before the fragment header */
-	struct fragment_slot *whole;
+	bool kept; /* a fragment: there is nothing to go on with */
 };
 
 static enum counter pull_fragment(struct builtin *guest, struct packet *packet,
@@ -175,13 +174,13 @@ static enum counter pull_fragment(struct builtin *guest, struct packet *packet,
 	/* An atomic fragment stands for itself (RFC 6946). */
 	if (piece.offset == 0 && !piece.more)
 		return RX_DONE;
-	verdict = fragment_add(guest, &piece, packet, &walk->whole);
-	if (walk->whole != NULL)
-		walk->next = walk->whole->next;
-	else if (verdict == RX_DONE)
-		walk->next =
-			PROTOCOL_FRAGMENT; /* kept: nothing to go on with */
-	return verdict;
+	verdict = fragment_add(guest, &piece, packet);
+	if (verdict != RX_DELIVER) {
+		walk->kept = verdict == RX_DONE;
+		return verdict;
+	}
+	walk->next = packet->whole->next;
+	return RX_DONE;
 }
 
 /* Goes past extension headers (RFC 8200 §4) up to the ICMPv6 message. */
@@ -193,15 +192,15 @@ static enum counter receive_payload(struct builtin *guest,
 
 	for (unsigned int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
 		if (walk->next == PROTOCOL_ICMPV6)
-			return icmpv6_receive(guest, packet);
+			return RX_DELIVER;
 		if (walk->next == PROTOCOL_DESTINATION_OPTIONS ||
 		    (walk->next == PROTOCOL_HOP_BY_HOP && i == 0)) {
 			verdict = pull_options(packet, &walk->next);
 		} else if (walk->next == PROTOCOL_FRAGMENT) {
 			walk->extension_bytes = (size_t)(packet->data - start);
 			verdict = pull_fragment(guest, packet, walk);
-			if (walk->next == PROTOCOL_FRAGMENT)
-				return verdict;
+			if (walk->kept)
+				return RX_DONE;
 		} else {
 			return STAT_RX_DROP_PROTOCOL;
 		}
@@ -215,7 +214,6 @@ enum counter ipv6_receive(struct builtin *guest, struct packet *packet)
 {
 	const struct ipv6_header *ip = (const struct ipv6_header *)packet->data;
 	struct walk walk = { 0 };
-	enum counter verdict;
 	size_t payload_bytes;
 
 	if (!guest_has_ipv6(guest))
@@ -238,10 +236,7 @@ enum counter ipv6_receive(struct builtin *guest, struct packet *packet)
 	walk.next = ip->next;
 	packet_pull(packet, sizeof(*ip));
 	packet->bytes = payload_bytes; /* without padding */
-	verdict = receive_payload(guest, packet, &walk);
-	if (walk.whole != NULL)
-		fragment_release(walk.whole);
-	return verdict;
+	return receive_payload(guest, packet, &walk);
 }
 
 /* Sends what stands after headers of these many bytes in all. */

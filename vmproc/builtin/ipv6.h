@@ -44,7 +44,8 @@ uint64_t ipv6_pseudo_sum(const uint8_t *addresses, size_t bytes);
 void ipv6_multicast_ethernet(const struct builtin *guest, uint8_t *frame,
 			     const uint8_t *group);
 
-/* Takes an IPv6 packet; Ethernet padding may follow it. */
+/* Takes an IPv6 packet; Ethernet padding may follow it. RX_DELIVER: an ICMPv6
+ * message is left in packet. */
 enum counter ipv6_receive(struct builtin *guest, struct packet *packet);
 
 /*

@@ -34,9 +34,9 @@ struct report_packet {
 	struct mld_message mld;
 } WIRE;
 
-static void report(struct builtin *guest, const struct dad_address *own)
+static void report(struct builtin *guest, const struct own_address *own)
 {
-	const struct dad_address *source = &guest->ipv6[DAD_LINK_LOCAL];
+	const struct own_address *source = &guest->ipv6[ADDRESS_LINK_LOCAL];
 	struct report_packet packet = {
 		.mld = { .type = ICMPV6_LISTENER_REPORT },
 	};
@@ -51,7 +51,7 @@ static void report(struct builtin *guest, const struct dad_address *own)
 		.hop_limit = HOP_LIMIT,
 	};
 	/* From :: as long as there is nothing better (RFC 3590 §4). */
-	if (dad_is_valid(source))
+	if (addresses_is_valid(source))
 		memcpy(packet.ip.source, source->address, 16);
 	ipv6_solicited_node(own->address, packet.mld.group);
 	memcpy(packet.ip.destination, packet.mld.group, 16);
@@ -66,8 +66,8 @@ void mld_send_report(struct builtin *guest, uint64_t now_ns)
 {
 	guest->mld_report_ns = 0; /* what was asked for is told now */
 	guest->mld_again_ns = guest_after(now_ns, REPORT_AGAIN_NS);
-	for (size_t i = 0; i < DAD_ADDRESSES; i++)
-		if (dad_is_hoped(&guest->ipv6[i]))
+	for (size_t i = 0; i < ADDRESSES; i++)
+		if (addresses_is_ours(&guest->ipv6[i]))
 			report(guest, &guest->ipv6[i]);
 }
 
@@ -82,7 +82,7 @@ enum counter mld_receive_query(struct builtin *guest, struct packet *packet)
 	/* What comes from off the link, or isn't a querier's (RFC 3810 §6.2). */
 	if (packet->ttl != HOP_LIMIT ||
 	    !ipv6_same_prefix(packet->ipv6.source, link_local,
-			      DAD_LINK_LOCAL_PREFIX) ||
+			      ADDRESS_LINK_LOCAL_PREFIX) ||
 	    packet->fragmented || mld->code != 0)
 		return STAT_RX_DROP_MALFORMED;
 	if (packet->now_ns < guest->mld_again_ns)

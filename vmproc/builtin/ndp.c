@@ -7,18 +7,11 @@
 
 #include <arpa/inet.h>
 
-#include "vmproc/builtin/checksum.h"
+#include "vmproc/builtin/dad.h"
 #include "vmproc/builtin/guest.h"
 #include "vmproc/builtin/ipv6.h"
+#include "vmproc/builtin/ndp_packet.h"
 #include "vmproc/builtin/route.h"
-
-/* Solicitation or advertisement, with or without the one option. */
-struct ndp_packet {
-	struct eth_header eth;
-	struct ipv6_header ip;
-	struct ndp_message ndp;
-	struct ndp_link_address link;
-} WIRE;
 
 /* What RFC 4861 §7.1.1 and §7.1.2 ask of both messages. */
 static enum counter check_message(const struct packet *packet)
@@ -67,35 +60,6 @@ static bool find_link_address(const struct builtin *guest,
 	return true;
 }
 
-/* Sends the message of a packet whose addresses, target and flags are set. */
-static void transmit(const struct builtin *guest, struct ndp_packet *packet,
-		     size_t ndp_bytes)
-{
-	uint64_t sum;
-
-	packet->ip.flow = htonl(IPV6_VERSION);
-	packet->ip.payload_bytes = htons((uint16_t)ndp_bytes);
-	packet->ip.next = PROTOCOL_ICMPV6;
-	packet->ip.hop_limit = NDP_HOP_LIMIT;
-	packet->ndp.code = 0;
-	packet->ndp.checksum = 0;
-	sum = ipv6_pseudo_sum(packet->ip.source, ndp_bytes);
-	packet->ndp.checksum = (uint16_t)~checksum_fold(
-		checksum_add(sum, &packet->ndp, ndp_bytes));
-	guest_transmit(guest, (const uint8_t *)packet,
-		       offsetof(struct ndp_packet, ndp) + ndp_bytes);
-}
-
-/* Writes our own MAC as the option that follows the message. */
-static void add_link_address(const struct builtin *guest,
-			     struct ndp_link_address *link,
-			     enum ndp_option type)
-{
-	link->type = (uint8_t)type;
-	link->length = 1;
-	memcpy(link->mac, guest->mac, MAC_BYTES);
-}
-
 /* Answers in place (RFC 4861 §7.2.4): to mac, or to all if nobody asked from
  * an address of his own yet. */
 static void advertise(const struct builtin *guest, const struct packet *packet,
@@ -116,20 +80,20 @@ static void advertise(const struct builtin *guest, const struct packet *packet,
 	reply->ndp.type = ICMPV6_ADVERTISEMENT;
 	reply->ndp.flags =
 		htonl(NDP_OVERRIDE | (solicited ? NDP_SOLICITED : 0));
-	add_link_address(guest, &reply->link, NDP_OPTION_TARGET);
+	ndp_packet_add_mac(guest, &reply->link, NDP_OPTION_TARGET);
 	if (solicited)
 		guest_ethernet(guest, (uint8_t *)reply, reply_mac,
 			       htons(ETHERTYPE_IPV6));
 	else
 		ipv6_multicast_ethernet(guest, (uint8_t *)reply,
 					ipv6_all_nodes);
-	transmit(guest, reply, sizeof(reply->ndp) + sizeof(reply->link));
+	ndp_packet_send(guest, reply, sizeof(reply->ndp) + sizeof(reply->link));
 }
 
 /* Somebody without an address wants one (RFC 4862 §5.4.3): his may be ours. */
 static enum counter solicited_by_nobody(struct builtin *guest,
 					const struct packet *packet,
-					struct dad_address *own,
+					struct own_address *own,
 					const uint8_t *link_address)
 {
 	uint8_t group[16];
@@ -138,7 +102,7 @@ static enum counter solicited_by_nobody(struct builtin *guest,
 	if (link_address != NULL ||
 	    memcmp(packet->ipv6.destination, group, sizeof(group)) != 0)
 		return STAT_RX_DROP_MALFORMED;
-	if (dad_is_valid(own))
+	if (addresses_is_valid(own))
 		advertise(guest, packet, packet->source_mac);
 	else
 		dad_conflict(guest, own, packet->now_ns);
@@ -151,7 +115,7 @@ enum counter ndp_receive_solicitation(struct builtin *guest,
 	const struct ndp_message *ndp =
 		(const struct ndp_message *)packet->data;
 	enum counter verdict = check_message(packet);
-	struct dad_address *own;
+	struct own_address *own;
 	struct address source;
 	const uint8_t *mac;
 
@@ -159,7 +123,7 @@ enum counter ndp_receive_solicitation(struct builtin *guest,
 		return verdict;
 	if (!find_link_address(guest, packet, NDP_OPTION_SOURCE, &mac))
 		return STAT_RX_DROP_MALFORMED;
-	own = dad_find(guest, ndp->target);
+	own = addresses_find(guest, ndp->target);
 	if (own == NULL)
 		return STAT_RX_DROP_FOREIGN;
 	if (ipv6_is_unspecified(packet->ipv6.source))
@@ -167,7 +131,7 @@ enum counter ndp_receive_solicitation(struct builtin *guest,
 	if (!ipv6_is_host(guest, packet->ipv6.source))
 		return STAT_RX_DROP_MALFORMED;
 	/* Asked for by address resolution: we have nothing to say yet. */
-	if (!dad_is_valid(own))
+	if (!addresses_is_valid(own))
 		return STAT_RX_DROP_FOREIGN;
 	source = address_ipv6(packet->ipv6.source);
 	if (mac != NULL && route_on_link(guest, packet->ipv6.source))
@@ -184,7 +148,7 @@ enum counter ndp_receive_advertisement(struct builtin *guest,
 	bool to_group = ipv6_is_multicast(packet->ipv6.destination);
 	bool solicited = ndp->flags & htonl(NDP_SOLICITED);
 	enum counter verdict = check_message(packet);
-	struct dad_address *own;
+	struct own_address *own;
 	struct address target;
 	const uint8_t *mac;
 
@@ -193,10 +157,10 @@ enum counter ndp_receive_advertisement(struct builtin *guest,
 	if (!find_link_address(guest, packet, NDP_OPTION_TARGET, &mac) ||
 	    (to_group && solicited) || ipv6_is_unspecified(packet->ipv6.source))
 		return STAT_RX_DROP_MALFORMED;
-	own = dad_find(guest, ndp->target);
+	own = addresses_find(guest, ndp->target);
 	if (own != NULL) {
 		/* Once it is ours, no claim takes it away again. */
-		if (dad_is_valid(own))
+		if (addresses_is_valid(own))
 			return STAT_RX_DROP_FOREIGN;
 		dad_conflict(guest, own, packet->now_ns);
 		return RX_DONE;
@@ -209,43 +173,4 @@ enum counter ndp_receive_advertisement(struct builtin *guest,
 	if (!solicited)
 		neighbour_claim(guest, &target, mac);
 	return STAT_RX_DROP_PROTOCOL;
-}
-
-void ndp_solicit(struct builtin *guest, const uint8_t *target,
-		 const uint8_t *mac)
-{
-	const struct dad_address *own = route_source(guest, target);
-	struct ndp_packet packet = {
-		.ndp = { .type = ICMPV6_SOLICITATION },
-	};
-
-	/* Lost since the ping began: the MTU became too small, say. */
-	if (own == NULL || !dad_is_valid(own) || !guest_has_ipv6(guest))
-		return;
-	memcpy(packet.ndp.target, target, 16);
-	memcpy(packet.ip.source, own->address, 16);
-	if (mac != NULL) {
-		memcpy(packet.ip.destination, target, 16);
-		guest_ethernet(guest, (uint8_t *)&packet, mac,
-			       htons(ETHERTYPE_IPV6));
-	} else {
-		ipv6_solicited_node(target, packet.ip.destination);
-		ipv6_multicast_ethernet(guest, (uint8_t *)&packet,
-					packet.ip.destination);
-	}
-	add_link_address(guest, &packet.link, NDP_OPTION_SOURCE);
-	transmit(guest, &packet, sizeof(packet.ndp) + sizeof(packet.link));
-}
-
-void ndp_solicit_tentative(struct builtin *guest, const uint8_t *address)
-{
-	struct ndp_packet packet = {
-		.ndp = { .type = ICMPV6_SOLICITATION },
-	};
-
-	memcpy(packet.ndp.target, address, 16);
-	ipv6_solicited_node(address, packet.ip.destination);
-	ipv6_multicast_ethernet(guest, (uint8_t *)&packet,
-				packet.ip.destination);
-	transmit(guest, &packet, sizeof(packet.ndp));
 }

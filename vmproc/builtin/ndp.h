@@ -3,8 +3,6 @@
 #ifndef VMSUP_VMPROC_NDP_H
 #define VMSUP_VMPROC_NDP_H
 
-#include <stdint.h>
-
 #include "vmproc/builtin/packet.h"
 
 struct builtin;
@@ -16,12 +14,5 @@ enum counter ndp_receive_solicitation(struct builtin *guest,
 /* Takes a neighbour advertisement (RFC 4861 §7.2.5, RFC 4862 §5.4.4). */
 enum counter ndp_receive_advertisement(struct builtin *guest,
 				       struct packet *packet);
-
-/* Asks for the MAC of target (16 bytes): its group, or the station mac. */
-void ndp_solicit(struct builtin *guest, const uint8_t *target,
-		 const uint8_t *mac);
-
-/* Asks whether somebody has our tentative address (RFC 4862 §5.4.2). */
-void ndp_solicit_tentative(struct builtin *guest, const uint8_t *address);
 
 #endif

@@ -11,10 +11,8 @@
  */
 #include "vmproc/builtin/neighbour.h"
 
-#include "vmproc/builtin/arp.h"
 #include "vmproc/builtin/guest.h"
-#include "vmproc/builtin/ndp.h"
-#include "vmproc/builtin/ping.h"
+#include "vmproc/builtin/solicit.h"
 
 /* RFC 4861 §10 */
 #define SOLICITATIONS_MAX 3
@@ -90,8 +88,7 @@ enum rank {
 	RANK_WAITED_FOR,
 };
 
-static enum rank rank(const struct builtin *guest,
-		      const struct neighbour *entry)
+static enum rank rank(const struct neighbour *entry)
 {
 	static const enum rank ranks[] = {
 		[NEIGHBOUR_FREE] = RANK_FREE,
@@ -106,8 +103,7 @@ static enum rank rank(const struct builtin *guest,
 		      "each state has its rank");
 	if (entry->state == NEIGHBOUR_STALE && !entry->wanted)
 		return RANK_LEARNT;
-	if (entry->state == NEIGHBOUR_INCOMPLETE &&
-	    ping_waits(guest, &entry->address))
+	if (entry->state == NEIGHBOUR_INCOMPLETE && entry->waiting > 0)
 		return RANK_WAITED_FOR;
 	return ranks[entry->state];
 }
@@ -126,7 +122,7 @@ static struct neighbour *make_room(struct builtin *guest,
 		enum rank entry_rank;
 
 		age(guest, entry, now_ns);
-		entry_rank = rank(guest, entry);
+		entry_rank = rank(entry);
 		if (entry_rank > victim_rank)
 			continue;
 		if (victim == NULL || entry_rank < victim_rank ||
@@ -152,9 +148,9 @@ static void solicit(struct builtin *guest, struct neighbour *entry,
 	entry->deadline_ns = guest_after(now_ns, RETRANSMIT_NS);
 	guest_wake(guest, entry->deadline_ns);
 	if (entry->address.family == AF_INET)
-		arp_request(guest, address_to_ipv4(&entry->address), mac);
+		solicit_ipv4(guest, address_to_ipv4(&entry->address), mac);
 	else
-		ndp_solicit(guest, entry->address.bytes, mac);
+		solicit_ipv6(guest, entry->address.bytes, mac);
 }
 
 const uint8_t *neighbour_resolve(struct builtin *guest,
@@ -170,18 +166,30 @@ const uint8_t *neighbour_resolve(struct builtin *guest,
 		if (entry == NULL)
 			return NULL;
 		entry->wanted = true;
+		entry->waiting = 1;
 		set_state(guest, entry, NEIGHBOUR_INCOMPLETE, 0);
 		solicit(guest, entry, now_ns);
 		return NULL;
 	}
 	entry->wanted = true;
 	entry->used_ns = now_ns;
-	if (entry->state == NEIGHBOUR_INCOMPLETE)
+	if (entry->state == NEIGHBOUR_INCOMPLETE) {
+		entry->waiting++;
 		return NULL;
+	}
 	if (entry->state == NEIGHBOUR_STALE)
 		set_state(guest, entry, NEIGHBOUR_DELAY,
 			  guest_after(now_ns, DELAY_NS));
 	return entry->mac;
+}
+
+void neighbour_cancel(struct builtin *guest, const struct address *address)
+{
+	struct neighbour *entry = find(guest, address);
+
+	if (entry != NULL && entry->state == NEIGHBOUR_INCOMPLETE &&
+	    entry->waiting > 0)
+		entry->waiting--;
 }
 
 void neighbour_learn(struct builtin *guest, const struct address *address,
@@ -198,7 +206,7 @@ void neighbour_learn(struct builtin *guest, const struct address *address,
 			set_stale(guest, entry, mac, now_ns);
 	} else if (entry->state == NEIGHBOUR_INCOMPLETE) {
 		set_stale(guest, entry, mac, now_ns);
-		ping_resolved(guest, &resolved, now_ns);
+		guest->neighbour_ops->resolved(guest, &resolved, now_ns);
 	} else if (!same_mac(entry->mac, mac)) {
 		entry->state = NEIGHBOUR_FREE;
 	} else {
@@ -223,7 +231,7 @@ bool neighbour_answer(struct builtin *guest, const struct address *address,
 	}
 	set_reachable(guest, entry, mac, now_ns);
 	if (waiting)
-		ping_resolved(guest, address, now_ns);
+		guest->neighbour_ops->resolved(guest, address, now_ns);
 	return true;
 }
 
@@ -269,7 +277,7 @@ static void entry_tick(struct builtin *guest, struct neighbour *entry,
 	}
 	entry->state = NEIGHBOUR_FREE;
 	if (waiting)
-		ping_unreachable(guest, &address);
+		guest->neighbour_ops->unreachable(guest, &address);
 }
 
 void neighbour_tick(struct builtin *guest, uint64_t now_ns)

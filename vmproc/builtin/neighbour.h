@@ -29,17 +29,33 @@ struct neighbour {
 	uint8_t mac[MAC_BYTES];
 	uint8_t state; /* enum neighbour_state */
 	uint8_t solicitations; /* sent in this state */
+	uint8_t waiting; /* in INCOMPLETE: pings that wait for the MAC */
 	bool wanted; /* a ping used it; not just learnt from a request */
 	uint64_t deadline_ns; /* when its state is over */
 	uint64_t used_ns; /* last learnt or wanted */
 };
 
-/* Finds the MAC of an on-link neighbour for a packet to be sent now. NULL: it
- * is being asked for; ping_resolved() or ping_unreachable() will follow. What
- * is returned holds until the next call of anything here. */
+/* Tells who waits: each neighbour_resolve() that returned NULL is over then,
+ * and may be repeated. */
+struct neighbour_ops {
+	/* The MAC of a neighbour is known now. */
+	void (*resolved)(struct builtin *guest, const struct address *address,
+			 uint64_t now_ns);
+	/* Nobody answers for the address. */
+	void (*unreachable)(struct builtin *guest,
+			    const struct address *address);
+};
+
+/* Finds the MAC of an on-link neighbour for a packet to be sent now. NULL: the
+ * neighbour is being asked for, and guest->neighbour_ops tells how that went;
+ * who gives up before calls neighbour_cancel(). What is returned holds until
+ * the next call of anything here. */
 const uint8_t *neighbour_resolve(struct builtin *guest,
 				 const struct address *address,
 				 uint64_t now_ns);
+
+/* One that waits for the address does so no longer. */
+void neighbour_cancel(struct builtin *guest, const struct address *address);
 
 /* Learns from a request to us (RFC 826, RFC 4861 §7.2.3). */
 void neighbour_learn(struct builtin *guest, const struct address *address,

@@ -13,9 +13,14 @@
 /*
  * Every handler of a packet returns an enum counter: the one reason for which
  * its frames are dropped, or RX_DONE if they were answered or put to use.
- * Only builtin_receive() counts it, so that each frame counts once.
+ * Only builtin_receive() counts it, so that each frame counts once. RX_DELIVER
+ * comes from IPv4 and IPv6 alone: packet->data is a whole ICMP or ICMPv6 message
+ * for us, which builtin_receive() hands on.
  */
-#define RX_DONE STATS
+#define RX_DONE    STATS
+#define RX_DELIVER (STATS + 1)
+
+struct fragment_slot;
 
 struct packet {
 	uint8_t *data; /* the header to look at next, and all after it */
@@ -25,6 +30,8 @@ struct packet {
 	uint32_t frames; /* Ethernet frames that it came in */
 	bool to_us; /* the destination MAC is ours, not a group's */
 	bool fragmented; /* it came with a fragment header */
+	/* It came in fragments, and data is in this one's buffer; or NULL. */
+	struct fragment_slot *whole;
 	uint8_t ttl; /* or hop limit */
 	uint8_t service; /* type of service, or traffic class */
 	uint8_t source_mac[MAC_BYTES];

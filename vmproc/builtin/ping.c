@@ -85,7 +85,7 @@ static void send_ipv4(struct builtin *guest, const struct ping *ping,
 static void send_ipv6(struct builtin *guest, struct ping *ping,
 		      const uint8_t *mac)
 {
-	const struct dad_address *own = route_source(guest, ping->target.bytes);
+	const struct own_address *own = route_source(guest, ping->target.bytes);
 	uint8_t *message = guest->tx + GUEST_HEADROOM;
 	size_t bytes = build(ping, message);
 	uint8_t addresses[32];
@@ -97,7 +97,7 @@ static void send_ipv6(struct builtin *guest, struct ping *ping,
 	};
 
 	/* Gone since the next hop was asked for; the time will run out. */
-	if (own == NULL || !dad_is_valid(own) || !guest_has_ipv6(guest))
+	if (own == NULL || !addresses_is_valid(own) || !guest_has_ipv6(guest))
 		return;
 	memcpy(ping->source, own->address, 16);
 	memcpy(addresses, ping->source, 16);
@@ -247,29 +247,27 @@ static bool waits_for(const struct ping *ping, const struct address *next_hop)
 	       address_equal(&ping->target, next_hop);
 }
 
-bool ping_waits(const struct builtin *guest, const struct address *next_hop)
-{
-	for (size_t i = 0; i < PINGS; i++)
-		if (waits_for(&guest->pings[i], next_hop))
-			return true;
-	return false;
-}
-
-void ping_resolved(struct builtin *guest, const struct address *next_hop,
-		   uint64_t now_ns)
+static void ping_resolved(struct builtin *guest, const struct address *next_hop,
+			  uint64_t now_ns)
 {
 	for (size_t i = 0; i < PINGS; i++)
 		if (waits_for(&guest->pings[i], next_hop))
 			try_neighbour(guest, &guest->pings[i], now_ns);
 }
 
-void ping_unreachable(struct builtin *guest, const struct address *next_hop)
+static void ping_unreachable(struct builtin *guest,
+			     const struct address *next_hop)
 {
 	for (size_t i = 0; i < PINGS; i++)
 		if (waits_for(&guest->pings[i], next_hop))
 			finish_without(guest, &guest->pings[i],
 				       PING_UNREACHABLE);
 }
+
+const struct neighbour_ops ping_neighbour_ops = {
+	.resolved = ping_resolved,
+	.unreachable = ping_unreachable,
+};
 
 void ping_addresses_changed(struct builtin *guest, uint64_t now_ns)
 {
@@ -285,9 +283,12 @@ void ping_tick(struct builtin *guest, uint64_t now_ns)
 
 		if (ping->state == PING_STATE_FREE)
 			continue;
-		if (now_ns >= ping->deadline_ns)
-			finish_without(guest, ping, PING_TIMEOUT);
-		else
+		if (now_ns < ping->deadline_ns) {
 			guest_wake(guest, ping->deadline_ns);
+			continue;
+		}
+		if (ping->state == PING_STATE_NEIGHBOUR)
+			neighbour_cancel(guest, &ping->target);
+		finish_without(guest, ping, PING_TIMEOUT);
 	}
 }

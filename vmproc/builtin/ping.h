@@ -10,6 +10,7 @@
 #include "vmproc/builtin/packet.h"
 
 struct builtin;
+struct neighbour_ops;
 
 #define PINGS 16
 
@@ -43,15 +44,8 @@ void ping_begin(struct builtin *guest, const struct msg_ping *request,
 enum counter ping_receive(struct builtin *guest, const struct packet *packet,
 			  const struct address *source);
 
-/* True if a ping waits for this next hop. */
-bool ping_waits(const struct builtin *guest, const struct address *next_hop);
-
-/* Sends what waited for a next hop, which is in the neighbour cache now. */
-void ping_resolved(struct builtin *guest, const struct address *next_hop,
-		   uint64_t now_ns);
-
-/* Ends what waited for a next hop that nobody answers for. */
-void ping_unreachable(struct builtin *guest, const struct address *next_hop);
+/* What the neighbour cache tells, for pings that wait for a next hop. */
+extern const struct neighbour_ops ping_neighbour_ops;
 
 /* Looks again at what waited for an address of ours. */
 void ping_addresses_changed(struct builtin *guest, uint64_t now_ns);

@@ -9,23 +9,23 @@
 #include "vmproc/builtin/ipv4.h"
 #include "vmproc/builtin/ipv6.h"
 
-const struct dad_address *route_source(const struct builtin *guest,
+const struct own_address *route_source(const struct builtin *guest,
 				       const uint8_t *target)
 {
-	const struct dad_address *hoped = NULL;
+	const struct own_address *tentative = NULL;
 
-	for (size_t i = 0; i < DAD_ADDRESSES; i++) {
-		const struct dad_address *own = &guest->ipv6[i];
+	for (size_t i = 0; i < ADDRESSES; i++) {
+		const struct own_address *own = &guest->ipv6[i];
 
-		if (!dad_is_hoped(own) ||
+		if (!addresses_is_ours(own) ||
 		    !ipv6_same_prefix(own->address, target, own->prefix))
 			continue;
-		if (dad_is_valid(own))
+		if (addresses_is_valid(own))
 			return own;
-		if (hoped == NULL)
-			hoped = own;
+		if (tentative == NULL)
+			tentative = own;
 	}
-	return hoped;
+	return tentative;
 }
 
 bool route_on_link(const struct builtin *guest, const uint8_t *address)
@@ -44,18 +44,18 @@ static enum route find_ipv4(const struct builtin *guest, uint32_t target)
 
 static enum route find_ipv6(struct builtin *guest, const uint8_t *target)
 {
-	const struct dad_address *own = dad_find(guest, target);
+	const struct own_address *own = addresses_find(guest, target);
 
 	if (!guest_has_ipv6(guest))
 		return ROUTE_NONE;
 	if (own != NULL)
-		return dad_is_valid(own) ? ROUTE_SELF : ROUTE_WAIT;
+		return addresses_is_valid(own) ? ROUTE_SELF : ROUTE_WAIT;
 	if (!ipv6_is_host(guest, target))
 		return ROUTE_NONE;
 	own = route_source(guest, target);
 	if (own == NULL)
 		return ROUTE_NONE;
-	return dad_is_valid(own) ? ROUTE_DIRECT : ROUTE_WAIT;
+	return addresses_is_valid(own) ? ROUTE_DIRECT : ROUTE_WAIT;
 }
 
 enum route route_find(struct builtin *guest, const struct address *target)

@@ -9,7 +9,7 @@
 #include "vmproc/builtin/address.h"
 
 struct builtin;
-struct dad_address;
+struct own_address;
 
 enum route {
 	ROUTE_NONE, /* off link, and there is no router; or no host's address */
@@ -23,7 +23,7 @@ enum route route_find(struct builtin *guest, const struct address *target);
 
 /* The own address from which an IPv6 target (16 bytes) is on link: a valid
  * one before one that may become valid. NULL: there is none. */
-const struct dad_address *route_source(const struct builtin *guest,
+const struct own_address *route_source(const struct builtin *guest,
 				       const uint8_t *target);
 
 /* True if an IPv6 address is within a prefix of ours. */

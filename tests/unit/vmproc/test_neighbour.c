@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "tests/unit/vmproc/host.h"
 
 #define SOLICITED 0x40000000
@@ -318,6 +320,43 @@ static void request_ends_a_question(void **state)
 	assert_int_equal(get16(host.sent_frame[0] + 12), 0x0800);
 }
 
+/* Asks for count neighbours that aren't there, and gives up on each after
+ * 100 ms: before the last question, while the cache still holds it. */
+static void give_up_on(unsigned int count)
+{
+	char target[INET_ADDRSTRLEN];
+
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(target, sizeof(target), "10.77.3.%u", i);
+		host_ping(100 + i, target, 8, 100);
+		if (i % 8 == 7)
+			host_pass(101 * MS_NS);
+	}
+	host_forget();
+}
+
+static void questions_given_up_make_room(void **state)
+{
+	(void)state;
+	give_up_on(64);
+	resolve(PEER_IP, peer_mac);
+	assert_known(PEER_IP, peer_mac);
+}
+
+/* Of two pings that wait for it, one gives up. */
+static void questions_still_waited_for_stay(void **state)
+{
+	(void)state;
+	host_ping(1, PEER_IP, 8, 100);
+	host_ping(2, PEER_IP, 8, 5000);
+	give_up_on(128);
+	give_arp(guest_mac, peer_mac, 2, PEER_IP, GUEST_IP);
+	assert_int_equal(host_drops(), 0);
+	assert_int_equal(host.sent, 1);
+	assert_memory_equal(host.sent_frame[0], peer_mac, 6);
+	assert_int_equal(get16(host.sent_frame[0] + 12), 0x0800);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +366,8 @@ int main(void)
 		cmocka_unit_test_setup(probes_make_none, setup),
 		cmocka_unit_test_setup(claims_are_not_believed, setup),
 		cmocka_unit_test_setup(gratuitous_answers_no_question, setup),
+		cmocka_unit_test_setup(questions_given_up_make_room, setup),
+		cmocka_unit_test_setup(questions_still_waited_for_stay, setup),
 		cmocka_unit_test_setup(flood_of_replies, setup),
 		cmocka_unit_test_setup(flood_of_requests, setup),
 		cmocka_unit_test_setup(flood_of_solicitations, setup),
