@@ -52,8 +52,8 @@ int conn_open(struct conn *conn, const struct cli *cli);
 void conn_adopt(struct conn *conn, int fd);
 void conn_close(struct conn *conn);
 
-/* Waits until the supervisor has taken the connection: before, descriptors
- * would be refused. 0 or -errno. */
+/* Waits until the supervisor answers: it is alive, and has taken the connection.
+ * Descriptors that are sent before would be refused. 0 or -errno. */
 int conn_settle(struct conn *conn);
 
 /* Sends a call. Takes over parameters (NULL: none). 0 or -errno. */

@@ -138,6 +138,24 @@ int conn_call(struct conn *conn, const char *method, json_t *parameters,
 	return status;
 }
 
+int conn_ask(const struct cli *cli, const char *method, json_t *parameters,
+	     json_t **out)
+{
+	struct conn conn;
+	int status = conn_open(&conn, cli);
+
+	if (!status) {
+		status = conn_call(&conn, method, parameters, CONN_TIMEOUT_MS,
+				   out);
+		conn_close(&conn);
+		return status;
+	}
+	json_decref(parameters);
+	if (out)
+		*out = NULL;
+	return status;
+}
+
 json_t *conn_names(char *const *names, int count)
 {
 	json_t *array = json_array();
@@ -158,17 +176,9 @@ json_t *conn_names(char *const *names, int count)
 int conn_status(const struct cli *cli, char *const *names, int count,
 		json_t **out)
 {
-	struct conn conn;
-	int status = conn_open(&conn, cli);
-
-	*out = NULL;
-	if (status)
-		return status;
-	status = conn_call(
-		&conn, "Status",
+	return conn_ask(
+		cli, "Status",
 		count ? json_pack("{s:o}", "names", conn_names(names, count))
 		      : NULL,
-		CONN_TIMEOUT_MS, out);
-	conn_close(&conn);
-	return status;
+		out);
 }

@@ -18,6 +18,10 @@ int conn_report(const char *method, const struct reply *reply);
 /* Prints why conn_receive() gave result (0 or less). An enum cli_exit. */
 int conn_report_loss(const struct conn *conn, int result);
 
+/* The same on a connection of its own, which may take CONN_TIMEOUT_MS. */
+int conn_ask(const struct cli *cli, const char *method, json_t *parameters,
+	     json_t **out);
+
 /* Status of those VMs (count 0: all), on a connection of its own. An enum
  * cli_exit; *out is the caller's. */
 int conn_status(const struct cli *cli, char *const *names, int count,

@@ -6,7 +6,6 @@
 
 #include "ipc/fd.h"
 #include "supervisor/cli/columns.h"
-#include "supervisor/cli/conn.h"
 #include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/report.h"
@@ -70,21 +69,15 @@ static int print(const json_t *deaths, bool as_json)
 
 static int run(const struct cli *cli, const struct cli_args *args)
 {
-	json_t *reply = NULL;
-	struct conn conn;
-	int status;
+	json_t *reply;
+	int status = conn_ask(cli, "Deaths",
+			      json_pack("{s:s}", "name", args->names[0]),
+			      &reply);
 
-	status = conn_open(&conn, cli);
-	if (status)
-		return status;
-	status = conn_call(&conn, "Deaths",
-			   json_pack("{s:s}", "name", args->names[0]),
-			   CONN_TIMEOUT_MS, &reply);
 	if (!status)
 		status = print(json_object_get(reply, "deaths"),
 			       args->values[OPT_JSON]);
 	json_decref(reply);
-	conn_close(&conn);
 	return status;
 }
 

@@ -2,8 +2,6 @@
 /* vmsup events: every change of state, as it happens. */
 #include "supervisor/cli/events.h"
 
-#include "supervisor/cli/conn.h"
-#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/stream.h"
 
 enum {
@@ -31,20 +29,17 @@ static void take(void *ctx, const json_t *parameters)
 static int run(const struct cli *cli, const struct cli_args *args)
 {
 	bool json = args->values[OPT_JSON];
-	struct conn conn;
-	int status, error;
+	const struct stream stream = {
+		.method = "Events",
+		.command = "events",
+		.endless = true,
+		.take = take,
+		.ctx = &json,
+	};
 
-	status = conn_open(&conn, cli);
-	if (status)
-		return status;
-	error = conn_send(
-		&conn, "Events",
-		json_pack("{s:b}", "past", args->values[OPT_PAST] != NULL),
-		true);
-	status = error ? conn_report_loss(&conn, error)
-		       : stream_follow(&conn, "events", true, take, &json);
-	conn_close(&conn);
-	return status;
+	return stream_follow(
+		cli, &stream,
+		json_pack("{s:b}", "past", args->values[OPT_PAST] != NULL));
 }
 
 const struct cli_command events_command = {

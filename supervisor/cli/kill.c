@@ -2,7 +2,6 @@
 /* vmsup kill: the fault drill, a signal that nobody asked for. */
 #include "supervisor/cli/kill.h"
 
-#include "supervisor/cli/conn.h"
 #include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/signame.h"
@@ -21,21 +20,14 @@ static int run(const struct cli *cli, const struct cli_args *args)
 {
 	const char *given = args->values[OPT_SIGNAL];
 	const char *signal = signame_parse(given ? given : "KILL");
-	struct conn conn;
-	int status;
 
 	if (!signal)
 		return report_usage("kill", "unknown signal \"%s\"", given);
-	status = conn_open(&conn, cli);
-	if (status)
-		return status;
-	status = conn_call(&conn, "Kill",
-			   json_pack("{s:o, s:s}", "names",
-				     conn_names(args->names, args->count),
-				     "signal", signal),
-			   CONN_TIMEOUT_MS, NULL);
-	conn_close(&conn);
-	return status;
+	return conn_ask(cli, "Kill",
+			json_pack("{s:o, s:s}", "names",
+				  conn_names(args->names, args->count),
+				  "signal", signal),
+			NULL);
 }
 
 const struct cli_command kill_command = {

@@ -2,8 +2,6 @@
 /* vmsup logs: what a VM process said. */
 #include "supervisor/cli/logs.h"
 
-#include "supervisor/cli/conn.h"
-#include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/stream.h"
@@ -40,21 +38,18 @@ static void take(void *ctx, const json_t *parameters)
 static int run(const struct cli *cli, const struct cli_args *args)
 {
 	bool follow = args->values[OPT_FOLLOW];
-	struct conn conn;
-	int status, error;
+	const struct stream stream = {
+		.method = "Logs",
+		.command = "logs",
+		.endless = follow,
+		.take = take,
+	};
 
-	status = conn_open(&conn, cli);
-	if (status)
-		return status;
-	error = conn_send(
-		&conn, "Logs",
-		json_pack("{s:s, s:b, s:b}", "name", args->names[0], "previous",
-			  args->values[OPT_PREVIOUS] != NULL, "follow", follow),
-		follow);
-	status = error ? conn_report_loss(&conn, error)
-		       : stream_follow(&conn, "logs", follow, take, NULL);
-	conn_close(&conn);
-	return status;
+	return stream_follow(cli, &stream,
+			     json_pack("{s:s, s:b, s:b}", "name",
+				       args->names[0], "previous",
+				       args->values[OPT_PREVIOUS] != NULL,
+				       "follow", follow));
 }
 
 const struct cli_command logs_command = {

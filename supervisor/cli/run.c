@@ -277,17 +277,9 @@ static int take_reply(struct attached *vm)
 /* Asks the VM to stop. */
 static int stop_vm(const struct attached *vm)
 {
-	struct conn conn;
-	int status = conn_open(&conn, vm->cli);
-
-	if (status)
-		return status;
-	status =
-		conn_call(&conn, "Stop",
-			  json_pack("{s:o}", "names", conn_names(vm->names, 1)),
-			  CONN_TIMEOUT_MS, NULL);
-	conn_close(&conn);
-	return status;
+	return conn_ask(vm->cli, "Stop",
+			json_pack("{s:o}", "names", conn_names(vm->names, 1)),
+			NULL);
 }
 
 static int follow(struct attached *vm)

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "supervisor/cli/conn.h"
 #include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/proc.h"
@@ -36,17 +35,11 @@ static const struct cli_option options[] = {
 /* What the cage should be; *cage is the caller's. */
 static int ask(const struct cli *cli, const char *name, json_t **cage)
 {
-	struct conn conn;
 	json_t *reply;
-	int status;
+	int status = conn_ask(cli, "Sandbox", json_pack("{s:s}", "name", name),
+			      &reply);
 
 	*cage = NULL;
-	status = conn_open(&conn, cli);
-	if (status)
-		return status;
-	status = conn_call(&conn, "Sandbox", json_pack("{s:s}", "name", name),
-			   CONN_TIMEOUT_MS, &reply);
-	conn_close(&conn);
 	if (status)
 		return status;
 	*cage = json_incref(json_object_get(reply, "cage"));

@@ -41,21 +41,6 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-/* Whether who took the connection answers: one that was just killed may have
- * taken it as well. Any answer will do, also that there is no such VM. */
-static int ask_for_life(struct conn *conn)
-{
-	struct reply reply;
-	int result = conn_send(conn, "Deaths", json_pack("{s:s}", "name", "-"),
-			       false);
-
-	if (!result)
-		result = conn_receive(conn, CONN_TIMEOUT_MS, &reply);
-	if (result == 1)
-		conn_reply_free(&reply);
-	return result;
-}
-
 /* Says so if a supervisor serves this run directory already. */
 static int refuse_second(const struct cli *cli)
 {
@@ -74,8 +59,9 @@ static int refuse_second(const struct cli *cli)
 			cli->run_dir);
 	if (error)
 		return CLI_OK;
-	life = ask_for_life(&conn);
-	if (life == 1)
+	/* one that was just killed may have taken the connection as well */
+	life = conn_settle(&conn);
+	if (life == 0)
 		status = report_error("%s: a supervisor runs there already, "
 				      "process %d ('vmsup stop' ends it; "
 				      "--run-dir is for another one)",

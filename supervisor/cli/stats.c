@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#include "supervisor/cli/conn.h"
 #include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/table.h"
@@ -42,16 +41,11 @@ static int print_table(json_t *counters)
 
 static int run(const struct cli *cli, const struct cli_args *args)
 {
-	struct conn conn;
 	json_t *reply, *counters;
-	int status = conn_open(&conn, cli);
+	int status = conn_ask(cli, "Stats",
+			      json_pack("{s:s}", "name", args->names[0]),
+			      &reply);
 
-	if (status)
-		return status;
-	status = conn_call(&conn, "Stats",
-			   json_pack("{s:s}", "name", args->names[0]),
-			   CONN_TIMEOUT_MS, &reply);
-	conn_close(&conn);
 	if (status)
 		return status;
 	counters = json_object_get(reply, "counters");

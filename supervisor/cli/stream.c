@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "ipc/log.h"
+#include "supervisor/cli/conn.h"
 #include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/interrupt.h"
@@ -60,8 +61,7 @@ static int end_of_stream(const struct conn *conn, int result)
 	return CLI_OK;
 }
 
-int stream_follow(struct conn *conn, const char *method, bool endless,
-		  void (*take)(void *ctx, const json_t *parameters), void *ctx)
+static int take_replies(struct conn *conn, const struct stream *stream)
 {
 	struct reply reply;
 	bool continues = true;
@@ -74,14 +74,31 @@ int stream_follow(struct conn *conn, const char *method, bool endless,
 			return end_of_stream(conn, result);
 		continues = reply.continues;
 		if (reply.error[0])
-			status = conn_report(method, &reply);
+			status = conn_report(stream->command, &reply);
 		else
-			take(ctx, reply.parameters);
+			stream->take(stream->ctx, reply.parameters);
 		conn_reply_free(&reply);
 		if (!status)
 			status = report_flush();
 	}
-	if (endless && !continues && !status)
+	if (stream->endless && !continues && !status)
 		return end_of_stream(conn, 0);
+	return status;
+}
+
+int stream_follow(const struct cli *cli, const struct stream *stream,
+		  json_t *parameters)
+{
+	struct conn conn;
+	int status = conn_open(&conn, cli), error;
+
+	if (status) {
+		json_decref(parameters);
+		return status;
+	}
+	error = conn_send(&conn, stream->method, parameters, stream->endless);
+	status = error ? conn_report_loss(&conn, error)
+		       : take_replies(&conn, stream);
+	conn_close(&conn);
 	return status;
 }
