@@ -76,7 +76,8 @@ static void process_ended(struct source *source, uint32_t events)
 		/* it isn't our child (adopted), or somebody else reaped it:
 		 * how it ended can't be known, unless we ended it */
 		if (vm->doom.reason == DEATH_NONE) {
-			vm->doom.reason = vm->deed ? vm->deed : DEATH_LOST;
+			vm->doom.reason = vm->guest_event ? vm->guest_event
+							  : DEATH_LOST;
 			snprintf(vm->doom.detail, sizeof(vm->doom.detail), "%s",
 				 vm->state == VM_STOPPING
 					 ? "stopped (exit status lost)"
@@ -95,7 +96,7 @@ static void process_ended(struct source *source, uint32_t events)
 	death.asked = vm->state == VM_STOPPING &&
 		      (vm->doom.reason == DEATH_NONE ||
 		       vm->doom.reason == DEATH_LOST ||
-		       vm->doom.reason == vm->deed);
+		       vm->doom.reason == vm->guest_event);
 	death.generation = vm->generation;
 	death.uptime_ns = loop_now_ns() - vm->spawned_ns;
 	clock_gettime(CLOCK_REALTIME, &death.time);
@@ -283,8 +284,8 @@ static void forget_process(struct vm *vm)
 	vm->proved = vm->loaded = false;
 	vm->awaiting_stats = vm->aborting = vm->channel_ended = false;
 	vm->adopting = vm->stop_told = false;
-	vm->pause_pending = vm->resume_pending = vm->deed_told = false;
-	vm->deed = DEATH_NONE;
+	vm->pause_pending = vm->resume_pending = vm->guest_event_told = false;
+	vm->guest_event = DEATH_NONE;
 	/* what one generation said too much isn't held against the next */
 	memset(&vm->log_lines, 0, sizeof(vm->log_lines));
 	memset(&vm->log_flood, 0, sizeof(vm->log_flood));

@@ -193,9 +193,9 @@ static void on_ping_result(struct vm *vm, const union msg *message, int *fd)
 		vm_doom(vm, DEATH_PROTOCOL, "PING-RESULT without a PING");
 }
 
-/* What a guest did by itself: its process ends after that, and tells it once
- * more by its exit status, which counts. */
-static const char *const guest_deeds[GUEST_EVENTS] = {
+/* What a guest does by itself. Its process ends afterwards, and reports the same
+ * by its exit status, which counts. */
+static const char *const guest_event_names[GUEST_EVENTS] = {
 	[GUEST_POWERED_OFF] = "guest-off",
 	[GUEST_REBOOTED] = "guest-reboot",
 	[GUEST_PANICKED] = "guest-panic",
@@ -228,12 +228,12 @@ static void on_event(struct vm *vm, const union msg *message, int *fd)
 		vm_doom(vm, DEATH_PROTOCOL, "EVENT while starting");
 		return;
 	}
-	if (event < GUEST_EVENTS && guest_deeds[event] && vm->config.machine &&
-	    !vm->deed_told) {
-		vm->deed_told = true; /* once a generation: no flood */
-		vm->deed = guest_reasons[event];
-		events_add(&vm->supervisor->events, vm, guest_deeds[event],
-			   NULL);
+	if (event < GUEST_EVENTS && guest_event_names[event] &&
+	    vm->config.machine && !vm->guest_event_told) {
+		vm->guest_event_told = true; /* once a generation: no flood */
+		vm->guest_event = guest_reasons[event];
+		events_add(&vm->supervisor->events, vm,
+			   guest_event_names[event], NULL);
 		return;
 	}
 	if (event >= GUEST_EVENTS || !answers[event].pending ||

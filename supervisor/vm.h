@@ -119,8 +119,10 @@ struct vm {
 	bool aborting; /* SIGABRT was sent, SIGKILL is next */
 	bool pause_pending, resume_pending;
 	bool channel_ended; /* by the VM process */
-	enum death_reason deed; /* what it told then */
-	bool deed_told; /* of the guest: that it powers off, reboots, ... */
+	/* The guest powered off, rebooted or crashed, as the VM process told: why
+	 * the process ends. */
+	enum death_reason guest_event;
+	bool guest_event_told;
 
 	uint64_t stats[VM_STATS]; /* of this generation, as last heard */
 	uint64_t settled[VM_STATS]; /* of all earlier ones */

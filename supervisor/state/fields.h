@@ -114,10 +114,12 @@ struct field_ring {
 	(offsetof(type, member) +         \
 	 0 * sizeof(char[sizeof(FIELD_MEMBER(type, member)) == 4 ? 1 : -1]))
 
-#define FIELD_BOOL(type, member)                              \
-	{                                                     \
-		.name = #member, .kind = FIELD_KIND_BOOL,     \
-		.offset = FIELD_OFFSET(type, member, bool *), \
+#define FIELD_BOOL_AS(text, type, member)        \
+	.name = (text), .kind = FIELD_KIND_BOOL, \
+	.offset = FIELD_OFFSET(type, member, bool *)
+#define FIELD_BOOL(type, member)                     \
+	{                                            \
+		FIELD_BOOL_AS(#member, type, member) \
 	}
 #define FIELD_NUMBER_AS(text, type, member, low, high)           \
 	.name = (text), .kind = FIELD_NUMBER_KIND(type, member), \
@@ -133,11 +135,13 @@ struct field_ring {
 		.name = #member, .kind = FIELD_KIND_HEX,          \
 		.offset = FIELD_OFFSET(type, member, uint64_t *), \
 	}
-#define FIELD_CHOICE(type, member, names, number)            \
-	{                                                    \
-		.name = #member, .kind = FIELD_KIND_CHOICE,  \
-		.offset = FIELD_CHOICE_OFFSET(type, member), \
-		.name_of = (names), .count = (number),       \
+#define FIELD_CHOICE_AS(text, type, member, names, number)               \
+	.name = (text), .kind = FIELD_KIND_CHOICE,                       \
+	.offset = FIELD_CHOICE_OFFSET(type, member), .name_of = (names), \
+	.count = (number)
+#define FIELD_CHOICE(type, member, names, number)                     \
+	{                                                             \
+		FIELD_CHOICE_AS(#member, type, member, names, number) \
 	}
 #define FIELD_LABEL(type, member, check, words)                               \
 	{                                                                     \

@@ -168,19 +168,19 @@ static void counters_fd(struct standin *s)
 	send_raw(s, &counters, sizeof(counters), s->fds[FD_ROLE_TAP], 1);
 }
 
-static void deed(struct standin *s)
+static void guest_event(struct standin *s)
 {
 	send_event(s, GUEST_POWERED_OFF);
 }
 
 /* One generation can do such a thing once. */
-static void deed_twice(struct standin *s)
+static void guest_event_twice(struct standin *s)
 {
 	send_event(s, GUEST_PANICKED);
 	send_event(s, GUEST_REBOOTED);
 }
 
-static void deed_fd(struct standin *s)
+static void guest_event_fd(struct standin *s)
 {
 	struct msg_event message = {
 		.header = { .type = MSG_EVENT,
@@ -193,11 +193,11 @@ static void deed_fd(struct standin *s)
 }
 
 /* It says that its guest has done something, and there is none yet. */
-static void unloaded_deed(struct standin *s)
+static void unloaded_guest_event(struct standin *s)
 {
 	standin_close_cage(s);
 	standin_prove(s);
-	deed(s);
+	guest_event(s);
 }
 
 /* The same by its exit status. */
@@ -246,7 +246,7 @@ static const struct attack attacks[] = {
 	/* guest kvm's messages, from a process of another guest */
 	{ "counters-unasked", LATE, counters_unasked,
 	  "protocol: COUNTERS without a request" },
-	{ "event-deed", LATE, deed, "protocol: EVENT 2 unasked" },
+	{ "event-of-no-guest", LATE, guest_event, "protocol: EVENT 2 unasked" },
 	/* from one of its own */
 	{ "kvm-machine", LATE, machine,
 	  "protocol: MACHINE in the wrong direction" },
@@ -282,15 +282,17 @@ static const struct attack attacks[] = {
 	  "protocol: COUNTERS of [0-9]+ bytes .*" },
 	{ "kvm-counters-fd", LATE, counters_fd,
 	  COSTS_FD("protocol: COUNTERS with 1 descriptors \\(0 wanted\\)") },
-	{ "kvm-event-early", EARLY, deed, "protocol: EVENT while starting" },
+	{ "kvm-event-early", EARLY, guest_event,
+	  "protocol: EVENT while starting" },
 	{ "kvm-event-unasked", LATE, messages_event,
 	  "protocol: EVENT 0 unasked" },
 	{ "kvm-event-unknown", LATE, messages_event_unknown,
 	  "protocol: EVENT 77 unasked" },
-	{ "kvm-event-twice", LATE, deed_twice, "protocol: EVENT 3 unasked" },
-	{ "kvm-event-fd", LATE, deed_fd,
+	{ "kvm-event-twice", LATE, guest_event_twice,
+	  "protocol: EVENT 3 unasked" },
+	{ "kvm-event-fd", LATE, guest_event_fd,
 	  COSTS_FD("protocol: EVENT with 1 descriptors \\(0 wanted\\)") },
-	{ "kvm-unloaded-deed", EARLY, unloaded_deed,
+	{ "kvm-unloaded-event", EARLY, unloaded_guest_event,
 	  "protocol: EVENT while starting" },
 	{ "kvm-unloaded-reboot", EARLY, unloaded_reboot, "exit: exit 81: .*" },
 	{ "kvm-ready-kvm", EARLY, ready_kvm,

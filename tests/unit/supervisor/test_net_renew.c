@@ -31,7 +31,7 @@ static struct host host; /* too large for the stack under ASan */
 static int fds[QUEUES];
 static uint32_t queues;
 
-/* ---- deeds */
+/* ---- changes */
 
 static void set_number(unsigned long request, unsigned long value)
 {
@@ -161,7 +161,7 @@ static void all_of_it(void)
 static const struct {
 	const char *name;
 	void (*act)(void);
-} deeds[] = {
+} changes[] = {
 	{ "nothing", NULL },
 	{ "persist", persist },
 	{ "owner and group", own },
@@ -285,20 +285,20 @@ static void close_host(void)
 	net_uninit(&host.net);
 }
 
-static void every_deed_is_undone(uint32_t count)
+static void every_change_is_undone(uint32_t count)
 {
 	open_host(count);
 	expect_as_made();
-	for (size_t i = 0; i < ARRAY_SIZE(deeds); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
 		int error;
 
-		if (deeds[i].act)
-			deeds[i].act();
+		if (changes[i].act)
+			changes[i].act();
 		error = net_tap_renew(&host.net, &host.taps[0], fds,
 				      host.indices[0]);
 		if (error)
-			fail_msg("%s: %d", deeds[i].name, error);
-		print_message("%s, %u queues\n", deeds[i].name, count);
+			fail_msg("%s: %d", changes[i].name, error);
+		print_message("%s, %u queues\n", changes[i].name, count);
 		assert_int_equal(net_tap_forward(&host.net, &host.taps[0],
 						 host.indices[0]),
 				 0);
@@ -311,13 +311,13 @@ static void every_deed_is_undone(uint32_t count)
 static void a_tap_of_one_queue(void **state)
 {
 	(void)state;
-	every_deed_is_undone(1);
+	every_change_is_undone(1);
 }
 
 static void a_tap_of_several_queues(void **state)
 {
 	(void)state;
-	every_deed_is_undone(QUEUES);
+	every_change_is_undone(QUEUES);
 }
 
 /* In a child without a privilege, with a /dev/net/tun that all may open. */
