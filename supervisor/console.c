@@ -22,11 +22,11 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/base64.h"
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
 #include "supervisor/events.h"
-#include "supervisor/sockets.h"
+#include "supervisor/lib/base64.h"
+#include "supervisor/lib/sockets.h"
 
 /*
  * A turn ends after the part with which it has taken so much, or so long: the

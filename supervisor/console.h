@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "supervisor/control/control.h"
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 struct vm;
 

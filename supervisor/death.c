@@ -11,7 +11,7 @@
 #include "ipc/fd.h"
 #include "ipc/loop.h"
 #include "ipc/proto.h"
-#include "supervisor/time_format.h"
+#include "supervisor/lib/time_format.h"
 
 static const char *const reasons[] = {
 	[DEATH_NONE] = "none",

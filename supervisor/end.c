@@ -10,9 +10,9 @@
 #include "sandbox/caps.h"
 #include "supervisor/core.h"
 #include "supervisor/keep.h"
+#include "supervisor/lib/signals.h"
 #include "supervisor/process.h"
 #include "supervisor/shutdown.h"
-#include "supervisor/signals.h"
 
 static bool any_adopted(const struct supervisor *supervisor)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "supervisor/core.h"
-#include "supervisor/time_format.h"
+#include "supervisor/lib/time_format.h"
 #include "supervisor/vm_state.h"
 
 static json_t *event_json(const struct event *event, uint64_t lost)

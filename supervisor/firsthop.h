@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "ipc/loop.h"
+#include "supervisor/lib/problem.h"
 #include "supervisor/net/guard.h"
-#include "supervisor/problem.h"
 
 struct supervisor;
 struct vm;

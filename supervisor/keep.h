@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "supervisor/config/config.h"
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 #include "supervisor/rundir.h"
 #include "supervisor/vm.h"
 

@@ -30,7 +30,7 @@
 #include "ipc/fd.h"
 #include "ipc/loop.h"
 #include "supervisor/control/control_save.h"
-#include "supervisor/sockets.h"
+#include "supervisor/lib/sockets.h"
 
 /* For who listens to catch up. */
 #define PATIENCE_MS 1000

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 /* The longest message. */
 #define NOTIFY_BYTES 512

@@ -14,8 +14,8 @@
 #include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
+#include "supervisor/lib/sockets.h"
 #include "supervisor/pings.h"
-#include "supervisor/sockets.h"
 
 pid_t process_clone(int cgroup_fd, int *pid_fd)
 {

@@ -16,8 +16,8 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/safepath.h"
-#include "supervisor/time_format.h"
+#include "supervisor/lib/safepath.h"
+#include "supervisor/lib/time_format.h"
 
 #define GROUP "vmsup"
 /* How long a lock that is held is waited for. */

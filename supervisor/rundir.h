@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 #define RUNDIR_LOCK   "lock"
 #define RUNDIR_LOG    "supervisor.log"

@@ -12,7 +12,7 @@
 #include "supervisor/waits.h"
 #include "supervisor/populate.h"
 #include "supervisor/shutdown.h"
-#include "supervisor/signals.h"
+#include "supervisor/lib/signals.h"
 #include "supervisor/tap.h"
 #include "supervisor/methods.h"
 #include "supervisor/end.h"

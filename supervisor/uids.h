@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 /* Byte UID of this file is locked by whoever uses UID. It stays: removing a
  * lock file races with its next user. */

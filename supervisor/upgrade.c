@@ -36,8 +36,8 @@
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
 #include "supervisor/handover.h"
+#include "supervisor/lib/signals.h"
 #include "supervisor/process.h"
-#include "supervisor/signals.h"
 
 /* For the trial, and for the new program to serve. */
 #define TRIAL_MS 5000

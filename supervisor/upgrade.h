@@ -7,7 +7,7 @@
 
 #include "ipc/loop.h"
 #include "supervisor/control/control.h"
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 struct supervisor;
 

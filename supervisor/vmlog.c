@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/time_format.h"
+#include "supervisor/lib/time_format.h"
 
 static void part_uninit(struct vmlog_part *part)
 {

@@ -22,7 +22,7 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/room.h"
 #include "supervisor/cli/proc.h"
-#include "supervisor/sockets.h"
+#include "supervisor/lib/sockets.h"
 
 #ifndef PR_GET_MDWE
 #define PR_GET_MDWE 66

@@ -17,7 +17,7 @@
 #include "ipc/loop.h"
 #include "supervisor/cli/interrupt.h"
 #include "supervisor/cli/report.h"
-#include "supervisor/safepath.h"
+#include "supervisor/lib/safepath.h"
 
 /* A reply can't be longer: 1,023 VMs take about 1.5 MiB. */
 #define IN_MAX_BYTES   (32U * 1024 * 1024)

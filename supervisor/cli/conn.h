@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #include "supervisor/cli/command.h"
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 /* How long a call that does not wait for a VM may take. */
 #define CONN_TIMEOUT_MS 10000

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "supervisor/base64.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
+#include "supervisor/lib/base64.h"
 
 /* Ctrl-], as telnet has it. */
 #define DETACH_KEY 0x1d

@@ -4,7 +4,7 @@
 #define VMSUP_SUPERVISOR_CLI_FILES_H
 
 #include "supervisor/config/config.h"
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 /*
  * Opens what of the machine isn't open yet, and looks at it: a kernel that isn't

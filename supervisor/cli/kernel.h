@@ -4,7 +4,7 @@
 #define VMSUP_SUPERVISOR_CLI_KERNEL_H
 
 #include "supervisor/config/config.h"
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 /*
  * Whether the machine's kernel, which is open, is one that can be booted, and

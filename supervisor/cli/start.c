@@ -16,7 +16,7 @@
 #include "supervisor/cli/text.h"
 #include "supervisor/config/config.h"
 #include "supervisor/config/config_file.h"
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 /* More than any bridge takes; whether the configuration does is its to say. */
 #define VMS_MAX 100000

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "ipc/proto.h"
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 /* Whether the first-hop guard is in force. */
 enum guard_policy {

@@ -12,7 +12,7 @@
 #include "supervisor/config/config.h"
 #include "supervisor/config/config_check.h"
 #include "supervisor/config/config_unique.h"
-#include "supervisor/siphash.h"
+#include "supervisor/lib/siphash.h"
 
 /* ---- TAP names */
 

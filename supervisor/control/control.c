@@ -27,7 +27,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/control/client.h"
-#include "supervisor/sockets.h"
+#include "supervisor/lib/sockets.h"
 
 /* So that a flood of connections leaves each turn time for the others. */
 #define ACCEPTS_PER_TURN 16

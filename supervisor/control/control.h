@@ -15,7 +15,7 @@
 
 #include "ipc/loop.h"
 #include "supervisor/control/call.h"
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 #define CONTROL_MAX_CLIENTS       128
 #define CONTROL_MAX_REQUEST_BYTES (64UL * 1024)

@@ -22,7 +22,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/control/client.h"
-#include "supervisor/sockets.h"
+#include "supervisor/lib/sockets.h"
 
 /* To be raised when an older image would misread what is saved: a key that it
  * doesn't know is ignored. */

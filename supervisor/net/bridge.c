@@ -19,10 +19,10 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "supervisor/lib/siphash.h"
 #include "supervisor/net/explain.h"
 #include "supervisor/net/net.h"
 #include "supervisor/net/netlink.h"
-#include "supervisor/siphash.h"
 
 /* Multicast groups that all VMs together may join: each of 1,023 has a few. */
 #define MAX_GROUPS 65536

@@ -3,8 +3,8 @@
 #ifndef VMSUP_SUPERVISOR_NET_EXPLAIN_H
 #define VMSUP_SUPERVISOR_NET_EXPLAIN_H
 
+#include "supervisor/lib/problem.h"
 #include "supervisor/net/netlink.h"
-#include "supervisor/problem.h"
 
 /* Writes "WHAT: DOING: error: kernel's words (remedy)"; doing and the kernel's
  * words are those of batch, which may be NULL. Returns error. */

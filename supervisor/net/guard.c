@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "ipc/fd.h"
+#include "supervisor/lib/siphash.h"
 #include "supervisor/net/guard_rules.h"
 #include "supervisor/net/nft_read.h"
 #include "supervisor/net/nft_rule.h"
 #include "supervisor/net/nft_set.h"
-#include "supervisor/siphash.h"
 
 /* Of a table that is its owner's alone and goes on without one (Linux 6.9). */
 #define TABLE_PERSIST 4

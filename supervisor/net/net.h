@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 struct nl_sock;
 

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 struct kinds_place;
 

@@ -23,7 +23,7 @@
 
 #include <jansson.h>
 
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 /* Of the documents made of these. To be raised when an older program would
  * misread them; new fields are no reason. */

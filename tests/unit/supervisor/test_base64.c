@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "ipc/fd.h"
-#include "supervisor/base64.h"
+#include "supervisor/lib/base64.h"
 
 static void vectors(void **state)
 {

@@ -13,7 +13,7 @@
 #include "ipc/fd.h"
 #include "supervisor/config/config.h"
 #include "supervisor/config/config_assign.h"
-#include "supervisor/siphash.h"
+#include "supervisor/lib/siphash.h"
 
 #define MACHINE_ID "0123456789abcdef0123456789abcdef"
 #define INSTANCE   "/run/vmsup"

@@ -5,7 +5,7 @@
 
 #include <sys/ioctl.h>
 
-#include "supervisor/base64.h"
+#include "supervisor/lib/base64.h"
 #include "supervisor/console.h"
 #include "supervisor/core.h"
 

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #include "ipc/fd.h"
-#include "supervisor/safepath.h"
+#include "supervisor/lib/safepath.h"
 
 #define STRANGER 4242
 

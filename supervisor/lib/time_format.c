@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Times as text. */
-#include "supervisor/time_format.h"
+#include "supervisor/lib/time_format.h"
 
 #include <stdio.h>
 

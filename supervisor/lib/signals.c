@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Signals of the supervisor: which it hears, and how. */
-#include "supervisor/signals.h"
+#include "supervisor/lib/signals.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* SipHash-2-4, as its paper describes it in section 2. */
-#include "supervisor/siphash.h"
+#include "supervisor/lib/siphash.h"
 
 #include <endian.h>
 #include <string.h>

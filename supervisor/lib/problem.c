@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* One line for a person: what went wrong, why, and the remedy. */
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 #include <stdarg.h>
 #include <stdio.h>

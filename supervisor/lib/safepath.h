@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "supervisor/problem.h"
+#include "supervisor/lib/problem.h"
 
 /*
  * Opens (O_PATH) the directory that path, which is absolute, leads to. With

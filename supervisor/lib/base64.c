@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Bytes as text that JSON can hold (RFC 4648, section 4). */
-#include "supervisor/base64.h"
+#include "supervisor/lib/base64.h"
 
 #include <errno.h>
 #include <limits.h>

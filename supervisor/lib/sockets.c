@@ -11,7 +11,7 @@
  * the supervisor wait or grow meanwhile: it never waits in a socket call
  * (MSG_DONTWAIT), and refuses what the kernel adds to a message (ipc/beside.c).
  */
-#include "supervisor/sockets.h"
+#include "supervisor/lib/sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>

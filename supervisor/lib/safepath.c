@@ -11,7 +11,7 @@
  * whoever isn't one of the two can't change where the path leads, now or later,
  * and the path may be used again by its name.
  */
-#include "supervisor/safepath.h"
+#include "supervisor/lib/safepath.h"
 
 #include <errno.h>
 #include <fcntl.h>
