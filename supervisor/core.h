@@ -10,10 +10,10 @@
 #include "sandbox/room.h"
 #include "supervisor/events.h"
 #include "supervisor/firsthop.h"
+#include "supervisor/host/notify.h"
+#include "supervisor/host/rundir.h"
+#include "supervisor/host/uids.h"
 #include "supervisor/net/monitor.h"
-#include "supervisor/notify.h"
-#include "supervisor/rundir.h"
-#include "supervisor/uids.h"
 #include "supervisor/upgrade.h"
 #include "supervisor/vm.h"
 

@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 #include "supervisor/config/config.h"
+#include "supervisor/host/rundir.h"
 #include "supervisor/lib/problem.h"
-#include "supervisor/rundir.h"
 #include "supervisor/vm.h"
 
 struct supervisor;

@@ -26,11 +26,11 @@
 #include "supervisor/core.h"
 #include "supervisor/counters.h"
 #include "supervisor/events.h"
+#include "supervisor/host/uids.h"
 #include "supervisor/lib/sockets.h"
 #include "supervisor/pings.h"
 #include "supervisor/process.h"
 #include "supervisor/tap.h"
-#include "supervisor/uids.h"
 #include "supervisor/verify.h"
 #include "supervisor/vm_state.h"
 

@@ -31,7 +31,7 @@
 #include "supervisor/cli/status.h"
 #include "supervisor/cli/stop.h"
 #include "supervisor/cli/upgrade.h"
-#include "supervisor/rundir.h"
+#include "supervisor/host/rundir.h"
 #include "supervisor/supervisor.h"
 
 /* What the run directory leaves of a socket's address to "/control.sock". */

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "supervisor/notify.h"
+#include "supervisor/host/notify.h"
 
 #define PASSED_FD 3
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "ipc/fd.h"
-#include "supervisor/rundir.h"
+#include "supervisor/host/rundir.h"
 
 static char path[] = "/tmp/vmsup-rundir-XXXXXX";
 static struct rundir rundir;

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 
 #include "ipc/fd.h"
-#include "supervisor/uids.h"
+#include "supervisor/host/uids.h"
 #include "tests/unit/supervisor/net_bench.h"
 
 #define FIRST 1900000000U

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The run directory of an instance: lock, log, control socket. */
-#include "supervisor/rundir.h"
+#include "supervisor/host/rundir.h"
 
 #include <fcntl.h>
 #include <grp.h>

@@ -19,7 +19,7 @@
  * right to write, and locks to write on all its uids. These and the locks above
  * exclude each other, so that instances of both kinds may run side by side.
  */
-#include "supervisor/uids.h"
+#include "supervisor/host/uids.h"
 
 #include <fcntl.h>
 #include <stdio.h>

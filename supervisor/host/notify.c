@@ -12,7 +12,7 @@
  * else happens. Who sends is attached by the kernel, if the receiver asks for
  * it: nothing to be done here, and an upgrade keeps the pid.
  */
-#include "supervisor/notify.h"
+#include "supervisor/host/notify.h"
 
 #include <errno.h>
 #include <fcntl.h>
