@@ -29,7 +29,6 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/console.h"
 #include "supervisor/life.h"
 #include "supervisor/machine.h"
 #include "supervisor/net/tap.h"
@@ -37,9 +36,10 @@
 #include "supervisor/spawn.h"
 #include "supervisor/state/state_vm.h"
 #include "supervisor/talk.h"
-#include "supervisor/tap.h"
 #include "supervisor/verify.h"
-#include "supervisor/vms.h"
+#include "supervisor/vm/console.h"
+#include "supervisor/vm/tap.h"
+#include "supervisor/vm/vms.h"
 
 /* For processes that were killed to be gone; for one that is about to be. */
 #define SWEEP_MS 10000

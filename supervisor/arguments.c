@@ -4,8 +4,8 @@
 
 #include "supervisor/core.h"
 #include "supervisor/reply.h"
-#include "supervisor/vm_state.h"
-#include "supervisor/vms.h"
+#include "supervisor/vm/vm_state.h"
+#include "supervisor/vm/vms.h"
 
 bool argument_bool(struct call *call, const char *name, bool *value)
 {

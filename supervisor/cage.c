@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "supervisor/bounds.h"
 #include "supervisor/core.h"
 #include "supervisor/machine.h"
-#include "supervisor/tap.h"
+#include "supervisor/vm/bounds.h"
+#include "supervisor/vm/tap.h"
 
 static json_t *namespaces_json(const struct room *room)
 {

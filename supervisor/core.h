@@ -8,14 +8,14 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 #include "sandbox/room.h"
-#include "supervisor/events.h"
-#include "supervisor/firsthop.h"
 #include "supervisor/host/notify.h"
 #include "supervisor/host/rundir.h"
 #include "supervisor/host/uids.h"
 #include "supervisor/net/monitor.h"
 #include "supervisor/upgrade.h"
-#include "supervisor/vm.h"
+#include "supervisor/vm/events.h"
+#include "supervisor/vm/firsthop.h"
+#include "supervisor/vm/vm.h"
 
 /* Who may wait for the end at the same time. */
 #define SHUTDOWN_CALLS 8

@@ -11,16 +11,16 @@
 #include <sys/stat.h>
 
 #include "ipc/fd.h"
-#include "supervisor/console.h"
 #include "supervisor/control/control_save.h"
-#include "supervisor/counters.h"
-#include "supervisor/pings.h"
 #include "supervisor/state/fields.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_events.h"
 #include "supervisor/state/state_vm.h"
-#include "supervisor/vms.h"
+#include "supervisor/vm/console.h"
+#include "supervisor/vm/counters.h"
+#include "supervisor/vm/pings.h"
+#include "supervisor/vm/vms.h"
 
 /* ---- the supervisor's own fields */
 

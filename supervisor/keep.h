@@ -13,7 +13,7 @@
 #include "supervisor/config/config.h"
 #include "supervisor/host/rundir.h"
 #include "supervisor/lib/problem.h"
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 struct supervisor;
 

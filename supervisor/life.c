@@ -18,13 +18,13 @@
 
 #include "ipc/log.h"
 #include "supervisor/core.h"
-#include "supervisor/events.h"
 #include "supervisor/keep.h"
 #include "supervisor/machine.h"
 #include "supervisor/process.h"
 #include "supervisor/spawn.h"
 #include "supervisor/talk.h"
-#include "supervisor/vms.h"
+#include "supervisor/vm/events.h"
+#include "supervisor/vm/vms.h"
 
 static void change(struct vm *vm, enum vm_state state, const char *event,
 		   const char *detail)

@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_LIFE_H
 #define VMSUP_SUPERVISOR_LIFE_H
 
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 /* The one way a VM changes. 0, or -EINVAL if the state has no place for the
  * event. */

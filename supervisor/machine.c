@@ -19,10 +19,10 @@
 #include <sys/stat.h>
 
 #include "ipc/fd.h"
-#include "supervisor/console.h"
 #include "supervisor/core.h"
 #include "supervisor/net/tap.h"
 #include "supervisor/process.h"
+#include "supervisor/vm/console.h"
 
 /* Threads besides the vCPUs: the loop's own is counted by stage 1; the disks'.
  * One to spare: a dead generation that nobody has reaped yet counts as well. */

@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_MACHINE_H
 #define VMSUP_SUPERVISOR_MACHINE_H
 
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 /*
  * Gives the machine the descriptors that came beside its description: kernel,

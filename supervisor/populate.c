@@ -12,7 +12,7 @@
 #include "supervisor/config/config_assign.h"
 #include "supervisor/life.h"
 #include "supervisor/shutdown.h"
-#include "supervisor/vms.h"
+#include "supervisor/vm/vms.h"
 
 /* VMs made in one turn of the loop: those made before get their turn. */
 #define POPULATE_BATCH 8

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "supervisor/console.h"
 #include "supervisor/core.h"
-#include "supervisor/counters.h"
 #include "supervisor/lib/sockets.h"
-#include "supervisor/pings.h"
+#include "supervisor/vm/console.h"
+#include "supervisor/vm/counters.h"
+#include "supervisor/vm/pings.h"
 
 pid_t process_clone(int cgroup_fd, int *pid_fd)
 {

@@ -7,7 +7,7 @@
 
 #include <sys/wait.h>
 
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 /* P_PIDFD, which libcs before 2.36 lack. */
 #define WAIT_PIDFD ((idtype_t)3)

@@ -2,7 +2,7 @@
 /* Replies that many methods give. */
 #include "supervisor/reply.h"
 
-#include "supervisor/vm_state.h"
+#include "supervisor/vm/vm_state.h"
 
 void reply_no_such_vm(struct call *call, const char *name)
 {

@@ -9,7 +9,7 @@
 #include "supervisor/keep.h"
 #include "supervisor/life.h"
 #include "supervisor/supervisor.h"
-#include "supervisor/vms.h"
+#include "supervisor/vm/vms.h"
 
 static void call_gone(struct call *call)
 {

@@ -16,16 +16,16 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/stage1.h"
-#include "supervisor/bounds.h"
 #include "supervisor/core.h"
-#include "supervisor/firsthop.h"
 #include "supervisor/keep.h"
 #include "supervisor/machine.h"
 #include "supervisor/net/tap.h"
 #include "supervisor/process.h"
 #include "supervisor/talk.h"
-#include "supervisor/tap.h"
 #include "supervisor/verify.h"
+#include "supervisor/vm/bounds.h"
+#include "supervisor/vm/firsthop.h"
+#include "supervisor/vm/tap.h"
 
 /* Adds what this generation did to the totals. The TAP's own counters know
  * what the process did after it was last asked, and can't be lied to. */

@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_SPAWN_H
 #define VMSUP_SUPERVISOR_SPAWN_H
 
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 /* Starts the next generation. 0 or -errno with problem set. */
 int vm_spawn(struct vm *vm, struct problem *problem);

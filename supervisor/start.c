@@ -13,7 +13,7 @@
 #include "supervisor/populate.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/lib/signals.h"
-#include "supervisor/tap.h"
+#include "supervisor/vm/tap.h"
 #include "supervisor/methods.h"
 #include "supervisor/end.h"
 #include "supervisor/net/bridge.h"

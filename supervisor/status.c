@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "supervisor/core.h"
-#include "supervisor/counters.h"
 #include "supervisor/state/names.h"
-#include "supervisor/tap.h"
-#include "supervisor/vm_state.h"
+#include "supervisor/vm/counters.h"
+#include "supervisor/vm/tap.h"
+#include "supervisor/vm/vm_state.h"
 
 static const char *const guest_names[] = {
 	[GUEST_BUILTIN] = "builtin",

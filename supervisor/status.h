@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_STATUS_H
 #define VMSUP_SUPERVISOR_STATUS_H
 
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 struct supervisor;
 

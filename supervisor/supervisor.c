@@ -13,8 +13,8 @@
 #include "supervisor/net/multicast.h"
 #include "supervisor/process.h"
 #include "supervisor/shutdown.h"
-#include "supervisor/tap.h"
-#include "supervisor/vms.h"
+#include "supervisor/vm/tap.h"
+#include "supervisor/vm/vms.h"
 #include "supervisor/supervisor.h"
 
 /* The start is over: from now on nobody waits at the other end of stderr. */

@@ -17,7 +17,6 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/console.h"
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
 #include "supervisor/end.h"
@@ -31,7 +30,8 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/talk.h"
 #include "supervisor/verify.h"
-#include "supervisor/vms.h"
+#include "supervisor/vm/console.h"
+#include "supervisor/vm/vms.h"
 
 /* The supervisor of this image. */
 static struct supervisor successor;

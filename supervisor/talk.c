@@ -24,15 +24,15 @@
 #include "ipc/log.h"
 #include "sandbox/filter.h"
 #include "supervisor/core.h"
-#include "supervisor/counters.h"
-#include "supervisor/events.h"
 #include "supervisor/host/uids.h"
 #include "supervisor/lib/sockets.h"
-#include "supervisor/pings.h"
 #include "supervisor/process.h"
-#include "supervisor/tap.h"
 #include "supervisor/verify.h"
-#include "supervisor/vm_state.h"
+#include "supervisor/vm/counters.h"
+#include "supervisor/vm/events.h"
+#include "supervisor/vm/pings.h"
+#include "supervisor/vm/tap.h"
+#include "supervisor/vm/vm_state.h"
 
 /* Messages of one VM served before others get their turn. */
 #define MESSAGE_BUDGET 32

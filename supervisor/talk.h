@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_TALK_H
 #define VMSUP_SUPERVISOR_TALK_H
 
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 /* Serves the channel; ctx of the source is the vm. */
 void vm_channel_ready(struct source *source, uint32_t events);

@@ -11,7 +11,7 @@
 
 #include "ipc/fd.h"
 #include "sandbox/room.h"
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 /* The line of /proc/PID/status that begins with key, after its tab; NULL: not
  * there. */

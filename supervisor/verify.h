@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_VERIFY_H
 #define VMSUP_SUPERVISOR_VERIFY_H
 
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 /* When a process started, in the kernel's ticks (proc_pid_stat(5)): with its
  * pid, a name that no other process ever has. 0 or -ESRCH. */

@@ -10,7 +10,7 @@
 #include "supervisor/reply.h"
 #include "supervisor/status.h"
 #include "supervisor/talk.h"
-#include "supervisor/vms.h"
+#include "supervisor/vm/vms.h"
 
 /* How long a Status waits for counters of VMs that don't answer. */
 #define STATUS_WAIT_MS 50

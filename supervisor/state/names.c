@@ -9,9 +9,9 @@
 #include "ipc/proto.h"
 #include "supervisor/config/config.h"
 #include "supervisor/config/config_settings.h"
-#include "supervisor/death.h"
-#include "supervisor/vm.h"
-#include "supervisor/vm_state.h"
+#include "supervisor/vm/death.h"
+#include "supervisor/vm/vm.h"
+#include "supervisor/vm/vm_state.h"
 
 static const char *const guests[] = {
 	[GUEST_BUILTIN] = "builtin",

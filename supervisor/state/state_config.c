@@ -6,10 +6,10 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/backoff.h"
 #include "supervisor/net/net.h"
 #include "supervisor/state/names.h"
 #include "supervisor/state/state.h"
+#include "supervisor/vm/backoff.h"
 
 #define HOUR_MS (3600 * 1000)
 #define DAY_MS  (24 * HOUR_MS)

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/events.h"
 #include "supervisor/state/kinds.h"
 #include "supervisor/state/names.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_rings.h"
+#include "supervisor/vm/events.h"
 
 static bool no_or_vm_name(const char *text)
 {

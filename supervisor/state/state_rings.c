@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/backoff.h"
-#include "supervisor/death.h"
 #include "supervisor/state/names.h"
-#include "supervisor/vmlog.h"
+#include "supervisor/vm/backoff.h"
+#include "supervisor/vm/death.h"
+#include "supervisor/vm/vmlog.h"
 
 /* The last second of the year 9999: as far as time_format() goes. */
 #define LAST_SECOND INT64_C(253402300799)

@@ -10,7 +10,7 @@
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_rings.h"
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 static const struct field backoff_fields[] = {
 	FIELD_NUMBER(struct backoff, quick, 0, UINT32_MAX),

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/events.h"
+#include "supervisor/state/state.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_events.h"
 #include "supervisor/state/state_vm.h"
-#include "supervisor/state/state.h"
+#include "supervisor/vm/events.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

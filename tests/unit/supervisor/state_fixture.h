@@ -15,7 +15,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/state/state.h"
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 static inline void fixture_vm_config(struct vm_config *vm)
 {

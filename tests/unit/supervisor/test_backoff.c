@@ -9,9 +9,9 @@
 #include <cmocka.h>
 
 #include "ipc/loop.h"
-#include "supervisor/backoff.h"
-#include "supervisor/death.h"
-#include "supervisor/vmlog.h"
+#include "supervisor/vm/backoff.h"
+#include "supervisor/vm/death.h"
+#include "supervisor/vm/vmlog.h"
 
 #define SECOND NSEC_PER_SEC
 

@@ -13,9 +13,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "supervisor/bounds.h"
 #include "supervisor/core.h"
 #include "supervisor/machine.h"
+#include "supervisor/vm/bounds.h"
 
 #define MIB (1ULL << 20)
 

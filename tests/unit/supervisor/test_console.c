@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "supervisor/lib/base64.h"
-#include "supervisor/console.h"
+#include "supervisor/vm/console.h"
 #include "supervisor/core.h"
 
 static struct supervisor supervisor;

@@ -4,8 +4,8 @@
 #include "supervisor/core.h"
 #include "supervisor/life.h"
 #include "supervisor/methods.h"
-#include "supervisor/pings.h"
 #include "supervisor/talk.h"
+#include "supervisor/vm/pings.h"
 #include "supervisor/waits.h"
 #include "tests/unit/supervisor/control_fixture.h"
 

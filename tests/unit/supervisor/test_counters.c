@@ -4,7 +4,7 @@
 #include "control_fixture.h"
 
 #include "supervisor/core.h"
-#include "supervisor/counters.h"
+#include "supervisor/vm/counters.h"
 
 static struct supervisor supervisor;
 static struct vm vm;

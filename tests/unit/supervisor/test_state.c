@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What is saved comes back: all of it, in order, and no more than is kept. */
-#include "supervisor/events.h"
+#include "supervisor/vm/events.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_events.h"
 #include "supervisor/state/state_vm.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Documents of others: older, newer, damaged. */
 #include "state_fixture.h"
-#include "supervisor/events.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_events.h"
 #include "supervisor/state/state_vm.h"
+#include "supervisor/vm/events.h"
 
 /* What version 1 wrote, ' for ". To be added to, never to be changed: programs
  * that are out there wrote it, and read it. */

@@ -4,7 +4,7 @@
 #include "state_fixture.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 static struct machine_config *full_machine(void)
 {

@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_VM_STATE_H
 #define VMSUP_SUPERVISOR_VM_STATE_H
 
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 /* "running" and so on. */
 const char *vm_state_name(enum vm_state state);

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 struct supervisor;
 

@@ -6,14 +6,14 @@
  * messages as it takes, the last of which says so. Names and number are its
  * own, so both are checked and bounded. A set is shown when it is whole.
  */
-#include "supervisor/counters.h"
+#include "supervisor/vm/counters.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/firsthop.h"
-#include "supervisor/vm.h"
+#include "supervisor/vm/firsthop.h"
+#include "supervisor/vm/vm.h"
 
 struct counters_wait {
 	struct counters_wait *next;

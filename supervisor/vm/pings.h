@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "ipc/proto.h"
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 /* Asks for an echo; the call is answered when the VM reports. 0 or -errno:
  * -EBUSY too many under way, -EDQUOT too many of that user's, -EAGAIN the VM

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The VMs of the supervisor: found, added, counted. */
-#include "supervisor/vms.h"
+#include "supervisor/vm/vms.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "supervisor/control/control.h"
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 #define EVENTS_KEPT 1024
 

@@ -11,13 +11,13 @@
 #include "ipc/loop.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/filter_digest.h"
-#include "supervisor/backoff.h"
 #include "supervisor/config/config.h"
 #include "supervisor/control/control.h"
-#include "supervisor/death.h"
 #include "supervisor/net/guard.h"
 #include "supervisor/net/net.h"
-#include "supervisor/vmlog.h"
+#include "supervisor/vm/backoff.h"
+#include "supervisor/vm/death.h"
+#include "supervisor/vm/vmlog.h"
 
 struct supervisor;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The changes of VMs: the last ones kept, and sent to who listens. */
-#include "supervisor/events.h"
+#include "supervisor/vm/events.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "supervisor/core.h"
 #include "supervisor/lib/time_format.h"
-#include "supervisor/vm_state.h"
+#include "supervisor/vm/vm_state.h"
 
 static json_t *event_json(const struct event *event, uint64_t lost)
 {

@@ -12,7 +12,7 @@
  *
  * The process holds our end as well, for the next supervisor: adopt.c.
  */
-#include "supervisor/console.h"
+#include "supervisor/vm/console.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,9 +24,9 @@
 #include "ipc/log.h"
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
-#include "supervisor/events.h"
 #include "supervisor/lib/base64.h"
 #include "supervisor/lib/sockets.h"
+#include "supervisor/vm/events.h"
 
 /*
  * A turn ends after the part with which it has taken so much, or so long: the

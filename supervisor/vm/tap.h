@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_TAP_H
 #define VMSUP_SUPERVISOR_TAP_H
 
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 /* Makes the TAP that the VM will keep, if it has one. It isn't guarded yet
  * (firsthop_guard()). 0 or -errno with problem set. */

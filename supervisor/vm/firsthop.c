@@ -10,7 +10,7 @@
  * asks or a process ends: a VM's are the sum of what each reading found more
  * than the last, so that a table made anew takes nothing away.
  */
-#include "supervisor/firsthop.h"
+#include "supervisor/vm/firsthop.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include "ipc/log.h"
 #include "supervisor/config/config_settings.h"
 #include "supervisor/core.h"
-#include "supervisor/tap.h"
+#include "supervisor/vm/tap.h"
 
 static const enum guard_reason reason_of[] = {
 	[ALLOW_RA] = GUARD_RA,

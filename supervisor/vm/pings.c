@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Echo requests that clients make a VM send, until it reports on them. */
-#include "supervisor/pings.h"
+#include "supervisor/vm/pings.h"
 
 #include <assert.h>
 #include <errno.h>

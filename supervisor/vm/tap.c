@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* A VM's TAP: made, guarded, counted, set anew for the next process. */
-#include "supervisor/tap.h"
+#include "supervisor/vm/tap.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
  * over its memory dies alone, and is told apart from other deaths by the count
  * that its cgroup keeps.
  */
-#include "supervisor/bounds.h"
+#include "supervisor/vm/bounds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +22,8 @@
 #include "ipc/fd.h"
 #include "sandbox/stage1.h"
 #include "supervisor/core.h"
-#include "supervisor/events.h"
 #include "supervisor/machine.h"
+#include "supervisor/vm/events.h"
 
 #define MIB (1ULL << 20)
 

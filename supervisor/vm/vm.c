@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* One VM, as the supervisor knows it: made and freed. */
-#include "supervisor/vm.h"
+#include "supervisor/vm/vm.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/console.h"
 #include "supervisor/core.h"
-#include "supervisor/counters.h"
-#include "supervisor/tap.h"
+#include "supervisor/vm/console.h"
+#include "supervisor/vm/counters.h"
+#include "supervisor/vm/tap.h"
 
 int vm_raise(struct vm *vm, enum vm_event event)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* States of VMs by name, and what to do about them. */
-#include "supervisor/vm_state.h"
+#include "supervisor/vm/vm_state.h"
 
 #include <assert.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* A VM's last lines: of this generation and of the one before it. */
-#include "supervisor/vmlog.h"
+#include "supervisor/vm/vmlog.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include "sandbox/cgroup.h"
 #include "supervisor/config/config.h"
-#include "supervisor/death.h"
+#include "supervisor/vm/death.h"
 
 struct vm;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* How VM processes ended. */
-#include "supervisor/death.h"
+#include "supervisor/vm/death.h"
 
 #include <errno.h>
 #include <assert.h>

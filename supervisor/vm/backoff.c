@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* When a VM that died is started again: now, later, or not at all. */
-#include "supervisor/backoff.h"
+#include "supervisor/vm/backoff.h"
 
 #include <string.h>
 
