@@ -4,7 +4,7 @@
 #define VMSUP_SUPERVISOR_ADOPT_H
 
 #include "supervisor/core.h"
-#include "supervisor/keep.h"
+#include "supervisor/state/keep.h"
 
 /* The room that the kept processes live in; all zero: none is known. */
 void adopt_room_inodes(const struct kept *kept,

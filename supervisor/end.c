@@ -9,10 +9,10 @@
 #include "ipc/log.h"
 #include "sandbox/caps.h"
 #include "supervisor/core.h"
-#include "supervisor/keep.h"
 #include "supervisor/lib/signals.h"
 #include "supervisor/process.h"
 #include "supervisor/shutdown.h"
+#include "supervisor/state/keep.h"
 
 static bool any_adopted(const struct supervisor *supervisor)
 {

@@ -18,10 +18,10 @@
 
 #include "ipc/log.h"
 #include "supervisor/core.h"
-#include "supervisor/keep.h"
 #include "supervisor/machine.h"
 #include "supervisor/process.h"
 #include "supervisor/spawn.h"
+#include "supervisor/state/keep.h"
 #include "supervisor/talk.h"
 #include "supervisor/vm/events.h"
 #include "supervisor/vm/vms.h"

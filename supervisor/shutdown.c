@@ -6,8 +6,8 @@
 
 #include "ipc/log.h"
 #include "supervisor/core.h"
-#include "supervisor/keep.h"
 #include "supervisor/life.h"
+#include "supervisor/state/keep.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/vm/vms.h"
 

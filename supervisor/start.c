@@ -38,7 +38,7 @@
 #include "sandbox/stage2.h"
 #include "supervisor/adopt.h"
 #include "supervisor/core.h"
-#include "supervisor/keep.h"
+#include "supervisor/state/keep.h"
 #include "supervisor/start.h"
 
 static const char interface_text[] =

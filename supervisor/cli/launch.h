@@ -9,7 +9,7 @@
 #include "supervisor/cli/command.h"
 #include "supervisor/config/config.h"
 #include "supervisor/host/rundir.h"
-#include "supervisor/keep.h"
+#include "supervisor/state/keep.h"
 
 /* Where the supervisor will live, and what an earlier one left there. */
 struct launch_place {

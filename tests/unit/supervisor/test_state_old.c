@@ -15,8 +15,8 @@
 
 #include "ipc/fd.h"
 #include "supervisor/handover.h"
-#include "supervisor/keep.h"
 #include "supervisor/machine.h"
+#include "supervisor/state/keep.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"

@@ -13,7 +13,7 @@
  * What lies here is root's (rundir.c sees to that), and still only tells what
  * to look for: adopt.c verifies every process and descriptor by the kernel.
  */
-#include "supervisor/keep.h"
+#include "supervisor/state/keep.h"
 
 #include <dirent.h>
 #include <fcntl.h>
