@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "supervisor/core.h"
-#include "supervisor/machine.h"
+#include "supervisor/life/machine.h"
 #include "supervisor/vm/bounds.h"
 #include "supervisor/vm/tap.h"
 

@@ -4,7 +4,7 @@
 
 #include "supervisor/arguments.h"
 #include "supervisor/core.h"
-#include "supervisor/machine.h"
+#include "supervisor/life/machine.h"
 #include "supervisor/populate.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_machine.h"

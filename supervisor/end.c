@@ -10,7 +10,7 @@
 #include "sandbox/caps.h"
 #include "supervisor/core.h"
 #include "supervisor/lib/signals.h"
-#include "supervisor/process.h"
+#include "supervisor/life/process.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/state/keep.h"
 

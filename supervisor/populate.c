@@ -10,7 +10,7 @@
 #include "ipc/log.h"
 #include "supervisor/adopt.h"
 #include "supervisor/config/config_assign.h"
-#include "supervisor/life.h"
+#include "supervisor/life/life.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/vm/vms.h"
 

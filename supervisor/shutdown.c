@@ -6,7 +6,7 @@
 
 #include "ipc/log.h"
 #include "supervisor/core.h"
-#include "supervisor/life.h"
+#include "supervisor/life/life.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/vm/vms.h"

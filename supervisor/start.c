@@ -8,7 +8,7 @@
  * is heard. From there on one loop serves everything. It never opens a path
  * that a client named.
  */
-#include "supervisor/life.h"
+#include "supervisor/life/life.h"
 #include "supervisor/waits.h"
 #include "supervisor/populate.h"
 #include "supervisor/shutdown.h"
@@ -19,7 +19,7 @@
 #include "supervisor/net/bridge.h"
 #include "supervisor/net/prepare.h"
 #include "supervisor/net/tap.h"
-#include "supervisor/verify.h"
+#include "supervisor/life/verify.h"
 #include "supervisor/supervisor.h"
 
 #include <fcntl.h>

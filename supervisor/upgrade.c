@@ -37,7 +37,7 @@
 #include "supervisor/core.h"
 #include "supervisor/handover.h"
 #include "supervisor/lib/signals.h"
-#include "supervisor/process.h"
+#include "supervisor/life/process.h"
 
 /* For the trial, and for the new program to serve. */
 #define TRIAL_MS 5000

@@ -7,9 +7,9 @@
 
 #include "supervisor/arguments.h"
 #include "supervisor/core.h"
+#include "supervisor/life/talk.h"
 #include "supervisor/reply.h"
 #include "supervisor/status.h"
-#include "supervisor/talk.h"
 #include "supervisor/vm/vms.h"
 
 /* How long a Status waits for counters of VMs that don't answer. */

@@ -22,7 +22,7 @@
 #include "ipc/fd.h"
 #include "sandbox/stage1.h"
 #include "supervisor/core.h"
-#include "supervisor/machine.h"
+#include "supervisor/life/machine.h"
 #include "supervisor/vm/events.h"
 
 #define MIB (1ULL << 20)

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "supervisor/core.h"
-#include "supervisor/machine.h"
+#include "supervisor/life/machine.h"
 #include "supervisor/vm/bounds.h"
 
 #define MIB (1ULL << 20)

@@ -2,9 +2,9 @@
 /* Calls of io.vmsup that are under way during an upgrade in place. */
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
-#include "supervisor/life.h"
+#include "supervisor/life/life.h"
+#include "supervisor/life/talk.h"
 #include "supervisor/methods.h"
-#include "supervisor/talk.h"
 #include "supervisor/vm/pings.h"
 #include "supervisor/waits.h"
 #include "tests/unit/supervisor/control_fixture.h"

@@ -15,7 +15,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/handover.h"
-#include "supervisor/machine.h"
+#include "supervisor/life/machine.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_machine.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The proof of a cage, from outside: what /proc says of a VM process. */
-#include "supervisor/verify.h"
+#include "supervisor/life/verify.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
  * go to the process before START, and /dev/kvm anew for each generation: what
  * one does with it is gone with it.
  */
-#include "supervisor/machine.h"
+#include "supervisor/life/machine.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -20,8 +20,8 @@
 
 #include "ipc/fd.h"
 #include "supervisor/core.h"
+#include "supervisor/life/process.h"
 #include "supervisor/net/tap.h"
-#include "supervisor/process.h"
 #include "supervisor/vm/console.h"
 
 /* Threads besides the vCPUs: the loop's own is counted by stage 1; the disks'.

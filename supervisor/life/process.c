@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* A VM's process as a process: cloned, signalled, given descriptors, let go of. */
-#include "supervisor/process.h"
+#include "supervisor/life/process.h"
 
 #include <linux/sched.h>
 #include <sched.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* A VM's process: made in the cage, watched, and its end taken in. */
-#include "supervisor/spawn.h"
+#include "supervisor/life/spawn.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -17,12 +17,12 @@
 #include "ipc/log.h"
 #include "sandbox/stage1.h"
 #include "supervisor/core.h"
-#include "supervisor/machine.h"
+#include "supervisor/life/machine.h"
+#include "supervisor/life/process.h"
+#include "supervisor/life/talk.h"
+#include "supervisor/life/verify.h"
 #include "supervisor/net/tap.h"
-#include "supervisor/process.h"
 #include "supervisor/state/keep.h"
-#include "supervisor/talk.h"
-#include "supervisor/verify.h"
 #include "supervisor/vm/bounds.h"
 #include "supervisor/vm/firsthop.h"
 #include "supervisor/vm/tap.h"

@@ -10,7 +10,7 @@
  * with but log lines, and those have an allowance. A violation costs the
  * process its life, with the reason recorded.
  */
-#include "supervisor/talk.h"
+#include "supervisor/life/talk.h"
 
 #include <assert.h>
 #include <linux/seccomp.h>
@@ -26,8 +26,8 @@
 #include "supervisor/core.h"
 #include "supervisor/host/uids.h"
 #include "supervisor/lib/sockets.h"
-#include "supervisor/process.h"
-#include "supervisor/verify.h"
+#include "supervisor/life/process.h"
+#include "supervisor/life/verify.h"
 #include "supervisor/vm/counters.h"
 #include "supervisor/vm/events.h"
 #include "supervisor/vm/pings.h"

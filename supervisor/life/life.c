@@ -7,7 +7,7 @@
  * what happens to the process. Every death comes here as VM_DIED, after the
  * process has been reaped.
  */
-#include "supervisor/life.h"
+#include "supervisor/life/life.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,11 +18,11 @@
 
 #include "ipc/log.h"
 #include "supervisor/core.h"
-#include "supervisor/machine.h"
-#include "supervisor/process.h"
-#include "supervisor/spawn.h"
+#include "supervisor/life/machine.h"
+#include "supervisor/life/process.h"
+#include "supervisor/life/spawn.h"
+#include "supervisor/life/talk.h"
 #include "supervisor/state/keep.h"
-#include "supervisor/talk.h"
 #include "supervisor/vm/events.h"
 #include "supervisor/vm/vms.h"
 
