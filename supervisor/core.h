@@ -12,7 +12,7 @@
 #include "supervisor/host/rundir.h"
 #include "supervisor/host/uids.h"
 #include "supervisor/net/monitor.h"
-#include "supervisor/upgrade.h"
+#include "supervisor/takeover/upgrade.h"
 #include "supervisor/vm/events.h"
 #include "supervisor/vm/firsthop.h"
 #include "supervisor/vm/vm.h"

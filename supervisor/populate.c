@@ -8,10 +8,10 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/adopt.h"
 #include "supervisor/config/config_assign.h"
 #include "supervisor/life/life.h"
 #include "supervisor/shutdown.h"
+#include "supervisor/takeover/adopt.h"
 #include "supervisor/vm/vms.h"
 
 /* VMs made in one turn of the loop: those made before get their turn. */

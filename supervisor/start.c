@@ -36,7 +36,7 @@
 #include "ipc/log.h"
 #include "sandbox/caps.h"
 #include "sandbox/stage2.h"
-#include "supervisor/adopt.h"
+#include "supervisor/takeover/adopt.h"
 #include "supervisor/core.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/start.h"

@@ -20,7 +20,6 @@
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
 #include "supervisor/end.h"
-#include "supervisor/handover.h"
 #include "supervisor/lib/signals.h"
 #include "supervisor/life/process.h"
 #include "supervisor/life/spawn.h"
@@ -30,6 +29,7 @@
 #include "supervisor/start.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/takeover/handover.h"
 #include "supervisor/vm/console.h"
 #include "supervisor/vm/vms.h"
 

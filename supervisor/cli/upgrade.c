@@ -12,8 +12,8 @@
 #include "supervisor/cli/launch.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/text.h"
-#include "supervisor/handover.h"
 #include "supervisor/takeover.h"
+#include "supervisor/takeover/handover.h"
 
 /* The trial and the start of the new program, and then some. */
 #define UPGRADE_TIMEOUT_MS 30000

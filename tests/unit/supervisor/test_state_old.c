@@ -14,13 +14,13 @@
 #include <fcntl.h>
 
 #include "ipc/fd.h"
-#include "supervisor/handover.h"
 #include "supervisor/life/machine.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"
 #include "supervisor/takeover.h"
+#include "supervisor/takeover/handover.h"
 
 /* From the top of the tree, where tests are run. */
 #define DOCUMENTS "tests/unit/supervisor/states/a1ef4e0/"

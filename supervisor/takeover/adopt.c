@@ -15,7 +15,7 @@
  * Nobody else may be left behind: whoever is in the room and wasn't taken over
  * is killed. Only VM processes ever enter it.
  */
-#include "supervisor/adopt.h"
+#include "supervisor/takeover/adopt.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -19,7 +19,7 @@
  * The program is looked for where this one was started from: nobody who asks
  * for an upgrade says which.
  */
-#include "supervisor/upgrade.h"
+#include "supervisor/takeover/upgrade.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -35,9 +35,9 @@
 #include "ipc/log.h"
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
-#include "supervisor/handover.h"
 #include "supervisor/lib/signals.h"
 #include "supervisor/life/process.h"
+#include "supervisor/takeover/handover.h"
 
 /* For the trial, and for the new program to serve. */
 #define TRIAL_MS 5000

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The document that one image of the supervisor hands to the next. */
-#include "supervisor/handover.h"
+#include "supervisor/takeover/handover.h"
 
 #include <assert.h>
 #include <fcntl.h>
