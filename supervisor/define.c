@@ -4,8 +4,8 @@
 
 #include "supervisor/arguments.h"
 #include "supervisor/core.h"
+#include "supervisor/instance/populate.h"
 #include "supervisor/life/machine.h"
-#include "supervisor/populate.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_machine.h"
 

@@ -9,9 +9,9 @@
 #include "ipc/log.h"
 #include "sandbox/caps.h"
 #include "supervisor/core.h"
+#include "supervisor/instance/shutdown.h"
 #include "supervisor/lib/signals.h"
 #include "supervisor/life/process.h"
-#include "supervisor/shutdown.h"
 #include "supervisor/state/keep.h"
 
 static bool any_adopted(const struct supervisor *supervisor)

@@ -10,8 +10,8 @@
  */
 #include "supervisor/life/life.h"
 #include "supervisor/waits.h"
-#include "supervisor/populate.h"
-#include "supervisor/shutdown.h"
+#include "supervisor/instance/populate.h"
+#include "supervisor/instance/shutdown.h"
 #include "supervisor/lib/signals.h"
 #include "supervisor/vm/tap.h"
 #include "supervisor/methods.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The configured VMs made, a few a turn; others defined while it runs. */
-#include "supervisor/populate.h"
+#include "supervisor/instance/populate.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/config/config_assign.h"
+#include "supervisor/instance/shutdown.h"
 #include "supervisor/life/life.h"
-#include "supervisor/shutdown.h"
 #include "supervisor/takeover/adopt.h"
 #include "supervisor/vm/vms.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The end begun: VMs stopped, or left to the next supervisor; who waits for it. */
-#include "supervisor/shutdown.h"
+#include "supervisor/instance/shutdown.h"
 
 #include <string.h>
 
