@@ -42,7 +42,7 @@ ipc_SRC := $(wildcard ipc/*.c)
 sandbox_vmproc_SRC := sandbox/stage2.c
 sandbox_SRC := $(filter-out $(sandbox_vmproc_SRC),$(wildcard sandbox/*.c))
 supervisor_SRC := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c \
-	$(foreach room,cli config control host instance lib life net state takeover vm,supervisor/$(room)/*.c)))
+	$(foreach room,api cli config control host instance lib life net state takeover vm,supervisor/$(room)/*.c)))
 vmproc_SRC := $(filter-out vmproc/main.c,$(wildcard vmproc/*.c \
 	$(foreach room,builtin kvm virtio,vmproc/$(room)/*.c)))
 
@@ -105,7 +105,7 @@ $(CAGED_OBJ)/%.o: %.c $(CAGED_OBJ)/compiler | $(CAGED_OBJ)/headers
 FORCE:
 
 # The interface text is part of the program: org.varlink.service gives it out.
-$(OBJ)/supervisor/interface.inc: supervisor/io.vmsup.varlink
+$(OBJ)/supervisor/api/interface.inc: supervisor/api/io.vmsup.varlink
 	@mkdir -p $(@D)
 	sed -e 's/[\\"]/\\&/g' -e 's/^.*$$/"&\\n"/' $< >$@
 $(OBJ)/supervisor/%.o: CPPFLAGS += -I$(OBJ)
@@ -123,7 +123,7 @@ $(ACPI_OBJ): CPPFLAGS += -I$(OBJ)
 $(OBJ)/supervisor/%.o $(OBJ)/sandbox/%.o $(OBJ)/tests/%.o: \
 	CPPFLAGS += $(SUPERVISOR_CFLAGS)
 
-$(OBJ)/%.o: %.c | $(OBJ)/supervisor/interface.inc
+$(OBJ)/%.o: %.c | $(OBJ)/supervisor/api/interface.inc
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -241,7 +241,7 @@ fuzz:
 	scripts/fuzz build-fuzz/tests/fuzz $(FUZZ_SECONDS)
 
 C_FILES = $(shell git ls-files '*.c' '*.h')
-lint: $(OBJ)/supervisor/interface.inc $(OBJ)/vmproc/kvm/dsdt.inc
+lint: $(OBJ)/supervisor/api/interface.inc $(OBJ)/vmproc/kvm/dsdt.inc
 	@scripts/lint $(OBJ) $(C_FILES)
 # By the objects: which room uses which; and each header by itself.
 layers: tests

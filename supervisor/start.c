@@ -9,12 +9,12 @@
  * that a client named.
  */
 #include "supervisor/life/life.h"
-#include "supervisor/waits.h"
+#include "supervisor/api/waits.h"
 #include "supervisor/instance/populate.h"
 #include "supervisor/instance/shutdown.h"
 #include "supervisor/lib/signals.h"
 #include "supervisor/vm/tap.h"
-#include "supervisor/methods.h"
+#include "supervisor/api/methods.h"
 #include "supervisor/end.h"
 #include "supervisor/net/bridge.h"
 #include "supervisor/net/prepare.h"
@@ -42,7 +42,7 @@
 #include "supervisor/start.h"
 
 static const char interface_text[] =
-#include "supervisor/interface.inc"
+#include "supervisor/api/interface.inc"
 	;
 
 /* Where log lines go. */

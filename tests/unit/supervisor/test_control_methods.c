@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Calls of io.vmsup that are under way during an upgrade in place. */
+#include "supervisor/api/methods.h"
+#include "supervisor/api/waits.h"
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
 #include "supervisor/life/life.h"
 #include "supervisor/life/talk.h"
-#include "supervisor/methods.h"
 #include "supervisor/vm/pings.h"
-#include "supervisor/waits.h"
 #include "tests/unit/supervisor/control_fixture.h"
 
 static struct supervisor supervisor;

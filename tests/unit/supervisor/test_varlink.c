@@ -485,7 +485,7 @@ static void assert_is_interface(const char *text, const char *interface)
 static void own_interface_is_varlink(void **state)
 {
 	static char text[32 * 1024];
-	FILE *file = fopen("supervisor/io.vmsup.varlink", "r");
+	FILE *file = fopen("supervisor/api/io.vmsup.varlink", "r");
 	size_t length;
 
 	(void)state;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* The method Status, which waits until the counters of VMs are fresh. */
-#include "supervisor/waits.h"
+#include "supervisor/api/waits.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-#include "supervisor/arguments.h"
+#include "supervisor/api/arguments.h"
+#include "supervisor/api/reply.h"
+#include "supervisor/api/status.h"
 #include "supervisor/core.h"
 #include "supervisor/life/talk.h"
-#include "supervisor/reply.h"
-#include "supervisor/status.h"
 #include "supervisor/vm/vms.h"
 
 /* How long a Status waits for counters of VMs that don't answer. */

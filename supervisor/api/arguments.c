@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Optional arguments of a call: absent, null or of their type. */
-#include "supervisor/arguments.h"
+#include "supervisor/api/arguments.h"
 
+#include "supervisor/api/reply.h"
 #include "supervisor/core.h"
-#include "supervisor/reply.h"
 #include "supervisor/vm/vm_state.h"
 #include "supervisor/vm/vms.h"
 

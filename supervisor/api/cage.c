@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What the cage of a VM should look like: io.vmsup Sandbox. */
-#include "supervisor/cage.h"
+#include "supervisor/api/cage.h"
 
 #include <stdio.h>
 #include <string.h>

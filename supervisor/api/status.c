@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The supervisor and its VMs in JSON, as io.vmsup shows them. */
-#include "supervisor/status.h"
+#include "supervisor/api/status.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

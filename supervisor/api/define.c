@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The method Define: a VM by what a client says of it, made and started. */
-#include "supervisor/define.h"
+#include "supervisor/api/define.h"
 
-#include "supervisor/arguments.h"
+#include "supervisor/api/arguments.h"
 #include "supervisor/core.h"
 #include "supervisor/instance/populate.h"
 #include "supervisor/life/machine.h"

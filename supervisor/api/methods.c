@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The methods of io.vmsup: what clients of the control socket can ask. */
-#include "supervisor/methods.h"
+#include "supervisor/api/methods.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,21 +11,21 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
-#include "supervisor/arguments.h"
-#include "supervisor/cage.h"
+#include "supervisor/api/arguments.h"
+#include "supervisor/api/cage.h"
+#include "supervisor/api/define.h"
+#include "supervisor/api/reply.h"
+#include "supervisor/api/waits.h"
 #include "supervisor/core.h"
-#include "supervisor/define.h"
 #include "supervisor/instance/shutdown.h"
 #include "supervisor/life/life.h"
 #include "supervisor/life/process.h"
-#include "supervisor/reply.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/vm/console.h"
 #include "supervisor/vm/counters.h"
 #include "supervisor/vm/pings.h"
 #include "supervisor/vm/vm_state.h"
 #include "supervisor/vm/vms.h"
-#include "supervisor/waits.h"
 
 #define PING_TIMEOUT_MS     10000
 #define PING_TIMEOUT_MAX_MS 3600000

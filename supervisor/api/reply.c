@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Replies that many methods give. */
-#include "supervisor/reply.h"
+#include "supervisor/api/reply.h"
 
 #include "supervisor/vm/vm_state.h"
 
