@@ -12,7 +12,7 @@
 #include "supervisor/cli/launch.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/text.h"
-#include "supervisor/takeover.h"
+#include "supervisor/start_upgraded.h"
 #include "supervisor/takeover/handover.h"
 
 /* The trial and the start of the new program, and then some. */

@@ -19,7 +19,7 @@
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"
-#include "supervisor/takeover.h"
+#include "supervisor/start_upgraded.h"
 #include "supervisor/takeover/handover.h"
 
 /* From the top of the tree, where tests are run. */

@@ -8,7 +8,7 @@
  * hold of all of them before it serves any, and says so to the guard only when
  * nothing can fail any more.
  */
-#include "supervisor/takeover.h"
+#include "supervisor/start_upgraded.h"
 
 #include <fcntl.h>
 #include <stdio.h>
