@@ -218,6 +218,18 @@ asan:
 	ASAN_OPTIONS=detect_stack_use_after_return=1 \
 		$(MAKE) BUILD=build-asan HARDENING=-O1 EXTRA="$(ASAN)" unit
 
+# What threads share in a VM process: a machine with every device, and the locks.
+# What is written to memory that a guest shares with a device isn't judged: no
+# test has a driver. (gcc warns of fences, which the sanitizer doesn't see: they
+# are for that memory.)
+TSAN := -fsanitize=thread -Wno-tsan
+THREADED := $(addprefix $(BUILD)/tests/unit/vmproc/,test_kvm_machine test_lock)
+.PHONY: tsan threaded
+tsan:
+	$(MAKE) BUILD=build-tsan HARDENING=-O1 EXTRA="$(TSAN)" threaded
+threaded: $(THREADED)
+	TSAN_OPTIONS=report_thread_leaks=0 prove --exec tests/run $(THREADED)
+
 # One harness per parser of untrusted bytes: tests/fuzz/ROOM/fuzz_*.c
 FUZZ_SECONDS ?= 60
 fuzzers = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/$(1)/fuzz_*.c))

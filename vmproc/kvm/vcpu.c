@@ -38,6 +38,12 @@ static void gate(struct machine *machine)
 	lock_release(&machine->gate);
 }
 
+/* Whether KVM_RUN comes back at once; the kernel reads it. */
+static void set_immediate_exit(struct vcpu *vcpu, uint8_t value)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, value, __ATOMIC_SEQ_CST);
+}
+
 static void hold(struct vcpu *vcpu)
 {
 	/* so that the guest's watchdogs know; no guest clock: no matter */
@@ -168,8 +174,10 @@ static void run(struct vcpu *vcpu)
 
 	if (atomic_load(&machine->hold)) {
 		hold(vcpu);
-		vcpu->run->immediate_exit = 0;
-		/* held again meanwhile, the flag would be lost */
+		set_immediate_exit(vcpu, 0);
+		/* Held again meanwhile, the flag would be lost. The store comes
+		 * first for all to see: vcpu_hold() writes the two the other
+		 * way round. */
 		if (atomic_load(&machine->hold))
 			return;
 	}
@@ -295,7 +303,7 @@ void vcpu_hold(struct machine *machine)
 	for (unsigned int i = 0; i < machine->vcpus; i++) {
 		struct vcpu *vcpu = &machine->vcpu[i];
 
-		*(volatile uint8_t *)&vcpu->run->immediate_exit = 1;
+		set_immediate_exit(vcpu, 1);
 		syscall(SYS_tgkill, machine->pid,
 			atomic_load(&vcpu->thread.tid), MACHINE_KICK);
 	}
