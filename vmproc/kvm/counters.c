@@ -41,6 +41,7 @@ static void tell(void *ctx, const char *name, uint64_t value)
 
 void counters_tell(struct vmproc *vm, struct machine *machine)
 {
+	struct uart_counts console = uart_counts(&machine->board.uart);
 	struct teller teller = { .vm = vm };
 
 	for (unsigned int kind = 0; kind < EXITS; kind++) {
@@ -50,8 +51,8 @@ void counters_tell(struct vmproc *vm, struct machine *machine)
 			sum += machine->vcpu[i].exits[kind];
 		tell(&teller, exit_names[kind], sum);
 	}
-	tell(&teller, "console.bytes", machine->board.uart.output_in);
-	tell(&teller, "console.lost", machine->board.uart.output_lost);
+	tell(&teller, "console.bytes", console.bytes);
+	tell(&teller, "console.lost", console.lost);
 	devices_counters(tell, &teller);
 	flush(&teller, true);
 }

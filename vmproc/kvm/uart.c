@@ -161,10 +161,11 @@ static uint8_t identify(struct uart *uart)
 
 uint8_t uart_read(struct uart *uart, unsigned int offset)
 {
-	bool divisor = uart->lcr & LCR_DIVISOR;
 	uint8_t value = 0xff;
+	bool divisor;
 
 	lock_take(&uart->lock);
+	divisor = uart->lcr & LCR_DIVISOR;
 	switch (offset) {
 	case RBR:
 		value = divisor ? (uint8_t)uart->divisor : take_input(uart);
@@ -292,4 +293,15 @@ void uart_input(struct uart *uart, const uint8_t *data, size_t bytes)
 		put_input(uart, data[i]);
 	update(uart);
 	lock_release(&uart->lock);
+}
+
+struct uart_counts uart_counts(struct uart *uart)
+{
+	struct uart_counts counts;
+
+	lock_take(&uart->lock);
+	counts.bytes = uart->output_in;
+	counts.lost = uart->output_lost;
+	lock_release(&uart->lock);
+	return counts;
 }

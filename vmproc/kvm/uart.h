@@ -47,4 +47,10 @@ size_t uart_room(struct uart *uart);
 /* Types bytes (at most uart_room()) to the guest. */
 void uart_input(struct uart *uart, const uint8_t *data, size_t bytes);
 
+/* What the guest has said so far, in bytes, and what of it nobody took. */
+struct uart_counts {
+	uint64_t bytes, lost;
+};
+struct uart_counts uart_counts(struct uart *uart);
+
 #endif
