@@ -42,7 +42,8 @@ ipc_SRC := $(wildcard ipc/*.c)
 sandbox_vmproc_SRC := sandbox/stage2.c
 sandbox_SRC := $(filter-out $(sandbox_vmproc_SRC),$(wildcard sandbox/*.c))
 supervisor_SRC := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c \
-	$(foreach room,api cli config control host instance lib life net state takeover vm,supervisor/$(room)/*.c)))
+	$(foreach room,api cli config control host instance lib life net state \
+	takeover vm,supervisor/$(room)/*.c)))
 vmproc_SRC := $(filter-out vmproc/main.c,$(wildcard vmproc/*.c \
 	$(foreach room,builtin kvm virtio,vmproc/$(room)/*.c)))
 

@@ -171,7 +171,7 @@ static json_t *digests_json(const struct filter_digests *digests)
 static int open_files(const struct vm *vm)
 {
 	if (vm->protocol >= PROTO_PLAN)
-		return (int)machine_descriptors(&vm->config);
+		return (int)bounds_descriptors(&vm->config);
 	return vm->config.machine ? 1024 + (int)vm->config.machine->cpus : 64;
 }
 
@@ -192,9 +192,9 @@ json_t *cage_json(const struct vm *vm)
 		"filters", (int)vm->filters, "digests",
 		digests_json(&vm->digests), "cpus",
 		vm->config.machine ? (int)vm->config.machine->cpus : 0,
-		"threads", 1 + (int)machine_threads(&vm->config), "open_files",
+		"threads", 1 + (int)bounds_threads(&vm->config), "open_files",
 		open_files(vm), "file_bytes",
-		(json_int_t)machine_file_bytes(&vm->config), "channel_fd",
+		(json_int_t)bounds_file_bytes(&vm->config), "channel_fd",
 		PROTO_CHANNEL_FD, "descriptors", manifest_json(vm), "syscalls",
 		syscalls_json(vm), "namespaces",
 		namespaces_json(&supervisor->room), "cgroup", cgroup, "bounds",

@@ -24,10 +24,7 @@
 #include "supervisor/net/tap.h"
 #include "supervisor/vm/console.h"
 
-/* Threads besides the vCPUs: the loop's own is counted by stage 1; the disks'.
- * One to spare: a dead generation that nobody has reaped yet counts as well. */
-#define MORE_THREADS 2
-#define MIB          (1ULL << 20)
+#define MIB (1ULL << 20)
 
 /* ---- from a client */
 
@@ -220,56 +217,6 @@ int machine_prepare(struct vm *vm, struct problem *problem)
 	if (error)
 		close_devices(vm);
 	return error;
-}
-
-unsigned int machine_threads(const struct vm_config *config)
-{
-	const struct machine_config *machine = config->machine;
-
-	/* vhost-net's workers are threads of this process, since Linux 6.4 */
-	return machine ? machine->cpus + machine->queues + MORE_THREADS : 0;
-}
-
-unsigned int machine_descriptors(const struct vm_config *config)
-{
-	/* by the plan: numbers beyond it are nobody's */
-	return config->machine ? PROTO_FDS : PROTO_BUILTIN_FDS;
-}
-
-unsigned int machine_loops(const struct vm_config *config)
-{
-	return config->machine && config->machine->disk_count > 0 ? 2 : 1;
-}
-
-/* 0: it isn't known, and the process won't find out either. */
-static uint64_t size_of(int fd)
-{
-	uint64_t bytes = 0;
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return 0;
-	if (S_ISREG(st.st_mode))
-		return (uint64_t)st.st_size;
-	return ioctl(fd, BLKGETSIZE64, &bytes) < 0 ? 0 : bytes;
-}
-
-uint64_t machine_file_bytes(const struct vm_config *config)
-{
-	const struct machine_config *machine = config->machine;
-	uint64_t most = 0;
-
-	/* images are written in place: the limit counts offsets, and the
-	 * process is the same for all of them */
-	for (uint32_t i = 0; machine && i < machine->disk_count; i++) {
-		uint64_t bytes = machine->disks[i].read_only
-					 ? 0
-					 : size_of(machine->disks[i].fd);
-
-		if (bytes > most)
-			most = bytes;
-	}
-	return most;
 }
 
 /* ---- to the process */

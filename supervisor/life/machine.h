@@ -26,13 +26,6 @@ int machine_prepare(struct vm *vm, struct problem *problem);
  * opened for this alone. 0 or -errno. */
 int machine_introduce(struct vm *vm);
 
-/* What its process may have beyond what the builtin guest's may; 0 for that.
- * Loops: one, and one for disks. */
-unsigned int machine_threads(const struct vm_config *config);
-unsigned int machine_loops(const struct vm_config *config);
-unsigned int machine_descriptors(const struct vm_config *config);
-uint64_t machine_file_bytes(const struct vm_config *config);
-
 /* The descriptors that a process kept for the next supervisor: takes them with
  * take(), unless they are there. NULL, or why it isn't what it should be. */
 const char *machine_adopt(struct vm *vm,

@@ -14,15 +14,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "ipc/fd.h"
 #include "sandbox/stage1.h"
 #include "supervisor/core.h"
-#include "supervisor/life/machine.h"
 #include "supervisor/vm/events.h"
 
 #define MIB (1ULL << 20)
@@ -47,6 +49,10 @@
 /* As systemd gives each of its units: VMs are equals, whatever their threads. */
 #define CPU_WEIGHT 100
 
+/* Threads besides the vCPUs: the loop's own is counted by stage 1; the disks'.
+ * One to spare: a dead generation that nobody has reaped yet counts as well. */
+#define MORE_THREADS 2
+
 static uint64_t default_memory(const struct machine_config *machine)
 {
 	if (!machine)
@@ -64,7 +70,7 @@ struct cgroup_limits bounds_of(const struct vm_config *config)
 		.cpu_weight = wanted->cpu_weight ? wanted->cpu_weight
 						 : CPU_WEIGHT,
 		/* a dead generation that nobody has reaped yet counts, too */
-		.pids = 2 + machine_threads(config),
+		.pids = 2 + bounds_threads(config),
 	};
 
 	if (config->machine)
@@ -184,4 +190,54 @@ int bounds_check_core(const struct vm_config *config, struct problem *problem)
 			   "CONFIG_SCHED_CORE; or set it to false)",
 			   errno == EINVAL ? "this kernel has none"
 					   : strerror(errno));
+}
+
+unsigned int bounds_threads(const struct vm_config *config)
+{
+	const struct machine_config *machine = config->machine;
+
+	/* vhost-net's workers are threads of this process, since Linux 6.4 */
+	return machine ? machine->cpus + machine->queues + MORE_THREADS : 0;
+}
+
+unsigned int bounds_descriptors(const struct vm_config *config)
+{
+	/* by the plan: numbers beyond it are nobody's */
+	return config->machine ? PROTO_FDS : PROTO_BUILTIN_FDS;
+}
+
+unsigned int bounds_loops(const struct vm_config *config)
+{
+	return config->machine && config->machine->disk_count > 0 ? 2 : 1;
+}
+
+/* 0: it isn't known, and the process won't find out either. */
+static uint64_t size_of(int fd)
+{
+	uint64_t bytes = 0;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return 0;
+	if (S_ISREG(st.st_mode))
+		return (uint64_t)st.st_size;
+	return ioctl(fd, BLKGETSIZE64, &bytes) < 0 ? 0 : bytes;
+}
+
+uint64_t bounds_file_bytes(const struct vm_config *config)
+{
+	const struct machine_config *machine = config->machine;
+	uint64_t most = 0;
+
+	/* images are written in place: the limit counts offsets, and the
+	 * process is the same for all of them */
+	for (uint32_t i = 0; machine && i < machine->disk_count; i++) {
+		uint64_t bytes = machine->disks[i].read_only
+					 ? 0
+					 : size_of(machine->disks[i].fd);
+
+		if (bytes > most)
+			most = bytes;
+	}
+	return most;
 }

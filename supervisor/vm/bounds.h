@@ -34,4 +34,11 @@ json_t *bounds_json(const struct vm *vm);
  * this kernel can't give it one. */
 int bounds_check_core(const struct vm_config *config, struct problem *problem);
 
+/* What its process may have beyond what the builtin guest's may; 0 for that.
+ * Loops: one, and one for disks. */
+unsigned int bounds_threads(const struct vm_config *config);
+unsigned int bounds_loops(const struct vm_config *config);
+unsigned int bounds_descriptors(const struct vm_config *config);
+uint64_t bounds_file_bytes(const struct vm_config *config);
+
 #endif

@@ -63,7 +63,7 @@ static void a_machine_has_its_memory_and_more(void **state)
 	small = bounds_of(&config);
 	assert_true(small.memory_bytes > 512 * MIB);
 	assert_true(small.memory_bytes < 640 * MIB);
-	assert_true(small.pids > machine_threads(&config));
+	assert_true(small.pids > bounds_threads(&config));
 	machine->memory_bytes = 1024 * 1024 * MIB;
 	machine->cpus = 64;
 	large = bounds_of(&config);
