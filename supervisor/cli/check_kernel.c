@@ -22,6 +22,7 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/room.h"
 #include "supervisor/cli/proc.h"
+#include "supervisor/lib/pidfd.h"
 #include "supervisor/lib/sockets.h"
 
 #ifndef PR_GET_MDWE
@@ -134,11 +135,11 @@ static _Noreturn void be_patient(int ready_fd)
 /* The errno of taking descriptor number out of the process, or 0. */
 static int try_getfd(pid_t pid, int number)
 {
-	cleanup_fd int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	cleanup_fd int pid_fd = pidfd_of(pid);
 	cleanup_fd int taken_fd = -1;
 
 	if (pid_fd < 0)
-		return errno;
+		return -pid_fd;
 	taken_fd = (int)syscall(SYS_pidfd_getfd, pid_fd, number, 0);
 	return taken_fd < 0 ? errno : 0;
 }

@@ -5,22 +5,22 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "ipc/loop.h"
 #include "supervisor/cli/await.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/interrupt.h"
 #include "supervisor/cli/report.h"
+#include "supervisor/lib/pidfd.h"
 #include "supervisor/start.h"
 #include "supervisor/supervisor.h"
 
@@ -222,27 +222,19 @@ static int reap(struct launch *launch)
 	return CLI_FAILED;
 }
 
-/* The end of the child within that time. */
-static bool ended_in(pid_t pid, int timeout_ms)
-{
-	cleanup_fd int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd polled = { .fd = pid_fd, .events = POLLIN };
-
-	return pid_fd < 0 || poll(&polled, 1, timeout_ms) != 0;
-}
-
 /* Hangs up, which undoes the start, and waits until nothing is left. */
 static int undo(struct launch *launch)
 {
+	cleanup_fd int pid_fd = pidfd_of(launch->pid);
 	struct problem problem;
 	struct conn conn;
 
 	conn_close(&launch->starter);
-	if (!ended_in(launch->pid, UNDO_ASK_MS) &&
+	if (pid_fd >= 0 &&
+	    !pidfd_wait(pid_fd, loop_now_ns() + UNDO_ASK_MS * NSEC_PER_MSEC) &&
 	    conn_connect(&conn, launch->cli->run_dir, &problem) == 0) {
 		conn_send(&conn, "Shutdown", NULL, false);
-		while (!ended_in(launch->pid, -1))
-			;
+		(void)pidfd_wait(pid_fd, PIDFD_FOREVER);
 		conn_close(&conn);
 	}
 	while (waitpid(launch->pid, NULL, 0) < 0 && errno == EINTR)

@@ -3,11 +3,8 @@
  * supervisor alone. */
 #include "supervisor/cli/stop.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ipc/fd.h"
@@ -15,6 +12,7 @@
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/report.h"
+#include "supervisor/lib/pidfd.h"
 
 enum {
 	OPT_NO_WAIT
@@ -31,7 +29,6 @@ static const struct cli_option options[] = {
 static int end_supervisor(const struct cli *cli, const char *method,
 			  const char *said)
 {
-	struct pollfd polled = { .events = POLLIN };
 	cleanup_fd int pid_fd = -1;
 	struct conn conn;
 	int status;
@@ -42,12 +39,10 @@ static int end_supervisor(const struct cli *cli, const char *method,
 	/* Before the call: it is the process that we are connected to, so its
 	 * number can't be another's yet. */
 	if (conn.peer_pid > 0)
-		pid_fd = (int)syscall(SYS_pidfd_open, conn.peer_pid, 0);
+		pid_fd = pidfd_of(conn.peer_pid);
 	status = conn_call(&conn, method, NULL, CONN_FOREVER, NULL);
-	polled.fd = pid_fd;
 	if (!status && pid_fd >= 0)
-		while (poll(&polled, 1, -1) < 0 && errno == EINTR)
-			;
+		(void)pidfd_wait(pid_fd, PIDFD_FOREVER);
 	if (!status && isatty(STDOUT_FILENO))
 		printf("supervisor %d is gone%s\n", conn.peer_pid, said);
 	conn_close(&conn);
