@@ -124,20 +124,19 @@ int filter_export(enum filter_role role)
 int filter_compile(enum filter_role role, struct filter_program *program)
 {
 	cleanup_fd int fd = filter_export(role);
-	cleanup_free struct sock_filter *code = NULL;
 	struct stat st;
+	size_t bytes;
 
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return refuse(filter_rules(role), "export", -errno);
-	code = malloc((size_t)st.st_size);
-	if (!code)
-		return refuse(filter_rules(role), "export", -ENOMEM);
-	if (pread(fd, code, (size_t)st.st_size, 0) != st.st_size)
+	bytes = (size_t)st.st_size;
+	if (bytes > sizeof(program->code))
+		return refuse(filter_rules(role), "export", -E2BIG);
+	if (pread(fd, program->code, bytes, 0) != st.st_size)
 		return refuse(filter_rules(role), "export", -EIO);
-	program->length = (unsigned short)((size_t)st.st_size / sizeof(*code));
-	program->code = steal_mem(&code);
+	program->length = (unsigned short)(bytes / sizeof(program->code[0]));
 	return 0;
 }
 

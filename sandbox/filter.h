@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "sandbox/filter_digest.h"
+#include "sandbox/stage2.h"
 
 enum filter_role {
 	FILTER_SUPERVISOR, /* also bounds what is inherited across exec */
@@ -24,18 +25,17 @@ enum filter_role {
  * stage2_close(). The caller's, or -errno with the reason logged. */
 int filter_export(enum filter_role role);
 
-/* A filter as code. */
+/* A filter as code: within, so that a process which has no heap can load it. */
 struct filter_program {
-	struct sock_filter *code; /* owned */
 	unsigned short length; /* instructions */
+	struct sock_filter code[STAGE2_MAX_FILTER];
 };
 
 /* Stands in a filter for the pid of the process that it will be fitted to: over
  * any pid that there can be. */
 #define FILTER_OWN_PID 0x7d3a5c91U
 
-/* The filter of a role as code. 0 or -errno with the reason logged; the caller
- * frees code. */
+/* The filter of a role as code. 0 or -errno with the reason logged. */
 int filter_compile(enum filter_role role, struct filter_program *program);
 
 /* Puts pid where the code has FILTER_OWN_PID. */

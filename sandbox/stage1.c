@@ -226,7 +226,7 @@ static int load_filter(const struct stage1 *stage)
 _Noreturn void stage1_exec(const struct stage1 *stage)
 {
 	char program[] = "vmproc";
-	char name[VM_NAME_MAX + 1];
+	char name[sizeof(stage->name)];
 	char *argv[] = { program, name, NULL };
 	char *envp[] = { NULL };
 	int channel_fd = stage->channel_fd;

@@ -20,7 +20,7 @@ struct stage1 {
 	uid_t uid; /* and the gid: the VM's own, shared with nobody */
 	int channel_fd; /* becomes PROTO_CHANNEL_FD */
 	int program_fd; /* vmproc */
-	const char *name; /* of the VM, for ps(1) */
+	char name[VM_NAME_MAX + 1]; /* of the VM, for ps(1) */
 	uint64_t generation;
 	struct filter_program *filter; /* of its set-up; fitted in the child */
 	/* what more a guest of several threads takes; 0: nothing */
@@ -42,7 +42,8 @@ long stage1_oom_score(long supervisors);
  * set, no new privileges, no other descriptor, no call but those of set-up;
  * then become the program.
  * Mustn't: leave a privilege for stage 2 to drop; run anything of the program
- * before. What fails is reported over the channel as a LOG message.
+ * before. What fails is reported over the channel as a LOG message. It uses
+ * only what inherit_little() leaves a child.
  */
 _Noreturn void stage1_exec(const struct stage1 *stage);
 

@@ -44,7 +44,7 @@ struct supervisor {
 	struct uids uids;
 	int vmproc_fd; /* owned: the program */
 	int filter_fd[GUEST_KINDS]; /* owned: stage 2, by kind of guest */
-	struct filter_program setup_filter[GUEST_KINDS]; /* owned: stage 1 */
+	struct filter_program setup_filter[GUEST_KINDS]; /* stage 1 */
 	int vcpu_filter_fd; /* owned: what vCPU threads stack on that */
 	char digests[FILTER_ROLES][FILTER_DIGEST_TEXT]; /* of all these */
 	char seal_digest[FILTER_DIGEST_TEXT]; /* see stage2_seal() */

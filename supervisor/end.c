@@ -67,10 +67,8 @@ void supervisor_take_down(struct supervisor *supervisor)
 {
 	end_links(supervisor);
 	room_uninit(&supervisor->room);
-	for (int kind = 0; kind < GUEST_KINDS; kind++) {
+	for (int kind = 0; kind < GUEST_KINDS; kind++)
 		fd_close(&supervisor->filter_fd[kind]);
-		free(steal_mem(&supervisor->setup_filter[kind].code));
-	}
 	fd_close(&supervisor->vcpu_filter_fd);
 	fd_close(&supervisor->proc_fd);
 	fd_close(&supervisor->vmproc_fd);

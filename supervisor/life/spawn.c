@@ -15,6 +15,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "sandbox/inherit.h"
 #include "sandbox/stage1.h"
 #include "supervisor/core.h"
 #include "supervisor/life/machine.h"
@@ -111,15 +112,40 @@ static void process_ended(struct source *source, uint32_t events)
 	vm_raise(vm, VM_DIED);
 }
 
+static struct stage1 stage1_of(struct vm *vm, int channel_fd)
+{
+	struct supervisor *supervisor = vm->supervisor;
+	struct stage1 stage1 = {
+		.room = &supervisor->room,
+		.uid = vm->uid,
+		.channel_fd = channel_fd,
+		.program_fd = supervisor->vmproc_fd,
+		.generation = vm->generation,
+		.filter = &supervisor->setup_filter[vm->config.guest],
+		.parent = getpid(),
+		.threads = bounds_threads(&vm->config),
+		.descriptors = bounds_descriptors(&vm->config),
+		.file_bytes = bounds_file_bytes(&vm->config),
+		.loops = bounds_loops(&vm->config),
+		.core_scheduling = vm->config.core_scheduling,
+		.proc_fd = supervisor->proc_fd,
+	};
+
+	memcpy(stage1.name, vm->config.name, sizeof(stage1.name));
+	return stage1;
+}
+
 /* Makes the process; on success the channel and the pidfd are there. */
 static int make_process(struct vm *vm, struct problem *problem)
 {
 	struct supervisor *supervisor = vm->supervisor;
 	const struct cgroup_limits limits = bounds_of(&vm->config);
-	pid_t supervisor_pid = getpid();
+	/* all that the child sees of its VM: it has no heap */
+	struct stage1 stage1;
 	cleanup_fd int cgroup_fd = -1;
-	int ends[2];
+	int ends[2], pid_fd = -1;
 	int error;
+	pid_t pid;
 
 	error = cgroup_open(&supervisor->cgroup, vm->config.name, &limits,
 			    &vm->bounded, &cgroup_fd);
@@ -136,34 +162,22 @@ static int make_process(struct vm *vm, struct problem *problem)
 		return problem_set(problem, error,
 				   "cannot make a channel for %s: %s",
 				   vm->config.name, strerror(-error));
-	vm->pid = process_clone(cgroup_fd, &vm->pid_fd);
-	if (vm->pid == 0)
-		stage1_exec(&(struct stage1){
-			.room = &supervisor->room,
-			.uid = vm->uid,
-			.channel_fd = ends[1],
-			.program_fd = supervisor->vmproc_fd,
-			.name = vm->config.name,
-			.generation = vm->generation,
-			.filter = &supervisor->setup_filter[vm->config.guest],
-			.parent = supervisor_pid,
-			.threads = bounds_threads(&vm->config),
-			.descriptors = bounds_descriptors(&vm->config),
-			.file_bytes = bounds_file_bytes(&vm->config),
-			.loops = bounds_loops(&vm->config),
-			.core_scheduling = vm->config.core_scheduling,
-			.proc_fd = supervisor->proc_fd,
-		});
-	error = vm->pid < 0 ? -errno : 0;
+	stage1 = stage1_of(vm, ends[1]);
+	inherit_little();
+	pid = process_clone(cgroup_fd, &pid_fd);
+	if (pid == 0)
+		stage1_exec(&stage1);
+	error = pid < 0 ? -errno : 0;
 	close(ends[1]);
 	if (error) {
 		close(ends[0]);
-		vm->pid_fd = -1;
 		return problem_set(problem, error,
 				   "cannot make a process for %s: %s (too many "
 				   "processes or too little memory)",
 				   vm->config.name, strerror(-error));
 	}
+	vm->pid = pid;
+	vm->pid_fd = pid_fd;
 	vm->channel.fd = ends[0];
 	vm->channel.generation = vm->generation;
 	return 0;

@@ -33,6 +33,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "sandbox/inherit.h"
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
 #include "supervisor/lib/signals.h"
@@ -180,6 +181,7 @@ static int post_guard(struct supervisor *supervisor)
 	if (own_pid_fd < 0 ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
+	inherit_all();
 	pid = process_clone(-1, &upgrade->guard_pid_fd);
 	if (pid == 0) {
 		close(ends[0]);
@@ -322,6 +324,7 @@ static int begin_trial(struct supervisor *supervisor)
 		return state_fd;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
+	inherit_all();
 	pid = process_clone(-1, &upgrade->trial_pid_fd);
 	if (pid == 0)
 		try_program(supervisor, state_fd, ends[1]);

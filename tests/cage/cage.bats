@@ -211,6 +211,15 @@ limit_of() {
 	refute grep -E 'pts/|tty' <<<"$kinds"
 }
 
+# "dc": not copied by a fork
+@test "nothing of the supervisor's heap is in a VM process before its exec" {
+	local flags
+	flags=$(sed -n '/\[heap\]$/,/^VmFlags:/s/^VmFlags: //p' \
+		"/proc/$SUPERVISOR/smaps")
+	[[ -n $flags ]]
+	refute grep -vw dc <<<"$flags"
+}
+
 @test "the cage is the same in the next generation" {
 	local before
 	before=$(vm_get vm0 .uid)

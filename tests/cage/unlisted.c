@@ -5,10 +5,8 @@
  * (ld's --wrap). What is behind that list, the kernel's own no and the
  * supervisor's inherited list, is tested with it.
  */
-#include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdlib.h>
 
 #include "sandbox/filter.h"
 
@@ -20,11 +18,8 @@ int unlisted_compile(
 int unlisted_compile(enum filter_role role, struct filter_program *program)
 {
 	(void)role;
-	program->code = malloc(sizeof(*program->code));
-	if (!program->code)
-		return -ENOMEM;
-	*program->code = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
-						      SECCOMP_RET_ALLOW);
+	program->code[0] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+							SECCOMP_RET_ALLOW);
 	program->length = 1;
 	return 0;
 }

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a child of fork gets of this process's memory.
+ *
+ * Theory of operation: a fork copies the page tables of the caller, and each of
+ * the caller's mappings, of which a dozen libraries make some eighty. A VM
+ * process throws all of it away by its exec, within a fraction of a
+ * millisecond, after stage 1, which uses nothing but the program itself, the C
+ * library and the stack. So whatever else there is isn't copied
+ * (MADV_DONTFORK): the fork and the exec cost half, the supervisor doesn't have
+ * to copy each page that it writes to afterwards, and what the supervisor has
+ * on its heap was never in any VM process, not even before its exec.
+ *
+ * What can't be told or marked is copied, as ever.
+ */
+#include "sandbox/inherit.h"
+
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+
+/* Shadow memory and the heap of a sanitizer lie anywhere. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
+/* The end of the program's static data, by ld(1): the heap lies above. */
+extern char _end[];
+
+struct range {
+	uintptr_t begin, end;
+};
+
+static bool holds(const struct range *range, uintptr_t address)
+{
+	return address >= range->begin && address < range->end;
+}
+
+static uintptr_t page_below(uintptr_t address)
+{
+	return address & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+static uintptr_t page_above(uintptr_t address)
+{
+	return page_below(address + (uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+/* ENOMEM, there is a gap within, comes after all the rest is done. */
+static void advise(const struct range *range, int advice)
+{
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): it comes from the loader */
+	void *begin = (void *)range->begin;
+
+	if (range->end > range->begin)
+		(void)madvise(begin, range->end - range->begin, advice);
+}
+
+static struct range range_of(const struct dl_phdr_info *object)
+{
+	struct range range = { UINTPTR_MAX, 0 };
+
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+		uintptr_t begin = object->dlpi_addr + part->p_vaddr;
+
+		if (part->p_type != PT_LOAD)
+			continue;
+		if (page_below(begin) < range.begin)
+			range.begin = page_below(begin);
+		if (page_above(begin + part->p_memsz) > range.end)
+			range.end = page_above(begin + part->p_memsz);
+	}
+	return range;
+}
+
+/* Libraries that the program names, and what these use: but for what stage 1
+ * runs, which is the C library's. Another one that stands in for a function of
+ * the C library's, as one that is loaded before it may, stays as well. */
+static bool is_needed(const struct range *range)
+{
+	static const struct {
+		void (*any)(void);
+	} functions[] = {
+		{ (void (*)(void))prctl },    { (void (*)(void))close },
+		{ (void (*)(void))dup2 },     { (void (*)(void))setresuid },
+		{ (void (*)(void))snprintf },
+	};
+	/* the program, the loader, and the kernel's own */
+	const uintptr_t addresses[] = {
+		(uintptr_t)&inherit_all,
+		getauxval(AT_BASE),
+		getauxval(AT_SYSINFO_EHDR),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
+		if (holds(range, (uintptr_t)functions[i].any))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++)
+		if (holds(range, addresses[i]))
+			return true;
+	return false;
+}
+
+static int advise_library(struct dl_phdr_info *object, size_t bytes, void *ctx)
+{
+	const struct range range = range_of(object);
+	const int *advice = ctx;
+
+	(void)bytes;
+	if (!is_needed(&range))
+		advise(&range, *advice);
+	return 0;
+}
+
+static void advise_heap(int advice)
+{
+	const struct range heap = {
+		page_above((uintptr_t)_end),
+		page_below((uintptr_t)sbrk(0)),
+	};
+
+	advise(&heap, advice);
+}
+
+static bool little;
+
+void inherit_little(void)
+{
+	int advice = MADV_DONTFORK;
+
+	if (SANITIZED)
+		return;
+	if (!little)
+		dl_iterate_phdr(advise_library, &advice);
+	little = true;
+	advise_heap(advice);
+}
+
+void inherit_all(void)
+{
+	int advice = MADV_DOFORK;
+
+	if (!little)
+		return;
+	dl_iterate_phdr(advise_library, &advice);
+	little = false;
+	advise_heap(advice);
+}
