@@ -36,13 +36,20 @@
 #define LAYOUT_IDENTITY 0xfeffc000ULL
 #define LAYOUT_TSS      0xfeffd000ULL
 
+/* The last page below 4 GiB is that below 1 MiB once more: the first processor
+ * begins up there when it is reset by an INIT. */
+#define LAYOUT_TOP       0xfffff000ULL
+#define LAYOUT_TOP_BYTES (4 * KIB)
+
 /* Ports. */
+#define PORT_KEYBOARD       0x64 /* the keyboard controller's commands */
 #define PORT_UART           0x3f8
 #define PORT_PANIC          0x505
 #define PORT_SLEEP_CONTROL  0x600
 #define PORT_SLEEP_STATUS   0x601
 #define PORT_RESET          0x602
 #define PORT_CONFIG_ADDRESS 0xcf8
+#define PORT_RESET_CONTROL  0xcf9 /* the chipset's; a byte */
 #define PORT_CONFIG_DATA    0xcfc
 #define LAYOUT_PORTS        0x1000ULL /* PCI's */
 #define LAYOUT_PORTS_END    0x10000ULL
