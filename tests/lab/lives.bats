@@ -147,6 +147,15 @@ told_crashes() {
 	vmsup logs astray | grep -q 'KVM internal error'
 }
 
+@test "an INIT to the first processor is a reboot, as on a PC" {
+	need_vmsup
+	run_tiny inits inits --no-wait
+	await 90 vm_is inits '.generation > 1'
+	vmsup stop inits
+	last_exit inits reboot "exit 81"
+	vmsup logs inits --previous | grep -q 'tiny: inits'
+}
+
 @test "stop presses the power button, and the guest obeys" {
 	need_vmsup
 	# one that stands still can't: it is let go on for that

@@ -191,23 +191,32 @@ static void map_memory(void)
 			   error_name(-error));
 }
 
+static void give_region(uint32_t slot, uint64_t gpa, uint64_t bytes,
+			const uint8_t *base)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.guest_phys_addr = gpa,
+		.memory_size = bytes,
+		.userspace_addr = (uintptr_t)base,
+	};
+
+	if (bytes > 0 &&
+	    ioctl(machine.vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+		refused("memory", -errno);
+}
+
 static void give_memory(void)
 {
-	for (uint32_t i = 0; i < MEMORY_REGIONS; i++) {
-		const struct memory_region *from = &machine.memory.region[i];
-		struct kvm_userspace_memory_region region = {
-			.slot = i,
-			.guest_phys_addr = from->gpa,
-			.memory_size = from->bytes,
-			.userspace_addr = (uintptr_t)from->base,
-		};
+	const struct memory *memory = &machine.memory;
 
-		if (from->bytes == 0)
-			continue;
-		if (ioctl(machine.vm_fd, KVM_SET_USER_MEMORY_REGION, &region) <
-		    0)
-			refused("memory", -errno);
-	}
+	for (uint32_t i = 0; i < MEMORY_REGIONS; i++)
+		give_region(i, memory->region[i].gpa, memory->region[i].bytes,
+			    memory->region[i].base);
+	/* a PC's firmware is there twice as well */
+	give_region(MEMORY_REGIONS, LAYOUT_TOP, LAYOUT_TOP_BYTES,
+		    memory->base +
+			    LAYOUT_RESET / LAYOUT_TOP_BYTES * LAYOUT_TOP_BYTES);
 }
 
 /* What lies above can't be reached by the guest, whatever KVM says to it. */
