@@ -32,8 +32,8 @@ static void say_done(const struct cli_args *args, const struct act *act)
 }
 
 /* The call itself, between a look at the state before and one after it. */
-static int call(struct conn *conn, const struct cli_args *args,
-		const struct act *act, struct await *await)
+static int call_act(struct conn *conn, const struct cli_args *args,
+		    const struct act *act, struct await *await)
 {
 	json_t *before;
 	int status;
@@ -55,8 +55,8 @@ static int call(struct conn *conn, const struct cli_args *args,
 }
 
 /* Waits, starting with what is already so. */
-static int wait_for_all(const struct cli *cli, const struct cli_args *args,
-			struct conn *events, struct await *await)
+static int await_all(const struct cli *cli, const struct cli_args *args,
+		     struct conn *events, struct await *await)
 {
 	json_t *now;
 	int result = conn_status(cli, args->names, args->count, &now);
@@ -85,10 +85,10 @@ int act_on(const struct cli *cli, const struct cli_args *args,
 	if (!status)
 		status = conn_open(&conn, cli);
 	if (!status)
-		status = call(&conn, args, act, &await);
+		status = call_act(&conn, args, act, &await);
 	conn_close(&conn);
 	if (!status && wait) {
-		status = wait_for_all(cli, args, &events, &await);
+		status = await_all(cli, args, &events, &await);
 		if (!status)
 			say_done(args, act);
 	}

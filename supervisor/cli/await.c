@@ -69,7 +69,7 @@ void await_uninit(struct await *await)
 	*await = (struct await){ 0 };
 }
 
-static struct await_vm *find(struct await *await, const char *name)
+static struct await_vm *find_awaited(struct await *await, const char *name)
 {
 	const json_t *index = json_object_get(await->index, name);
 
@@ -83,7 +83,7 @@ void await_baseline(struct await *await, const json_t *status)
 	size_t i;
 
 	json_array_foreach(json_object_get(status, "vms"), i, object) {
-		vm = find(await, field_text(object, "name"));
+		vm = find_awaited(await, field_text(object, "name"));
 		if (!vm)
 			continue;
 		vm->generation = field_int(object, "generation");
@@ -94,9 +94,10 @@ void await_baseline(struct await *await, const json_t *status)
 
 /* event: "" if all that is known is the state. down: it is stopped, and nobody
  * wants it otherwise. */
-static enum await_verdict judge(enum await_goal goal, const struct await_vm *vm,
-				const char *state, const char *event, bool down,
-				json_int_t generation)
+static enum await_verdict judge_vm(enum await_goal goal,
+				   const struct await_vm *vm, const char *state,
+				   const char *event, bool down,
+				   json_int_t generation)
 {
 	bool newer = generation > vm->generation;
 	bool failed = strcmp(state, "failed") == 0;
@@ -144,17 +145,17 @@ static void set_verdict(struct await *await, struct await_vm *vm,
 
 void await_event(struct await *await, const json_t *event)
 {
-	struct await_vm *vm = find(await, field_text(event, "vm"));
+	struct await_vm *vm = find_awaited(await, field_text(event, "vm"));
 	const char *detail = field_text(event, "detail");
 
 	if (!vm)
 		return;
 	vm->adopted |= strcmp(field_text(event, "event"), "adopted") == 0;
 	set_verdict(await, vm,
-		    judge(await->goal, vm, field_text(event, "state"),
-			  field_text(event, "event"),
-			  strcmp(field_text(event, "event"), "stopped") == 0,
-			  field_int(event, "generation")),
+		    judge_vm(await->goal, vm, field_text(event, "state"),
+			     field_text(event, "event"),
+			     strcmp(field_text(event, "event"), "stopped") == 0,
+			     field_int(event, "generation")),
 		    *detail ? detail : field_text(event, "event"));
 }
 
@@ -168,7 +169,7 @@ void await_status(struct await *await, const json_t *status)
 	size_t i;
 
 	json_array_foreach(json_object_get(status, "vms"), i, object) {
-		vm = find(await, field_text(object, "name"));
+		vm = find_awaited(await, field_text(object, "name"));
 		if (!vm)
 			continue;
 		state = field_text(object, "state");
@@ -177,14 +178,14 @@ void await_status(struct await *await, const json_t *status)
 		columns_exit(json_object_get(object, "last_exit"), detail,
 			     sizeof(detail));
 		set_verdict(await, vm,
-			    judge(await->goal, vm, state, "", down,
-				  field_int(object, "generation")),
+			    judge_vm(await->goal, vm, state, "", down,
+				     field_int(object, "generation")),
 			    detail);
 	}
 }
 
 /* Asks for the state of all, quietly: that may not be possible yet. */
-static void ask(struct await *await, const struct cli *cli)
+static void ask_status(struct await *await, const struct cli *cli)
 {
 	struct problem problem;
 	struct conn conn;
@@ -227,7 +228,7 @@ int await_follow(struct await *await, struct conn *events,
 		if (interrupt_take())
 			return -EINTR;
 		if (lost || loop_now_ns() >= ask_at) {
-			ask(await, cli);
+			ask_status(await, cli);
 			ask_at = loop_now_ns() + ASK_AFTER_MS * NSEC_PER_MSEC;
 			lost = false;
 			continue;

@@ -56,7 +56,7 @@ static unsigned int text_column(void)
 	return (unsigned int)(longest + 1 + STATE_WIDTH);
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_check(const struct cli *cli, const struct cli_args *args)
 {
 	struct libscols_table *table = table_new(false, false);
 	bool good = table && table_column(table, "WHAT", 0) &&
@@ -98,5 +98,5 @@ const struct cli_command check_command = {
 	.details = "What can be tried is tried, in namespaces of its own: "
 		   "nothing on the host is\nchanged. States: ok, missing "
 		   "(nothing runs without it), optional (not there).\n",
-	.run = run,
+	.run = run_check,
 };

@@ -136,7 +136,7 @@ void columns_default(struct columns *columns, bool retry, bool machines)
 		columns_add(columns, "RX,TX");
 }
 
-static int find(const char *name, size_t length)
+static int find_column(const char *name, size_t length)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (strncasecmp(table[i].name, name, length) == 0 &&
@@ -152,7 +152,7 @@ const char *columns_add(struct columns *columns, const char *list)
 
 	for (;; list += length + 1) {
 		length = strcspn(list, ",");
-		index = length ? find(list, length) : -1;
+		index = length ? find_column(list, length) : -1;
 		if (index < 0 || columns->count == COLUMNS_MAX)
 			return list;
 		columns->index[columns->count++] = (unsigned char)index;

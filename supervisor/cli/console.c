@@ -28,7 +28,7 @@ struct terminal {
 	bool raw; /* before is to be restored */
 };
 
-static void restore(struct terminal *terminal)
+static void restore_terminal(struct terminal *terminal)
 {
 	if (terminal->raw)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal->before);
@@ -62,7 +62,7 @@ static int write_all(const uint8_t *bytes, size_t length)
 	return 0;
 }
 
-static int show(const json_t *parameters)
+static int show_output(const json_t *parameters)
 {
 	const char *text = field_text(parameters, "data");
 	size_t size = strlen(text) / 4 * 3 + 1;
@@ -82,18 +82,18 @@ static int take_output(struct terminal *terminal)
 		if (result == -EAGAIN)
 			return 1;
 		if (result == 0) { /* it didn't end: it was cut off */
-			restore(terminal);
+			restore_terminal(terminal);
 			conn_report_loss(&terminal->output, result);
 			return -ECANCELED;
 		}
 		if (result != 1)
 			return result;
 		if (reply.error[0]) {
-			restore(terminal);
+			restore_terminal(terminal);
 			conn_report("console", &reply);
 			result = -ECANCELED;
 		} else {
-			result = show(reply.parameters);
+			result = show_output(reply.parameters);
 			if (result == 0)
 				result = reply.continues ? 1 : 0;
 		}
@@ -105,7 +105,8 @@ static int take_output(struct terminal *terminal)
 
 /* Sends keys; what the guest doesn't take now is sent again. An enum
  * cli_exit. */
-static int type(struct terminal *terminal, const uint8_t *keys, size_t length)
+static int type_key(struct terminal *terminal, const uint8_t *keys,
+		    size_t length)
 {
 	char text[BASE64_LENGTH(KEYS_BYTES)];
 
@@ -146,14 +147,14 @@ static int take_keys(struct terminal *terminal)
 	}
 	while (before < got && keys[before] != DETACH_KEY)
 		before++;
-	status = type(terminal, keys, (size_t)before);
+	status = type_key(terminal, keys, (size_t)before);
 	if (status)
 		return -status;
 	return before < got ? 0 : 1;
 }
 
 /* An enum cli_exit. */
-static int serve(struct terminal *terminal)
+static int serve_console(struct terminal *terminal)
 {
 	int result = take_output(terminal);
 
@@ -173,14 +174,14 @@ static int serve(struct terminal *terminal)
 				return -result;
 		}
 	}
-	restore(terminal);
+	restore_terminal(terminal);
 	if (result == -ECANCELED)
 		return CLI_FAILED;
 	return result == 0 ? CLI_OK
 			   : conn_report_loss(&terminal->output, result);
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_console(const struct cli *cli, const struct cli_args *args)
 {
 	struct terminal terminal = {
 		.name = args->names[0],
@@ -204,8 +205,8 @@ static int run(const struct cli *cli, const struct cli_args *args)
 			fprintf(stderr, "console of %s; Ctrl-] detaches\n",
 				terminal.name);
 		make_raw(&terminal);
-		status = serve(&terminal);
-		restore(&terminal);
+		status = serve_console(&terminal);
+		restore_terminal(&terminal);
 		if (isatty(STDERR_FILENO))
 			fprintf(stderr, "\n");
 	}
@@ -225,5 +226,5 @@ const struct cli_command console_command = {
 	.max_args = 1,
 	.missing = "no VM named",
 	.names_vms = true,
-	.run = run,
+	.run = run_console,
 };

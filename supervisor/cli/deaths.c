@@ -58,7 +58,7 @@ static int print_table(const json_t *deaths)
 	return report_error("out of memory");
 }
 
-static int print(const json_t *deaths, bool as_json)
+static int print_deaths(const json_t *deaths, bool as_json)
 {
 	if (!as_json)
 		return print_table(deaths);
@@ -67,7 +67,7 @@ static int print(const json_t *deaths, bool as_json)
 	return report_flush();
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_deaths(const struct cli *cli, const struct cli_args *args)
 {
 	json_t *reply;
 	int status = conn_ask(cli, "Deaths",
@@ -75,8 +75,8 @@ static int run(const struct cli *cli, const struct cli_args *args)
 			      &reply);
 
 	if (!status)
-		status = print(json_object_get(reply, "deaths"),
-			       args->values[OPT_JSON]);
+		status = print_deaths(json_object_get(reply, "deaths"),
+				      args->values[OPT_JSON]);
 	json_decref(reply);
 	return status;
 }
@@ -91,5 +91,5 @@ const struct cli_command deaths_command = {
 	.max_args = 1,
 	.missing = "no VM named",
 	.names_vms = true,
-	.run = run,
+	.run = run_deaths,
 };

@@ -16,7 +16,7 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-static void take(void *ctx, const json_t *parameters)
+static void on_events(void *ctx, const json_t *parameters)
 {
 	const bool *json = ctx;
 	json_t *event;
@@ -26,14 +26,14 @@ static void take(void *ctx, const json_t *parameters)
 		stream_event(event, *json);
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_events(const struct cli *cli, const struct cli_args *args)
 {
 	bool json = args->values[OPT_JSON];
 	const struct stream stream = {
 		.method = "Events",
 		.command = "events",
 		.endless = true,
-		.take = take,
+		.take = on_events,
 		.ctx = &json,
 	};
 
@@ -47,5 +47,5 @@ const struct cli_command events_command = {
 	.usage = "[--json] [--past]",
 	.summary = "show changes of state as they happen, until Ctrl-C",
 	.options = options,
-	.run = run,
+	.run = run_events,
 };

@@ -13,7 +13,7 @@ static bool caught;
 static sigset_t old_mask;
 static struct sigaction old_actions[ARRAY_SIZE(signals)];
 
-static void note(int signal)
+static void on_signal(int signal)
 {
 	(void)signal;
 	came = 1;
@@ -21,7 +21,7 @@ static void note(int signal)
 
 void interrupt_catch(void)
 {
-	struct sigaction action = { .sa_handler = note };
+	struct sigaction action = { .sa_handler = on_signal };
 	sigset_t mask;
 
 	if (caught)

@@ -16,7 +16,7 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_kill(const struct cli *cli, const struct cli_args *args)
 {
 	const char *given = args->values[OPT_SIGNAL];
 	const char *signal = signame_parse(given ? given : "KILL");
@@ -41,5 +41,5 @@ const struct cli_command kill_command = {
 	.max_args = -1,
 	.missing = "no VM named",
 	.names_vms = true,
-	.run = run,
+	.run = run_kill,
 };

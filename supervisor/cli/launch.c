@@ -75,7 +75,7 @@ int launch_open_vmproc(bool quiet)
 }
 
 /* Nothing was made: the directory goes, too, unless VMs need it. */
-static int give_up(const struct launch_place *place)
+static int leave_place(const struct launch_place *place)
 {
 	if (!place->kept->instance)
 		rundir_uninit(place->rundir);
@@ -177,7 +177,7 @@ static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 	_exit(supervisor_main(launch->config, &options));
 }
 
-static int spawn(struct launch *launch, int vmproc_fd)
+static int fork_supervisor(struct launch *launch, int vmproc_fd)
 {
 	int ends[2];
 
@@ -203,7 +203,7 @@ static int spawn(struct launch *launch, int vmproc_fd)
 }
 
 /* The supervisor ended by itself, and said why. */
-static int reap(struct launch *launch)
+static int reap_supervisor(struct launch *launch)
 {
 	int status = 0;
 
@@ -223,7 +223,7 @@ static int reap(struct launch *launch)
 }
 
 /* Hangs up, which undoes the start, and waits until nothing is left. */
-static int undo(struct launch *launch)
+static int undo_start(struct launch *launch)
 {
 	cleanup_fd int pid_fd = pidfd_of(launch->pid);
 	struct problem problem;
@@ -243,7 +243,7 @@ static int undo(struct launch *launch)
 }
 
 /* VMs that ran before this start aren't its to end. */
-static int leave(const struct launch *launch)
+static int leave_start(const struct launch *launch)
 {
 	return report_error("interrupted: supervisor %d goes on (vmsup status)",
 			    launch->pid);
@@ -279,7 +279,7 @@ static int say_running(const struct launch *launch)
 }
 
 /* Follows the start to its end, one way or another. */
-static int follow(struct launch *launch)
+static int follow_start(struct launch *launch)
 {
 	int result;
 
@@ -296,15 +296,15 @@ static int follow(struct launch *launch)
 		result = await_report(&launch->await);
 		return result ? result : say_running(launch);
 	case -EINTR:
-		return launch->place->kept->count ? leave(launch)
-						  : undo(launch);
+		return launch->place->kept->count ? leave_start(launch)
+						  : undo_start(launch);
 	case 0:
 	case -EPIPE:
-		return reap(launch);
+		return reap_supervisor(launch);
 	default:
 		conn_report_loss(&launch->starter, result);
-		return launch->place->kept->count ? leave(launch)
-						  : undo(launch);
+		return launch->place->kept->count ? leave_start(launch)
+						  : undo_start(launch);
 	}
 }
 
@@ -357,15 +357,15 @@ int launch_background(const struct cli *cli, struct config *config,
 	int status;
 
 	if (vmproc_fd < 0)
-		return give_up(place);
+		return leave_place(place);
 	if (await_autostart(&launch))
 		return report_error("out of memory");
 	if (launch.tty)
 		launch.await.progress = show_progress;
 	interrupt_catch();
-	status = spawn(&launch, vmproc_fd);
+	status = fork_supervisor(&launch, vmproc_fd);
 	if (!status)
-		status = follow(&launch);
+		status = follow_start(&launch);
 	conn_close(&launch.starter);
 	await_uninit(&launch.await);
 	return status;
@@ -382,7 +382,7 @@ int launch_foreground(struct config *config, const struct launch_place *place)
 	};
 
 	if (options.vmproc_fd < 0)
-		return give_up(place);
+		return leave_place(place);
 	return supervisor_main(config, &options);
 }
 

@@ -19,7 +19,7 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-static void take(void *ctx, const json_t *parameters)
+static void on_lines(void *ctx, const json_t *parameters)
 {
 	json_int_t dropped = field_int(parameters, "dropped");
 	json_t *line;
@@ -35,14 +35,14 @@ static void take(void *ctx, const json_t *parameters)
 		stream_log_line(line);
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_logs(const struct cli *cli, const struct cli_args *args)
 {
 	bool follow = args->values[OPT_FOLLOW];
 	const struct stream stream = {
 		.method = "Logs",
 		.command = "logs",
 		.endless = follow,
-		.take = take,
+		.take = on_lines,
 	};
 
 	return stream_follow(cli, &stream,
@@ -62,5 +62,5 @@ const struct cli_command logs_command = {
 	.max_args = 1,
 	.missing = "no VM named",
 	.names_vms = true,
-	.run = run,
+	.run = run_logs,
 };

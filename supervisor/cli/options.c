@@ -25,7 +25,8 @@ static const struct option common_options[] = {
 #define COMMON_COUNT (sizeof(common_options) / sizeof(common_options[0]))
 
 /* Tells what is wrong with the option that getopt_long() just refused. */
-static enum options_result refuse(const char *command, int result, char **argv)
+static enum options_result refuse_option(const char *command, int result,
+					 char **argv)
 {
 	const char *word = argv[optind - 1];
 	char letter[3] = { '-', (char)optopt, '\0' };
@@ -65,7 +66,7 @@ enum options_result options_global(int argc, char **argv, int *next,
 		if (c == 'V')
 			return OPTIONS_VERSION;
 		if (c != OPTION_RUN_DIR)
-			return refuse(NULL, c, argv);
+			return refuse_option(NULL, c, argv);
 		*run_dir = optarg;
 	}
 	*next = optind;
@@ -147,7 +148,7 @@ enum options_result options_parse(const struct cli_command *command, int argc,
 		}
 		i = option_index(command, c);
 		if (i < 0)
-			return refuse(command->name, c, argv);
+			return refuse_option(command->name, c, argv);
 		args->values[i] = optarg ? optarg : "";
 		if (!command->repeats || i != command->repeats)
 			continue;

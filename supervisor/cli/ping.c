@@ -56,7 +56,7 @@ struct ping {
 	json_t *replies; /* if json */
 };
 
-static int parse(const struct cli_args *args, struct ping *ping)
+static int parse_numbers(const struct cli_args *args, struct ping *ping)
 {
 	const struct {
 		int option;
@@ -167,7 +167,7 @@ static int resolve_in(const json_t *status, struct ping *ping)
 	return CLI_OK;
 }
 
-static int resolve(const struct cli *cli, struct ping *ping)
+static int resolve_target(const struct cli *cli, struct ping *ping)
 {
 	json_t *status;
 	int result = conn_status(cli, NULL, 0, &status);
@@ -262,7 +262,7 @@ static int take_error(struct ping *ping, const struct reply *reply)
 	return CLI_OK;
 }
 
-static int echo(struct ping *ping)
+static int ping_once(struct ping *ping)
 {
 	struct reply reply;
 	int result, status = CLI_OK;
@@ -361,7 +361,7 @@ static int ping_all(const struct cli *cli, struct ping *ping)
 		if (status)
 			break;
 		last = loop_now_ns();
-		status = echo(ping);
+		status = ping_once(ping);
 		if (ping->interval_ms > CONN_TIMEOUT_MS)
 			conn_close(&ping->conn);
 		if (ping->count &&
@@ -378,7 +378,7 @@ static int ping_all(const struct cli *cli, struct ping *ping)
 	return status ? status : ping->echoes.received ? CLI_OK : CLI_FAILED;
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_ping(const struct cli *cli, const struct cli_args *args)
 {
 	struct ping ping = {
 		.from = args->names[0],
@@ -390,10 +390,10 @@ static int run(const struct cli *cli, const struct cli_args *args)
 		.timeout_ms = 1000,
 		.conn = CONN_NONE,
 	};
-	int status = parse(args, &ping);
+	int status = parse_numbers(args, &ping);
 
 	if (!status)
-		status = resolve(cli, &ping);
+		status = resolve_target(cli, &ping);
 	if (status)
 		return status;
 	ping.replies = json_array();
@@ -415,5 +415,5 @@ const struct cli_command ping_command = {
 	.max_args = 2,
 	.missing = "two are needed: the VM that pings, and its target",
 	.names_vms = true,
-	.run = run,
+	.run = run_ping,
 };

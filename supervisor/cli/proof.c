@@ -65,7 +65,7 @@ void proof_compare(struct proof *proof, const char *check, const char *wanted,
 	proof_add(proof, check, wanted, found, strcmp(wanted, found) == 0);
 }
 
-static const char *outcome(const json_t *ok)
+static const char *outcome_text(const json_t *ok)
 {
 	if (json_is_null(ok))
 		return "?";
@@ -87,7 +87,7 @@ int proof_print(const struct proof *proof)
 			field_text(row, "check"),
 			field_text(row, "wanted"),
 			field_text(row, "found"),
-			outcome(json_object_get(row, "ok")),
+			outcome_text(json_object_get(row, "ok")),
 		};
 
 		good = good && table_row(table, cells, ARRAY_SIZE(cells));

@@ -88,7 +88,8 @@ static void count_wanted(struct filters *filters)
 
 /* ---- what they are */
 
-static bool fits(const struct filters *filters, size_t i, const char *digest)
+static bool digest_fits(const struct filters *filters, size_t i,
+			const char *digest)
 {
 	const struct tracer *tracer = filters->tracer;
 
@@ -113,7 +114,7 @@ static bool is_inherited(const struct filters *filters, size_t i)
 {
 	const json_t *known = json_object_get(filters->digests, "inherited");
 
-	return fits(
+	return digest_fits(
 		filters, i,
 		json_string_value(json_array_get(known, i - filters->older)));
 }
@@ -127,7 +128,8 @@ static const char *name_of(const struct filters *filters, size_t i)
 		return is_inherited(filters, i) ? "supervisor" : NULL;
 	for (size_t k = 0; k < ARRAY_SIZE(own); k++)
 		if (own[k].threads_own == (i >= filters->count) &&
-		    fits(filters, i, field_text(filters->digests, own[k].key)))
+		    digest_fits(filters, i,
+				field_text(filters->digests, own[k].key)))
 			return own[k].name;
 	return NULL;
 }
@@ -161,7 +163,7 @@ static const char *list_found(const struct filters *filters,
 		       : NULL;
 }
 
-static const char *explain(const struct tracer *tracer, int error)
+static const char *explain_filters(const struct tracer *tracer, int error)
 {
 	if (error == -ETIMEDOUT)
 		return "it doesn't stop to be looked at";
@@ -172,7 +174,7 @@ static const char *explain(const struct tracer *tracer, int error)
 	return strerror(-error);
 }
 
-static void look_at(struct filters *filters, pid_t tid)
+static void look_at_thread(struct filters *filters, pid_t tid)
 {
 	struct tracer *tracer = filters->tracer;
 	int error = tracer_read(tracer, filters->task_fd, tid);
@@ -185,7 +187,8 @@ static void look_at(struct filters *filters, pid_t tid)
 	if (tracer->held_ns > filters->proof->held_ns)
 		filters->proof->held_ns = tracer->held_ns;
 	if (error)
-		snprintf(found, sizeof(found), "%s", explain(tracer, error));
+		snprintf(found, sizeof(found), "%s",
+			 explain_filters(tracer, error));
 	else
 		last = list_found(filters, found);
 	filters->vcpus += last && strcmp(last, VCPU) == 0;
@@ -233,7 +236,7 @@ static int each_thread(void *ctx, const char *tid)
 		filters->kernels++;
 		list(filters->kernel_names, name);
 	} else {
-		look_at(filters, (pid_t)atoi(tid));
+		look_at_thread(filters, (pid_t)atoi(tid));
 	}
 	return 0;
 }

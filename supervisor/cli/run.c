@@ -94,7 +94,7 @@ static bool is_mac(const char *text)
 }
 
 /* Mistakes of form; whether it is taken is the supervisor's to say. */
-static int check(const struct cli_args *args)
+static int check_form(const struct cli_args *args)
 {
 	const char *const *values = args->values;
 	struct in_addr ipv4;
@@ -147,7 +147,7 @@ static int make_machine(const struct cli_args *args,
 }
 
 /* The words between commas; NULL: of nothing. */
-static json_t *split(const char *words)
+static json_t *split_words(const char *words)
 {
 	json_t *array = words ? json_array() : NULL;
 
@@ -170,7 +170,7 @@ static int call_define(struct conn *conn, const struct cli_args *args,
 		"{s:s, s:s*, s:s*, s:s*, s:o*}", "name", args->names[0], "mac",
 		args->values[OPT_MAC], "ipv4", args->values[OPT_ADDRESS],
 		"ipv6", args->values[OPT_ADDRESS6], "allow",
-		split(args->values[OPT_ALLOW]));
+		split_words(args->values[OPT_ALLOW]));
 	int error;
 
 	if (machine) {
@@ -195,7 +195,7 @@ static int call_define(struct conn *conn, const struct cli_args *args,
 	return conn_call(conn, "Define", parameters, CONN_TIMEOUT_MS, NULL);
 }
 
-static int define(const struct cli *cli, const struct cli_args *args)
+static int define_vm(const struct cli *cli, const struct cli_args *args)
 {
 	struct machine_config *machine;
 	struct conn conn;
@@ -282,7 +282,7 @@ static int stop_vm(const struct attached *vm)
 			NULL);
 }
 
-static int follow(struct attached *vm)
+static int follow_attached(struct attached *vm)
 {
 	bool stopping = false;
 	int result;
@@ -304,7 +304,7 @@ static int follow(struct attached *vm)
 	return vm->failed ? CLI_FAILED : CLI_OK;
 }
 
-static int attach(const struct cli *cli, const struct cli_args *args)
+static int attach_vm(const struct cli *cli, const struct cli_args *args)
 {
 	struct attached vm = {
 		.cli = cli,
@@ -317,7 +317,7 @@ static int attach(const struct cli *cli, const struct cli_args *args)
 	interrupt_catch();
 	status = act_subscribe(&vm.events, cli);
 	if (!status)
-		status = define(cli, args);
+		status = define_vm(cli, args);
 	if (!status)
 		status = conn_open(&vm.logs, cli);
 	if (!status) {
@@ -326,7 +326,7 @@ static int attach(const struct cli *cli, const struct cli_args *args)
 					    args->names[0], "follow", 1),
 				  true);
 		status = error ? conn_report_loss(&vm.logs, error)
-			       : follow(&vm);
+			       : follow_attached(&vm);
 	}
 	conn_close(&vm.logs);
 	conn_close(&vm.events);
@@ -346,7 +346,7 @@ static int define_and_wait(const struct cli *cli, const struct cli_args *args)
 		return report_error("out of memory");
 	status = act_subscribe(&events, cli);
 	if (!status)
-		status = define(cli, args);
+		status = define_vm(cli, args);
 	if (!status && !args->values[OPT_NO_WAIT]) {
 		result = await_follow(&await, &events, cli);
 		status = result == 1 ? await_report(&await)
@@ -359,15 +359,15 @@ static int define_and_wait(const struct cli *cli, const struct cli_args *args)
 	return status;
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_run(const struct cli *cli, const struct cli_args *args)
 {
-	int status = check(args);
+	int status = check_form(args);
 
 	if (status)
 		return status;
 	if (args->values[OPT_ATTACH] && args->values[OPT_NO_WAIT])
 		return report_usage("run", "--attach waits, --no-wait doesn't");
-	return args->values[OPT_ATTACH] ? attach(cli, args)
+	return args->values[OPT_ATTACH] ? attach_vm(cli, args)
 					: define_and_wait(cli, args);
 }
 
@@ -380,5 +380,5 @@ const struct cli_command run_command = {
 	.min_args = 1,
 	.max_args = 1,
 	.missing = "no name for the VM",
-	.run = run,
+	.run = run_run,
 };

@@ -135,8 +135,8 @@ static int refuse_without_kernel(const struct run_machine *options)
 	return CLI_OK;
 }
 
-static int fill(struct machine_config *machine,
-		const struct run_machine *options)
+static int fill_machine(struct machine_config *machine,
+			const struct run_machine *options)
 {
 	int status = set_path(machine->kernel, options->kernel);
 
@@ -179,7 +179,7 @@ int run_machine_make(const struct run_machine *options, const char *vm,
 	*machine = machine_new();
 	if (!*machine)
 		return report_error("out of memory");
-	status = fill(*machine, options);
+	status = fill_machine(*machine, options);
 	if (!status && files_open(*machine, vm, &problem) < 0)
 		status = report_error("%s", problem.text);
 	return status;

@@ -33,7 +33,7 @@ static const struct cli_option options[] = {
 };
 
 /* What the cage should be; *cage is the caller's. */
-static int ask(const struct cli *cli, const char *name, json_t **cage)
+static int ask_cage(const struct cli *cli, const char *name, json_t **cage)
 {
 	json_t *reply;
 	int status = conn_ask(cli, "Sandbox", json_pack("{s:s}", "name", name),
@@ -58,7 +58,7 @@ static bool same_process(const json_t *one, const json_t *other)
 	       field_int(one, "generation") == field_int(other, "generation");
 }
 
-static void look(struct proof *proof, const json_t *cage, int dir_fd)
+static void look_at_process(struct proof *proof, const json_t *cage, int dir_fd)
 {
 	proof_identity(proof, cage, dir_fd);
 	proof_filters(proof, cage, dir_fd);
@@ -82,13 +82,13 @@ static int try_once(const struct cli *cli, const char *name,
 	bool same;
 	int status;
 
-	status = ask(cli, name, cage);
+	status = ask_cage(cli, name, cage);
 	if (status)
 		return -status;
 	dir_fd = proc_open((pid_t)field_int(*cage, "pid"));
 	if (dir_fd >= 0)
-		look(proof, *cage, dir_fd);
-	status = ask(cli, name, &after);
+		look_at_process(proof, *cage, dir_fd);
+	status = ask_cage(cli, name, &after);
 	same = !status && dir_fd >= 0 && same_process(*cage, after);
 	json_decref(after);
 	if (same)
@@ -137,22 +137,22 @@ static void print_guard(const json_t *cage)
 }
 
 /* null: nothing is wrong, but not all could be told. */
-static json_t *outcome(const struct proof *proof)
+static json_t *outcome_json(const struct proof *proof)
 {
 	if (proof->holds && !proof->whole)
 		return json_null();
 	return json_boolean(proof->holds);
 }
 
-static int print(const struct cli_args *args, const json_t *cage,
-		 const struct proof *proof)
+static int print_proof(const struct cli_args *args, const json_t *cage,
+		       const struct proof *proof)
 {
 	int status;
 
 	if (args->values[OPT_JSON]) {
 		json_t *all = json_pack("{s:o, s:O, s:O, s:I}", "ok",
-					outcome(proof), "cage", cage, "checks",
-					proof->checks, "held_us",
+					outcome_json(proof), "cage", cage,
+					"checks", proof->checks, "held_us",
 					(json_int_t)(proof->held_ns / 1000));
 
 		if (json_dumpf(all, stdout,
@@ -180,7 +180,7 @@ static int print(const struct cli_args *args, const json_t *cage,
 	return report_flush();
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_sandbox(const struct cli *cli, const struct cli_args *args)
 {
 	const char *name = args->names[0];
 	struct proof proof;
@@ -205,7 +205,7 @@ static int run(const struct cli *cli, const struct cli_args *args)
 	else if (result < 0)
 		status = -result;
 	else
-		status = print(args, cage, &proof);
+		status = print_proof(args, cage, &proof);
 	if (!status && !proof.holds)
 		status = report_error("%s: the cage is not what it should be",
 				      name);
@@ -228,5 +228,5 @@ const struct cli_command sandbox_command = {
 	.max_args = 1,
 	.missing = "no VM named",
 	.names_vms = true,
-	.run = run,
+	.run = run_sandbox,
 };

@@ -78,7 +78,7 @@ static int refuse_second(const struct cli *cli)
 }
 
 /* Errors of the file go to stderr as they are: FILE:LINE: what (remedy). */
-static int read_file(struct config *config, const char *name, bool must_exist)
+static int read_config(struct config *config, const char *name, bool must_exist)
 {
 	FILE *file = fopen(name, "re");
 	int error;
@@ -98,14 +98,14 @@ static int make_config(struct config *config, const char *file, long vms)
 	struct problem problem = { 0 };
 	int status;
 
-	status = read_file(config, file ? file : CONFIG_DEFAULT_FILE, file);
+	status = read_config(config, file ? file : CONFIG_DEFAULT_FILE, file);
 	if (!status && vms > 0 && config_add_vms(config, (size_t)vms, &problem))
 		status = report_error("%s", problem.text);
 	return status;
 }
 
-static int enter(const struct cli *cli, struct rundir *rundir,
-		 struct kept *kept)
+static int enter_place(const struct cli *cli, struct rundir *rundir,
+		       struct kept *kept)
 {
 	struct problem problem = { 0 };
 
@@ -123,7 +123,7 @@ static int take_place(const struct cli *cli, struct rundir *rundir,
 		      struct kept *kept)
 {
 	const struct launch_place place = { rundir, kept };
-	int status = enter(cli, rundir, kept);
+	int status = enter_place(cli, rundir, kept);
 
 	if (status || !keep_was_ending(kept))
 		return status;
@@ -132,7 +132,7 @@ static int take_place(const struct cli *cli, struct rundir *rundir,
 	status = launch_finish(&place);
 	keep_uninit(kept);
 	rundir_release(rundir);
-	return status ? status : enter(cli, rundir, kept);
+	return status ? status : enter_place(cli, rundir, kept);
 }
 
 /* Opens what VMs are made of. Of the first kept ones, an earlier supervisor's,
@@ -152,9 +152,9 @@ static void open_files(struct config *config, size_t kept)
 	}
 }
 
-static int launch(const struct cli *cli, const struct cli_args *args,
-		  struct config *config, struct rundir *rundir,
-		  const struct kept *kept)
+static int launch_supervisor(const struct cli *cli, const struct cli_args *args,
+			     struct config *config, struct rundir *rundir,
+			     const struct kept *kept)
 {
 	const struct launch_place place = { rundir, kept };
 	struct problem problem = { 0 };
@@ -194,7 +194,7 @@ static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 	if (!status)
 		status = take_place(cli, &rundir, &kept);
 	if (!status) {
-		status = launch(cli, args, &config, &rundir, &kept);
+		status = launch_supervisor(cli, args, &config, &rundir, &kept);
 		keep_uninit(&kept);
 		rundir_release(&rundir);
 	}
@@ -202,7 +202,7 @@ static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 	return status;
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_start(const struct cli *cli, const struct cli_args *args)
 {
 	static const struct act act = { "Start", AWAIT_RUNNING, "running" };
 	const char *count = args->values[OPT_VMS];
@@ -240,5 +240,5 @@ const struct cli_command start_command = {
 	.options = options,
 	.max_args = -1,
 	.names_vms = true,
-	.run = run,
+	.run = run_start,
 };

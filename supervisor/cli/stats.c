@@ -39,7 +39,7 @@ static int print_table(json_t *counters)
 	return report_error("cannot print the table: out of memory");
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_stats(const struct cli *cli, const struct cli_args *args)
 {
 	json_t *reply, *counters;
 	int status = conn_ask(cli, "Stats",
@@ -71,5 +71,5 @@ const struct cli_command stats_command = {
 	.max_args = 1,
 	.missing = "no VM named",
 	.names_vms = true,
-	.run = run,
+	.run = run_stats,
 };

@@ -136,7 +136,7 @@ static int print_json(const json_t *status)
 }
 
 /* What the table has no place for. */
-static void warn(const json_t *status)
+static void warn_of_state(const json_t *status)
 {
 	const json_t *supervisor = json_object_get(status, "supervisor");
 	const json_t *error = json_object_get(supervisor, "state_error");
@@ -159,7 +159,7 @@ static int print_once(const struct view *view, const json_t *status)
 
 	if (view->json)
 		return print_json(status);
-	warn(status);
+	warn_of_state(status);
 	if (json_array_size(vms) == 0 && isatty(STDOUT_FILENO)) {
 		printf("no VMs (define one: 'vmsup run NAME')\n");
 		return CLI_OK;
@@ -224,7 +224,7 @@ static bool wait_interval(long ms)
 	return interrupt_take();
 }
 
-static int watch(const struct cli *cli, const struct view *view, long ms)
+static int watch_status(const struct cli *cli, const struct view *view, long ms)
 {
 	bool picture = isatty(STDOUT_FILENO) && !view->json && !view->raw;
 	json_t *status;
@@ -247,7 +247,7 @@ static int watch(const struct cli *cli, const struct view *view, long ms)
 	return CLI_OK;
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_status(const struct cli *cli, const struct cli_args *args)
 {
 	struct view view = {
 		.args = args,
@@ -272,7 +272,7 @@ static int run(const struct cli *cli, const struct cli_args *args)
 				"--watch: \"%s\" is not a time from "
 				"0.05 to 86400 s",
 				interval);
-		return watch(cli, &view, ms);
+		return watch_status(cli, &view, ms);
 	}
 	result = conn_status(cli, args->names, args->count, &status);
 	if (result)
@@ -290,5 +290,5 @@ const struct cli_command status_command = {
 	.options = options,
 	.max_args = -1,
 	.names_vms = true,
-	.run = run,
+	.run = run_status,
 };

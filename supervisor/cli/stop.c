@@ -49,7 +49,7 @@ static int end_supervisor(const struct cli *cli, const char *method,
 	return status;
 }
 
-static int run(const struct cli *cli, const struct cli_args *args)
+static int run_stop(const struct cli *cli, const struct cli_args *args)
 {
 	static const struct act act = { "Stop", AWAIT_STOPPED, "stopped" };
 
@@ -72,7 +72,7 @@ const struct cli_command stop_command = {
 	.options = options,
 	.max_args = -1,
 	.names_vms = true,
-	.run = run,
+	.run = run_stop,
 };
 
 static int run_detach(const struct cli *cli, const struct cli_args *args)

@@ -97,24 +97,24 @@ static int live_briefly(pid_t parent)
 	return 0;
 }
 
-static int fail(struct tracer *tracer, enum tracer_step step, int error)
+static int fail_step(struct tracer *tracer, enum tracer_step step, int error)
 {
 	tracer->step = step;
 	return -error;
 }
 
 /* Has it stop. *signal is what it was about to get, to be passed on; 0: none. */
-static int stop(struct tracer *tracer, pid_t tid, int *signal)
+static int stop_thread(struct tracer *tracer, pid_t tid, int *signal)
 {
 	int status;
 
 	if (ptrace(PTRACE_SEIZE, tid, 0L, 0L) < 0)
-		return fail(tracer, TRACER_SEIZE, errno);
+		return fail_step(tracer, TRACER_SEIZE, errno);
 	if (ptrace(PTRACE_INTERRUPT, tid, 0L, 0L) < 0 ||
 	    waitpid(tid, &status, __WALL) < 0)
-		return fail(tracer, TRACER_STOP, errno);
+		return fail_step(tracer, TRACER_STOP, errno);
 	if (!WIFSTOPPED(status))
-		return fail(tracer, TRACER_STOP, ESRCH);
+		return fail_step(tracer, TRACER_STOP, ESRCH);
 	*signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
 	return 0;
 }
@@ -146,14 +146,14 @@ static int read_all(struct tracer *tracer, int task_fd, pid_t tid)
 	/* nobody else has the number as long as this thread is traced */
 	snprintf(name, sizeof(name), "%d", tid);
 	if (fstatat(task_fd, name, &st, 0) < 0)
-		return fail(tracer, TRACER_STOP, ESRCH);
+		return fail_step(tracer, TRACER_STOP, ESRCH);
 	do
 		error = read_one(tracer, tid);
 	while (!error);
 	/* of a thread without any: the request is no valid one */
 	if (error == -ENOENT || (error == -EINVAL && tracer->count == 0))
 		return 0;
-	return fail(tracer, TRACER_READ, -error);
+	return fail_step(tracer, TRACER_READ, -error);
 }
 
 static _Noreturn void be_tracer(struct tracer *tracer, int task_fd, pid_t tid,
@@ -163,7 +163,7 @@ static _Noreturn void be_tracer(struct tracer *tracer, int task_fd, pid_t tid,
 	uint64_t stopped_ns = now_ns();
 
 	if (!error)
-		error = stop(tracer, tid, &signal);
+		error = stop_thread(tracer, tid, &signal);
 	if (!error)
 		error = read_all(tracer, task_fd, tid);
 	ptrace(PTRACE_DETACH, tid, 0L, signal);
