@@ -72,7 +72,7 @@ int loop_run(struct loop *loop);
 int loop_turn(struct loop *loop, int max_wait_ms);
 void loop_stop(struct loop *loop);
 
-/* CLOCK_MONOTONIC now, in nanoseconds. */
+/* CLOCK_MONOTONIC now, in nanoseconds. A test may define it anew. */
 uint64_t loop_now_ns(void);
 
 #endif
