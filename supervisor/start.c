@@ -11,6 +11,7 @@
 #include "supervisor/life/life.h"
 #include "supervisor/api/waits.h"
 #include "supervisor/instance/populate.h"
+#include "supervisor/life/process.h"
 #include "supervisor/instance/shutdown.h"
 #include "supervisor/lib/signals.h"
 #include "supervisor/vm/tap.h"
@@ -454,6 +455,7 @@ static int start_all(struct supervisor *supervisor,
 static const struct vm_hooks hooks = {
 	.event = vm_event,
 	.stats_arrived = waits_stats_arrived,
+	.make_process = process_make,
 };
 
 void start_preset(struct supervisor *supervisor, struct config *config)

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "ipc/fd.h"
+#include "sandbox/inherit.h"
+#include "sandbox/stage1.h"
 #include "supervisor/core.h"
 #include "supervisor/lib/sockets.h"
 #include "supervisor/vm/console.h"
@@ -30,6 +32,18 @@ pid_t process_clone(int cgroup_fd, int *pid_fd)
 		args.cgroup = (uint64_t)cgroup_fd;
 	}
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+pid_t process_make(const struct stage1 *stage, int cgroup_fd, int *pid_fd)
+{
+	pid_t pid;
+
+	/* stage is all that the child sees of its VM: it has no heap */
+	inherit_little();
+	pid = process_clone(cgroup_fd, pid_fd);
+	if (pid == 0)
+		stage1_exec(stage);
+	return pid < 0 ? -errno : pid;
 }
 
 void vm_signal(struct vm *vm, int signal)

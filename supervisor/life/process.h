@@ -14,6 +14,9 @@
 /* Forks with a pidfd, straight into a cgroup (-1: the supervisor's). Returns as
  * fork(2) does. */
 pid_t process_clone(int cgroup_fd, int *pid_fd);
+/* Makes a process that goes through stage 1 and becomes the program. Its pid and
+ * pidfd, or -errno. stage holds nothing that lies on the heap. */
+pid_t process_make(const struct stage1 *stage, int cgroup_fd, int *pid_fd);
 /* Sends a signal through the pidfd; a process that just ended is no error. */
 void vm_signal(struct vm *vm, int signal);
 /* Records why the process must end (the first reason counts) and kills it. */

@@ -15,7 +15,6 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "sandbox/inherit.h"
 #include "sandbox/stage1.h"
 #include "supervisor/core.h"
 #include "supervisor/life/machine.h"
@@ -140,7 +139,6 @@ static int make_process(struct vm *vm, struct problem *problem)
 {
 	struct supervisor *supervisor = vm->supervisor;
 	const struct cgroup_limits limits = bounds_of(&vm->config);
-	/* all that the child sees of its VM: it has no heap */
 	struct stage1 stage1;
 	cleanup_fd int cgroup_fd = -1;
 	int ends[2], pid_fd = -1;
@@ -163,11 +161,8 @@ static int make_process(struct vm *vm, struct problem *problem)
 				   "cannot make a channel for %s: %s",
 				   vm->config.name, strerror(-error));
 	stage1 = stage1_of(vm, ends[1]);
-	inherit_little();
-	pid = process_clone(cgroup_fd, &pid_fd);
-	if (pid == 0)
-		stage1_exec(&stage1);
-	error = pid < 0 ? -errno : 0;
+	pid = supervisor->hooks->make_process(&stage1, cgroup_fd, &pid_fd);
+	error = pid < 0 ? pid : 0;
 	close(ends[1]);
 	if (error) {
 		close(ends[0]);

@@ -19,6 +19,7 @@
 #include "supervisor/vm/death.h"
 #include "supervisor/vm/vmlog.h"
 
+struct stage1;
 struct supervisor;
 
 enum vm_state {
@@ -163,13 +164,17 @@ enum vm_event {
 	VM_EVENTS
 };
 
-/* What rooms above are told: set once, before the first VM is made. */
+/* What rooms above are told, and the one fork, in whose place a test has its
+ * own: set once, before the first VM is made. */
 struct vm_hooks {
 	/* What happened to a process, or that the state's time is over. 0, or
 	 * -EINVAL if the VM's state has no place for the event. */
 	int (*event)(struct vm *vm, enum vm_event event);
 	/* Counters of a VM came in. */
 	void (*stats_arrived)(struct supervisor *supervisor);
+	/* Makes a VM's process: process_make(). */
+	pid_t (*make_process)(const struct stage1 *stage, int cgroup_fd,
+			      int *pid_fd);
 };
 
 /* A VM with nothing but its supervisor. NULL with problem set. */
