@@ -41,6 +41,26 @@ ipc_SRC := $(wildcard ipc/*.c)
 # The half of sandbox/ that a VM process runs; the rest is the supervisor's.
 sandbox_vmproc_SRC := sandbox/stage2.c
 sandbox_SRC := $(filter-out $(sandbox_vmproc_SRC),$(wildcard sandbox/*.c))
+# The rooms of supervisor/, from the bottom up, and what each of them uses.
+ROOMS := lib config net control host vm state life takeover instance api cli
+lib_USES := ipc
+config_USES := lib $(lib_USES)
+net_USES := lib $(lib_USES)
+control_USES := lib $(lib_USES)
+host_USES := control $(control_USES)
+vm_USES := host config net sandbox $(host_USES)
+state_USES := vm $(vm_USES)
+life_USES := state $(state_USES)
+takeover_USES := life $(life_USES)
+instance_USES := takeover $(takeover_USES)
+api_USES := instance $(instance_USES)
+top_USES := api $(api_USES)
+cli_USES := top $(top_USES)
+top_SRC := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c))
+$(foreach room,$(ROOMS),$(eval $(room)_SRC := $(wildcard supervisor/$(room)/*.c)))
+supervisor_SRC := $(top_SRC) $(foreach room,$(ROOMS),$($(room)_SRC))
+vmproc_SRC := sandbox/stage2.c
+sandbox_SRC := $(filter-out $(sandbox_vmproc_SRC),$(wildcard sandbox/*.c))
 supervisor_SRC := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c \
 	$(foreach room,api cli config control host instance lib life net state \
 	takeover vm,supervisor/$(room)/*.c)))
@@ -128,16 +148,24 @@ $(OBJ)/%.o: %.c | $(OBJ)/supervisor/api/interface.inc
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
-# ---- tests: tests/unit/ROOM/test_*.c, each linked with the room it tests
+# What one room of supervisor/ is linked with: itself, and what it uses.
+room_objects = $(call objects,$(foreach room,$(1) $($(1)_USES),$($(room)_SRC)))
+
+# ---- tests: tests/unit/ROOM/test_*.c, each linked with the room it tests, those
+# of supervisor/ROOM with nothing that is above it
 
 unit_tests = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/$(1)/test_*.c))
-UNIT_SUPERVISOR := $(call unit_tests,supervisor)
+UNIT_SUPERVISOR := $(call unit_tests,supervisor) \
+	$(call unit_tests,supervisor/*)
 UNIT_VMPROC := $(call unit_tests,vmproc)
 UNIT_IPC := $(call unit_tests,ipc)
 UNIT_SANDBOX := $(call unit_tests,sandbox)
 UNIT := $(UNIT_IPC) $(UNIT_SANDBOX) $(UNIT_VMPROC) $(UNIT_SUPERVISOR)
 
-$(UNIT_SUPERVISOR): $(BUILD)/%: $(OBJ)/%.o $(SUPERVISOR_OBJ)
+$(call unit_tests,supervisor): $(SUPERVISOR_OBJ)
+$(foreach room,$(ROOMS),$(eval $(call unit_tests,supervisor/$(room)): \
+	$(call room_objects,$(room))))
+$(UNIT_SUPERVISOR): $(BUILD)/%: $(OBJ)/%.o
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(SUPERVISOR_LIBS) \
 		-lcmocka

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * For tests of the room life: one VM whose process, clock and /proc are the
+ * test's own.
+ *
+ * The process is a child that waits for signals and says nothing. What a VM
+ * process says is said by the test, which holds the other end of the channel.
+ * The clock stands still but for pass(). Nothing here takes a privilege.
+ */
+#ifndef VMSUP_TESTS_VM_FIXTURE_H
+#define VMSUP_TESTS_VM_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <linux/if_tun.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ipc/fd.h"
+#include "ipc/log.h"
+#include "sandbox/stage1.h"
+#include "supervisor/core.h"
+#include "supervisor/state/keep.h"
+#include "supervisor/life/life.h"
+#include "supervisor/net/netlink.h"
+#include "supervisor/life/process.h"
+#include "supervisor/vm/vms.h"
+
+/* A test that waits for longer waits for what never comes. */
+#define TEST_SECONDS 120
+
+static struct supervisor supervisor;
+static struct config config;
+static struct vm *vm;
+
+static struct {
+	uint64_t now_ns;
+	char dir[64]; /* holds proc/ and state/ */
+	struct channel process; /* the VM process's end; fd owned */
+	int *exit_status; /* what the child exits with, at SIGUSR1 */
+	unsigned int spawned; /* processes made */
+	int refused; /* no process is made: why, -errno */
+	bool stubborn; /* the next process takes no SIGTERM */
+	unsigned int stats_arrived;
+	char last_line[LOG_LINE_BYTES];
+} test;
+
+/* ---- the clock */
+
+uint64_t loop_now_ns(void)
+{
+	return test.now_ns;
+}
+
+static inline void turn(void)
+{
+	assert_int_equal(loop_turn(&supervisor.loop, 0), 0);
+}
+
+/* Time goes on to the end, from one timer to the next. */
+static inline void pass_ns(uint64_t ns)
+{
+	uint64_t end = test.now_ns + ns;
+
+	turn();
+	while (supervisor.loop.timers &&
+	       supervisor.loop.timers->due_ns <= end) {
+		if (supervisor.loop.timers->due_ns > test.now_ns)
+			test.now_ns = supervisor.loop.timers->due_ns;
+		turn();
+	}
+	test.now_ns = end;
+	turn();
+}
+
+static inline void pass(uint64_t ms)
+{
+	pass_ns(ms * NSEC_PER_MSEC);
+}
+
+/* ---- the process */
+
+/* The TAP of the VM is no TAP: its descriptor answers as one. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *argument;
+
+	va_start(args, request);
+	argument = va_arg(args, void *);
+	va_end(args);
+	if (request == TUNGETIFF && vm && fd == vm->tap_fd)
+		return 0;
+	return (int)syscall(SYS_ioctl, fd, request, argument);
+}
+
+static inline void exit_as_told(int signal)
+{
+	(void)signal;
+	_exit(*test.exit_status);
+}
+
+static inline void write_file(const char *name, const char *text)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", test.dir, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static inline _Noreturn void be_process(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+/* What /proc shows of a process in its cage. */
+#define CAGED                                                      \
+	"Name:\tvm0\nState:\tS (sleeping)\nUid:\t%u\t%u\t%u\t%u\n" \
+	"Gid:\t%u\t%u\t%u\t%u\nCapInh:\t0000000000000000\n"        \
+	"CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"   \
+	"CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\n"   \
+	"NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t%u\n"
+#define ROOM_MOUNT \
+	"1 1 0:1 / / ro,nosuid,nodev,noexec,relatime - tmpfs vmsup ro\n"
+
+static inline void show_process(pid_t pid, unsigned int filters)
+{
+	uid_t uid = vm->uid;
+	char path[160], to[64], status[1024];
+
+	snprintf(path, sizeof(path), "%s/proc/%d", test.dir, pid);
+	assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+	snprintf(path, sizeof(path), "%s/proc/%d/stat", test.dir, pid);
+	snprintf(to, sizeof(to), "/proc/%d/stat", pid);
+	assert_true(symlink(to, path) == 0 || errno == EEXIST);
+	snprintf(status, sizeof(status), CAGED, uid, uid, uid, uid, uid, uid,
+		 uid, uid, filters);
+	snprintf(path, sizeof(path), "proc/%d/status", pid);
+	write_file(path, status);
+	snprintf(path, sizeof(path), "proc/%d/mountinfo", pid);
+	write_file(path, ROOM_MOUNT);
+}
+
+static inline pid_t make_process(const struct stage1 *stage, int cgroup_fd,
+				 int *pid_fd)
+{
+	sigset_t term, before;
+	pid_t pid;
+
+	if (test.refused)
+		return test.refused;
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(test.stubborn ? SIG_BLOCK : SIG_UNBLOCK, &term, &before);
+	pid = process_clone(cgroup_fd, pid_fd);
+	if (pid == 0)
+		be_process();
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	assert_true(pid > 0);
+	test.spawned++;
+	fd_close(&test.process.fd);
+	test.process = (struct channel){
+		.fd = fcntl(stage->channel_fd, F_DUPFD_CLOEXEC, 0),
+		.side = CHANNEL_VMPROC,
+		.generation = stage->generation,
+	};
+	assert_true(test.process.fd >= 0);
+	show_process(pid, 2);
+	return pid;
+}
+
+/* The next message to the process, MSG_NONE: there is none. */
+static inline enum msg_type heard_message(union msg *message)
+{
+	struct channel_fault fault;
+	int fd, result;
+
+	result = channel_receive(&test.process, message, &fd, &fault);
+	fd_close(&fd);
+	if (result == -EAGAIN || result == 0 || result == -ECONNRESET)
+		return MSG_NONE;
+	assert_int_equal(result, 1);
+	return message->header.type;
+}
+
+static inline enum msg_type heard(void)
+{
+	union msg message;
+
+	return heard_message(&message);
+}
+
+/* Its introduction is over. */
+static inline void hear_start(void)
+{
+	enum msg_type type;
+
+	do {
+		type = heard();
+		assert_int_not_equal(type, MSG_NONE);
+	} while (type != MSG_START);
+}
+
+/* Serves the loop until the end of the process there is was taken in. */
+static inline void await_end(void)
+{
+	uint64_t generation = vm->generation;
+
+	while (vm->pid_fd >= 0 && vm->generation == generation)
+		assert_int_equal(loop_turn(&supervisor.loop, -1), 0);
+}
+
+/* The process ends by that signal, which the VM didn't send. */
+static inline void end_by(int signal)
+{
+	vm_signal(vm, signal);
+	await_end();
+}
+
+static inline void end_with(int status)
+{
+	*test.exit_status = status;
+	end_by(SIGUSR1);
+}
+
+/* ---- what the VM tells of itself */
+
+/* The last event of it; NULL: none since nothing_told(). */
+static uint64_t told_before;
+
+static inline void nothing_told(void)
+{
+	told_before = supervisor.events.count;
+}
+
+static inline const struct event *last_event(void)
+{
+	const struct events *events = &supervisor.events;
+
+	return events->count == told_before
+		       ? NULL
+		       : &events->ring[(events->count - 1) % EVENTS_KEPT];
+}
+
+static inline void expect_told(const char *name, const char *detail)
+{
+	const struct event *event = last_event();
+
+	assert_non_null(event);
+	assert_string_equal(event->name, name);
+	assert_string_equal(event->detail, detail);
+}
+
+static inline void expect_death(enum death_reason reason, const char *detail)
+{
+	const struct death *death = deaths_last(&vm->deaths);
+
+	assert_non_null(death);
+	assert_string_equal(death->detail, detail);
+	assert_string_equal(death_reason_name(death->reason),
+			    death_reason_name(reason));
+}
+
+/* Its document as a later supervisor would find it, new; NULL: none. */
+static inline json_t *saved_vm(void)
+{
+	char path[160];
+	json_t *document, *saved;
+
+	snprintf(path, sizeof(path), "%s/state/vm-%s.json", test.dir,
+		 vm->config.name);
+	document = json_load_file(path, 0, NULL);
+	saved = json_incref(json_object_get(document, "vm"));
+	json_decref(document);
+	return saved;
+}
+
+/* ---- set up and torn down */
+
+static inline void note_review(struct timer *timer)
+{
+	(void)timer;
+}
+
+static inline void note_stats(struct supervisor *of)
+{
+	assert_ptr_equal(of, &supervisor);
+	test.stats_arrived++;
+}
+
+static inline void note_line(void *ctx, enum log_level level, const char *line)
+{
+	(void)ctx;
+	(void)level;
+	snprintf(test.last_line, sizeof(test.last_line), "%s", line);
+}
+
+/* Each generation finds the TAP as it was made. */
+static inline int on_event(struct vm *of, enum vm_event event)
+{
+	of->tap_untouched = true;
+	return vm_event(of, event);
+}
+
+static const struct vm_hooks test_hooks = {
+	.event = on_event,
+	.stats_arrived = note_stats,
+	.make_process = make_process,
+};
+
+static inline int make_dir(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", test.dir, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static inline void add_vm(void)
+{
+	struct problem problem;
+	struct vm *made = vm_alloc(&supervisor, &problem);
+
+	assert_non_null(made);
+	vm = made;
+	vm->config = config.defaults;
+	snprintf(vm->config.name, sizeof(vm->config.name), "vm0");
+	vm->uid = 4711;
+	vm->tap_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	vm->tap_mtu = 1500;
+	vm->tap_untouched = true;
+	assert_int_equal(vms_add(&supervisor, vm), 0);
+}
+
+static inline int set_up(void **state)
+{
+	struct sigaction on_usr1 = { .sa_handler = exit_as_told };
+	char path[128];
+
+	(void)state;
+	memset(&supervisor, 0, sizeof(supervisor));
+	memset(&test, 0, sizeof(test));
+	alarm(TEST_SECONDS);
+	log_set(note_line, NULL, LOG_LEVEL_DEBUG);
+	sigaction(SIGUSR1, &on_usr1, NULL);
+	test.now_ns = 1000 * NSEC_PER_SEC;
+	test.process.fd = -1;
+	test.exit_status = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(test.exit_status, MAP_FAILED);
+	snprintf(test.dir, sizeof(test.dir), "/tmp/vmsup-test-XXXXXX");
+	assert_non_null(mkdtemp(test.dir));
+	config_init(&config);
+	supervisor.hooks = &test_hooks;
+	supervisor.config = &config;
+	supervisor.proc_fd = make_dir("proc");
+	supervisor.keep_fd = make_dir("state");
+	snprintf(path, sizeof(path), "%s/proc/self", test.dir);
+	assert_int_equal(symlink("/proc/self", path), 0);
+	supervisor.cgroup.dir_fd = supervisor.cgroup.parent_fd = -1;
+	supervisor.uids.lock_fd = memfd_create("uids", MFD_CLOEXEC);
+	supervisor.filter_fd[GUEST_BUILTIN] = -1;
+	supervisor.filter_fd[GUEST_KVM] = -1;
+	supervisor.review.fire = note_review;
+	assert_int_equal(netlink_open(&supervisor.net.sock), 0);
+	assert_int_equal(loop_init(&supervisor.loop), 0);
+	add_vm();
+	told_before = 0;
+	return 0;
+}
+
+static inline int remove_one(const char *path, const struct stat *st, int kind,
+			     struct FTW *ftw)
+{
+	(void)st;
+	(void)kind;
+	(void)ftw;
+	return remove(path);
+}
+
+static inline int tear_down(void **state)
+{
+	(void)state;
+	if (vm->pid_fd >= 0) {
+		vm_signal(vm, SIGKILL);
+		waitid(WAIT_PIDFD, (id_t)vm->pid_fd, NULL, WEXITED);
+		vm_let_go(vm);
+	}
+	vm_free(vm);
+	vm = NULL;
+	free(supervisor.vms);
+	fd_close(&test.process.fd);
+	fd_close(&supervisor.proc_fd);
+	fd_close(&supervisor.keep_fd);
+	fd_close(&supervisor.uids.lock_fd);
+	nl_socket_free(supervisor.net.sock);
+	loop_uninit(&supervisor.loop);
+	config_uninit(&config);
+	munmap(test.exit_status, sizeof(int));
+	nftw(test.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return 0;
+}
+
+#define VM_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+/* ---- into a state */
+
+static inline void into_starting(void)
+{
+	assert_int_equal(vm_raise(vm, VM_START), 0);
+	assert_int_equal(vm->state, VM_STARTING);
+	hear_start();
+}
+
+static inline void into_running(void)
+{
+	into_starting();
+	assert_int_equal(vm_raise(vm, VM_LOADED), 0);
+	assert_int_equal(vm->state, VM_RUNNING);
+}
+
+#endif
