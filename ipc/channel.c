@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "ipc/beside.h"
+#include "ipc/ancillary.h"
 #include "ipc/fd.h"
 
 /* Room to receive more descriptors than any message has: a surplus that fits
@@ -89,14 +89,14 @@ static int fault_set(struct channel_fault *fault, const char *format, ...)
 /* What the table says of a packet; 0 or -EPROTO. */
 static int check(const struct channel *channel, const struct msghdr *packet,
 		 const struct msg_header *header, size_t bytes,
-		 const struct beside *beside, struct channel_fault *fault)
+		 const struct ancillary *ancillary, struct channel_fault *fault)
 {
 	const struct msg_spec *spec;
 
 	/* nobody has asked for any but whoever shares this end */
-	if (beside->alien)
+	if (ancillary->unasked)
 		return fault_set(fault, "control message of type %d, level %d",
-				 beside->type, beside->level);
+				 ancillary->type, ancillary->level);
 	if (packet->msg_flags & MSG_TRUNC)
 		return fault_set(fault, "message too long");
 	if (packet->msg_flags & MSG_CTRUNC)
@@ -114,9 +114,9 @@ static int check(const struct channel *channel, const struct msghdr *packet,
 				 spec->name, bytes, header->size, spec->size);
 	if (header->reserved != 0)
 		return fault_set(fault, "%s with reserved bits", spec->name);
-	if (beside->count != spec->fds)
+	if (ancillary->count != spec->fds)
 		return fault_set(fault, "%s with %zu descriptors (%u wanted)",
-				 spec->name, beside->count, spec->fds);
+				 spec->name, ancillary->count, spec->fds);
 	if (channel->generation && header->generation != channel->generation)
 		return fault_set(fault, "%s of generation %llu (%llu wanted)",
 				 spec->name,
@@ -140,7 +140,7 @@ int channel_receive(const struct channel *channel, union msg *message, int *fd,
 		.msg_controllen = sizeof(control),
 	};
 	int fds[RECEIVE_FDS];
-	struct beside beside;
+	struct ancillary ancillary;
 	ssize_t bytes;
 	int error;
 
@@ -151,16 +151,16 @@ int channel_receive(const struct channel *channel, union msg *message, int *fd,
 	} while (bytes < 0 && errno == EINTR);
 	if (bytes < 0)
 		return -errno;
-	beside = beside_take(&packet, fds, RECEIVE_FDS);
-	if (bytes == 0 && beside.count == 0 && !beside.alien)
+	ancillary = ancillary_take(&packet, fds, RECEIVE_FDS);
+	if (bytes == 0 && ancillary.count == 0 && !ancillary.unasked)
 		return 0;
 	error = check(channel, &packet, &message->header, (size_t)bytes,
-		      &beside, fault);
-	if (!error && beside.count) {
+		      &ancillary, fault);
+	if (!error && ancillary.count) {
 		*fd = fds[0];
 		return 1;
 	}
-	for (size_t i = 0; i < beside.count; i++)
+	for (size_t i = 0; i < ancillary.count; i++)
 		close(fds[i]);
 	return error ? error : 1;
 }

@@ -24,7 +24,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "ipc/beside.h"
+#include "ipc/ancillary.h"
 #include "ipc/fd.h"
 #include "supervisor/control/service.h"
 #include "supervisor/control/varlink.h"
@@ -264,16 +264,16 @@ static bool wants_input(const struct control_client *client)
  * beside it, which no client can send. */
 static bool take_fds(struct control_client *client, struct msghdr *message)
 {
-	struct beside beside = beside_take(message,
-					   client->fds + client->fd_count,
-					   CONTROL_MAX_FDS - client->fd_count);
+	struct ancillary ancillary =
+		ancillary_take(message, client->fds + client->fd_count,
+			       CONTROL_MAX_FDS - client->fd_count);
 
-	client->fd_count += beside.count;
-	return !(message->msg_flags & MSG_CTRUNC) && !beside.surplus &&
-	       !beside.alien;
+	client->fd_count += ancillary.count;
+	return !(message->msg_flags & MSG_CTRUNC) && !ancillary.surplus &&
+	       !ancillary.unasked;
 }
 
-/* As recv(2), for root with what came beside. */
+/* As recv(2), for root with what came ancillary. */
 static ssize_t receive_some(struct control_client *client, void *bytes,
 			    size_t room)
 {

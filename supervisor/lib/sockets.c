@@ -9,7 +9,7 @@
  * unprivileged holder can set is put back once it can set nothing any more, and
  * whenever a supervisor takes the socket over. None of these options can make
  * the supervisor wait or grow meanwhile: it never waits in a socket call
- * (MSG_DONTWAIT), and refuses what the kernel adds to a message (ipc/beside.c).
+ * (MSG_DONTWAIT), and refuses what the kernel adds to a message (ipc/ancillary.c).
  */
 #include "supervisor/lib/sockets.h"
 

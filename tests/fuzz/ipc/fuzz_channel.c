@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "ipc/beside.h"
+#include "ipc/ancillary.h"
 #include "ipc/channel.h"
 #include "ipc/fd.h"
 
@@ -204,7 +204,7 @@ static void find_additions(void)
 		packet.msg_controllen = sizeof(space);
 		CHECK(recvmsg(ends[0], &packet, 0) == 0);
 		adds[i] = packet.msg_controllen > 0;
-		(void)beside_take(&packet, NULL, 0); /* closes it */
+		(void)ancillary_take(&packet, NULL, 0); /* closes it */
 		close(ends[0]);
 		close(ends[1]);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What came beside a message.
+ * Ancillary data of messages that were received.
  *
  * Theory of operation: a peer sends descriptors, but it is options of the
  * receiving socket that make the kernel add more: credentials, a label, a time,
@@ -9,15 +9,15 @@
  * that somebody else who holds the same socket has asked, and its receiver has
  * to know; and a descriptor that nobody looks for would stay open for ever.
  */
-#include "ipc/beside.h"
+#include "ipc/ancillary.h"
 
 #include <string.h>
 
 #include "ipc/fd.h"
 
 /* The descriptors of one control message: its payload, one after the other. */
-static void take(struct beside *beside, const struct cmsghdr *header, int *fds,
-		 size_t room)
+static void take(struct ancillary *ancillary, const struct cmsghdr *header,
+		 int *fds, size_t room)
 {
 	size_t bytes = header->cmsg_len - CMSG_LEN(0);
 
@@ -25,34 +25,34 @@ static void take(struct beside *beside, const struct cmsghdr *header, int *fds,
 		int fd;
 
 		memcpy(&fd, CMSG_DATA(header) + at, sizeof(fd));
-		if (beside->count < room) {
-			fds[beside->count++] = fd;
+		if (ancillary->count < room) {
+			fds[ancillary->count++] = fd;
 		} else {
 			close(fd);
-			beside->surplus++;
+			ancillary->surplus++;
 		}
 	}
 }
 
-struct beside beside_take(struct msghdr *message, int *fds, size_t room)
+struct ancillary ancillary_take(struct msghdr *message, int *fds, size_t room)
 {
-	struct beside beside = { 0 };
+	struct ancillary ancillary = { 0 };
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
 	     c = CMSG_NXTHDR(message, c)) {
 		bool of_socket = c->cmsg_level == SOL_SOCKET;
 
 		if (of_socket && c->cmsg_type == SCM_RIGHTS) {
-			take(&beside, c, fds, room);
+			take(&ancillary, c, fds, room);
 			continue;
 		}
 		if (of_socket && c->cmsg_type == SCM_PIDFD)
-			take(&beside, c, NULL, 0);
-		if (!beside.alien) {
-			beside.alien = true;
-			beside.level = c->cmsg_level;
-			beside.type = c->cmsg_type;
+			take(&ancillary, c, NULL, 0);
+		if (!ancillary.unasked) {
+			ancillary.unasked = true;
+			ancillary.level = c->cmsg_level;
+			ancillary.type = c->cmsg_type;
 		}
 	}
-	return beside;
+	return ancillary;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What came beside a message: descriptors, and what nobody asked for. */
-#ifndef VMSUP_IPC_BESIDE_H
-#define VMSUP_IPC_BESIDE_H
+/* Ancillary data of a message (cmsg(3)): descriptors, and what nobody asked for. */
+#ifndef VMSUP_IPC_ANCILLARY_H
+#define VMSUP_IPC_ANCILLARY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,10 +13,10 @@
 #define SCM_PIDFD 4
 #endif
 
-struct beside {
+struct ancillary {
 	size_t count; /* of descriptors that were taken */
 	size_t surplus; /* of those that were closed, for there was no room */
-	bool alien; /* there was a control message of another kind */
+	bool unasked; /* there was a control message of another kind */
 	int level, type; /* of the first such one */
 };
 
@@ -25,6 +25,6 @@ struct beside {
  * of them at most, into fds, where they are the caller's. What the kernel
  * installed besides is closed.
  */
-struct beside beside_take(struct msghdr *message, int *fds, size_t room);
+struct ancillary ancillary_take(struct msghdr *message, int *fds, size_t room);
 
 #endif
