@@ -2,12 +2,12 @@
 /*
  * Ancillary data of messages that were received.
  *
- * Theory of operation: a peer sends descriptors, but it is options of the
- * receiving socket that make the kernel add more: credentials, a label, a time,
- * and with SO_PASSPIDFD a descriptor that is installed in the receiver. Sockets
- * here never ask for any of it. So a control message that isn't SCM_RIGHTS says
- * that somebody else who holds the same socket has asked, and its receiver has
- * to know; and a descriptor that nobody looks for would stay open for ever.
+ * Theory of operation: a peer sends descriptors. Options of the receiving socket
+ * make the kernel add more: credentials, a label, a time, and with SO_PASSPIDFD
+ * a descriptor that is installed in the receiver. Sockets here never set any of
+ * these options. So a control message that isn't SCM_RIGHTS proves that somebody
+ * else who holds the same socket has set one, and the receiver has to know it. A
+ * descriptor that nobody looks for would stay open for ever, so it is closed.
  */
 #include "ipc/ancillary.h"
 
@@ -15,7 +15,7 @@
 
 #include "ipc/fd.h"
 
-/* The descriptors of one control message: its payload, one after the other. */
+/* Takes the descriptors of one control message; they are its payload. */
 static void take(struct ancillary *ancillary, const struct cmsghdr *header,
 		 int *fds, size_t room)
 {

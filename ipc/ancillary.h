@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Ancillary data of a message (cmsg(3)): descriptors, and what nobody asked for. */
+/* Ancillary data of a message (cmsg(3)): descriptors, and data that nobody asked
+ * for. */
 #ifndef VMSUP_IPC_ANCILLARY_H
 #define VMSUP_IPC_ANCILLARY_H
 
@@ -14,16 +15,16 @@
 #endif
 
 struct ancillary {
-	size_t count; /* of descriptors that were taken */
-	size_t surplus; /* of those that were closed, for there was no room */
+	size_t count; /* descriptors that were taken */
+	size_t surplus; /* descriptors that were closed: there was no room */
 	bool unasked; /* there was a control message of another kind */
-	int level, type; /* of the first such one */
+	int level, type; /* of the first control message of another kind */
 };
 
 /*
- * Takes the descriptors (SCM_RIGHTS) out of a message that was received, room
- * of them at most, into fds, where they are the caller's. What the kernel
- * installed besides is closed.
+ * Takes the descriptors (SCM_RIGHTS) out of a message that was received, at most
+ * room of them, into fds, where they are the caller's. Every other descriptor
+ * that the kernel installed is closed.
  */
 struct ancillary ancillary_take(struct msghdr *message, int *fds, size_t room);
 

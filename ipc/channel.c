@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One message in, one message out, with their descriptors.
+ * Sends and receives one message at a time, with its descriptor.
  *
  * Theory of operation: the peer is hostile. The kernel keeps packet borders,
  * so a packet is judged whole: cut off (MSG_TRUNC, MSG_CTRUNC), of a type
  * unknown or of the wrong direction, of another size than the table says, with
- * more or fewer descriptors, with anything else beside it, or of another
+ * more or fewer descriptors, with other ancillary data, or of another
  * generation: all of it is refused here, and every descriptor that came along
  * is closed. The packet is copied out of the kernel once, into the caller's
  * memory, where the peer can't reach it any more.
@@ -86,14 +86,14 @@ static int fault_set(struct channel_fault *fault, const char *format, ...)
 	return -EPROTO;
 }
 
-/* What the table says of a packet; 0 or -EPROTO. */
+/* Holds a packet against the table. 0 or -EPROTO. */
 static int check(const struct channel *channel, const struct msghdr *packet,
 		 const struct msg_header *header, size_t bytes,
 		 const struct ancillary *ancillary, struct channel_fault *fault)
 {
 	const struct msg_spec *spec;
 
-	/* nobody has asked for any but whoever shares this end */
+	/* Only somebody who shares this end can have asked the kernel for it. */
 	if (ancillary->unasked)
 		return fault_set(fault, "control message of type %d, level %d",
 				 ancillary->type, ancillary->level);

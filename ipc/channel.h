@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One message in, one message out, with their descriptors. The receiver is
- * told only of messages whose type, size, direction and number of descriptors
- * are those of the table in proto.c; whether they may come now, and what they
- * say, is the business of its handlers.
+ * Sends and receives one message at a time, with its descriptor. A message is
+ * received only if its type, size, direction and number of descriptors are those
+ * of the table in proto.c. Whether it may come in the present state, and whether
+ * its body makes sense, is checked by its handler.
  */
 #ifndef VMSUP_IPC_CHANNEL_H
 #define VMSUP_IPC_CHANNEL_H
@@ -19,10 +19,12 @@ enum channel_side {
 struct channel {
 	int fd; /* owned; non-blocking on the supervisor's side */
 	enum channel_side side;
-	uint64_t generation; /* stamped on what is sent, demanded of the rest */
+	/* Written to each message that is sent, and required of each that is
+	 * received; 0: any, until CONFIG has said which. */
+	uint64_t generation;
 };
 
-/* What channel_receive() refused, in words for the log. */
+/* Why channel_receive() refused a message, in words for the log. */
 struct channel_fault {
 	char text[96];
 };
@@ -32,10 +34,10 @@ struct channel_fault {
 int channel_pair(int ends[2]);
 
 /*
- * Sends message, whose body the caller has filled in and whose type is given;
- * the header is made here. fd goes beside it if the type carries one (still
- * the caller's afterwards), else -1. 0 or -errno: -EAGAIN if the peer doesn't
- * read, -EPIPE if it is gone.
+ * Sends message as one of that type. The caller has filled in the body; the
+ * header is made here. fd is the descriptor that goes with it, if the type
+ * carries one, and remains the caller's; else -1. 0 or -errno: -EAGAIN if the
+ * peer doesn't read, -EPIPE if it is gone.
  */
 int channel_send(const struct channel *channel, enum msg_type type,
 		 union msg *message, int fd);
@@ -43,10 +45,11 @@ int channel_send(const struct channel *channel, enum msg_type type,
 int channel_signal(const struct channel *channel, enum msg_type type);
 
 /*
- * Receives one message. Returns 1 and, where the type carries one, *fd (now
- * the caller's, close-on-exec; else -1); 0 at the end of the channel; -EAGAIN;
- * -EPROTO with fault filled in if the peer broke the rules (every descriptor
- * that came with it is closed); another -errno.
+ * Receives one message. Returns 1, with *fd being the descriptor that came with
+ * it (close-on-exec, the caller's from now on) or -1; 0 at the end of the
+ * channel; -EAGAIN if there is none; -EPROTO with fault filled in if the peer
+ * broke the rules, each descriptor that came along being closed; or another
+ * -errno.
  */
 int channel_receive(const struct channel *channel, union msg *message, int *fd,
 		    struct channel_fault *fault);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Names of errors: a table of our own, for only one C library has one. */
+/* Names of errors: a table of our own, since only glibc has one. */
 #include "ipc/error.h"
 
 #include <errno.h>

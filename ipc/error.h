@@ -3,7 +3,7 @@
 #ifndef VMSUP_IPC_ERROR_H
 #define VMSUP_IPC_ERROR_H
 
-/* "ENOENT" and so on, of errno; "unknown error" of what is none. */
+/* The name of an errno value ("ENOENT"), or "unknown error". */
 const char *error_name(int error);
 
 #endif

@@ -18,7 +18,7 @@ static inline void fd_close(int *fd)
 	errno = saved;
 }
 
-/* Hands the descriptor in *fd to the caller; *fd is none afterwards. */
+/* Hands the descriptor in *fd to the caller; *fd is -1 afterwards. */
 static inline int steal_fd(int *fd)
 {
 	int taken = *fd;
@@ -32,7 +32,7 @@ static inline void free_ptr(void *pointer)
 	free(*(void **)pointer);
 }
 
-/* Hands the heap block in *pointer to the caller; *pointer is NULL then. */
+/* Hands the heap block in *pointer to the caller; *pointer is NULL afterwards. */
 static inline void *steal_mem(void *pointer)
 {
 	void **from = pointer;

@@ -34,7 +34,7 @@ void log_vline(enum log_level level, const char *format, va_list args)
 /* "error", "warning", "info" or "debug". */
 const char *log_level_name(enum log_level level);
 
-/* Replaces what a terminal would obey (C0, DEL, bytes over 126) by '?'. */
+/* Replaces each byte that a terminal could obey (C0, DEL, over 126) by '?'. */
 void log_clean(char *text);
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -152,7 +152,8 @@ void loop_timer_in(struct loop *loop, struct timer *timer, uint64_t delay_ms)
 	loop_timer_at(loop, timer, loop_now_ns() + delay_ms * NSEC_PER_MSEC);
 }
 
-/* Fires what is due now; what they arm anew waits for the next turn's clock. */
+/* Fires the timers that are due at this moment. A timer that becomes due while
+ * they run waits for the next turn. */
 static void fire_due(struct loop *loop)
 {
 	uint64_t now = loop->timers ? loop_now_ns() : 0;
@@ -174,7 +175,7 @@ static int wait_ms(const struct loop *loop, int max_wait_ms)
 	now = loop_now_ns();
 	if (loop->timers->due_ns <= now)
 		return 0;
-	/* rounded up: waking early would only mean waking twice */
+	/* Rounded up: a wake-up before the timer is due would be one too many. */
 	left_ms = (loop->timers->due_ns - now + NSEC_PER_MSEC - 1) /
 		  NSEC_PER_MSEC;
 	if (max_wait_ms >= 0 && left_ms > (uint64_t)max_wait_ms)
@@ -184,8 +185,8 @@ static int wait_ms(const struct loop *loop, int max_wait_ms)
 
 int loop_turn(struct loop *loop, int max_wait_ms)
 {
-	/* by the bare call: a C library may make it another one, and a VM
-	 * process has this one alone */
+	/* By the bare system call: a C library may use another one in its place
+	 * (epoll_pwait), and a VM process may call this one alone. */
 	long count = syscall(SYS_epoll_wait, loop->epoll_fd, loop->batch,
 			     LOOP_BATCH, wait_ms(loop, max_wait_ms));
 

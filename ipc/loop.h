@@ -19,7 +19,7 @@ struct loop;
 struct source;
 struct timer;
 
-/* Called with the EPOLL* bits that are set. May remove or free any source. */
+/* Called with the EPOLL* bits that are set. It may remove or free any source. */
 typedef void source_fn(struct source *source, uint32_t events);
 typedef void timer_fn(struct timer *timer);
 
@@ -47,7 +47,8 @@ struct loop {
 
 /* 0 or -errno. */
 int loop_init(struct loop *loop);
-/* The same with an epoll descriptor that is there already, and watches nothing. */
+/* The same with an epoll descriptor that exists already and watches nothing; it
+ * is the loop's from now on. */
 void loop_take(struct loop *loop, int epoll_fd);
 void loop_uninit(struct loop *loop);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The table of messages: what each weighs and carries. */
+/* The table of messages: the size of each, and its descriptors. */
 #include "ipc/proto.h"
 
 #include <assert.h>
@@ -32,7 +32,7 @@ const struct msg_spec msg_specs[MSG_TYPES] = {
 	[MSG_COUNTERS] = { "COUNTERS", sizeof(struct msg_counters), 0, false },
 };
 
-/* No padding: what isn't a field would carry memory across the boundary. */
+/* No padding: it would carry memory of the sender across the boundary. */
 static_assert(sizeof(struct msg_header) == 16, "header");
 static_assert(sizeof(struct msg_config) == 16 + 8 + 32 + 8 + 8 + 16 + 8,
 	      "CONFIG has no padding");
@@ -102,7 +102,7 @@ struct place {
 	unsigned int most;
 };
 
-/* Where version 2 has them, for as long as it is served. */
+/* The numbers of version 2, kept for as long as version 2 is served. */
 static const struct place places_2[FD_ROLES] = {
 	[FD_ROLE_ADOPT] = { 10, 1 },
 	[FD_ROLE_UIDS] = { 11, 1 },

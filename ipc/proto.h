@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the supervisor and a VM process say to each other: the messages, their
- * exact sizes, and the descriptors that travel beside them.
+ * exact sizes, and the descriptors that travel with them.
  *
  * The channel is an AF_UNIX SOCK_SEQPACKET pair. One packet is one message: a
  * struct msg_header, then the body of its type, nothing more. Natural
@@ -15,23 +15,25 @@
 #include <stdint.h>
 #include <netinet/in.h>
 
-/* What is only added (at the end of an enum) leaves it as it is: a supervisor
- * that was upgraded speaks to VM processes of before. */
+/* An addition at the end of an enum doesn't change the version: an upgraded
+ * supervisor speaks to VM processes that were started before the upgrade. */
 #define PROTO_VERSION 3
-/* The oldest version whose VM processes are still taken over; what it lacks is
- * told by struct vm's protocol. */
+/* The oldest version whose VM processes are still taken over. The record of a
+ * VM says which version its process speaks. */
 #define PROTO_OLDEST 2
 /* From this version on, set-up has a list of system calls of its own. */
 #define PROTO_SETUP_FILTER 3
-/* From this one on, LOADED says that the guest is there; before, READY did. */
+/* From this version on, LOADED says that the guest is there; READY did before. */
 #define PROTO_LOADED 3
-#define PROTO_PLAN   3
+/* From this version on, descriptors have the numbers that follow. */
+#define PROTO_PLAN 3
 /*
- * The plan of a VM process's descriptors. What is only kept, for a supervisor
- * that comes after a crash (pidfd_getfd(2)), lies below PROTO_LOOP_FD. What is
- * used lies in blocks by kind, each aligned at its size: the list of system
- * calls tells by one masked comparison what a call may be used on. There is
- * room for eight network devices of eight queues.
+ * The plan of a VM process's descriptors. Descriptors that the process only
+ * keeps, for the next supervisor after a crash (pidfd_getfd(2)), lie below
+ * PROTO_LOOP_FD. Descriptors that it uses lie in blocks by kind. Each block is
+ * aligned at its size, so that the system call filter checks by one masked
+ * comparison which descriptors a call may be used on. There is room for eight
+ * network devices of eight queues.
  */
 #define PROTO_CHANNEL_FD       3
 #define PROTO_ADOPT_FD         10
@@ -39,10 +41,10 @@
 #define PROTO_KERNEL_FD        12 /* kept for the next generation */
 #define PROTO_INITRD_FD        13
 #define PROTO_CONSOLE_ADOPT_FD 14
-/* filters, /dev/kvm: closed before the guest runs */
+/* filters and /dev/kvm, which are closed before the guest runs */
 #define PROTO_PASSING_FD  16
 #define PROTO_PASSING_FDS 16
-/* epoll: the main loop's, that of the disks' thread */
+/* epoll: one of the main loop, one of the disks' thread */
 #define PROTO_LOOP_FD       32
 #define PROTO_DISKS_LOOP_FD (PROTO_LOOP_FD + 1)
 #define PROTO_LOOP_FDS      16
@@ -56,11 +58,12 @@
 #define PROTO_VM_FDS        64
 #define PROTO_VCPU_FD       256
 #define PROTO_VCPU_FDS      256
-/* what is read and written: the console, and eventfds */
+/* the console and eventfds, which are read and written */
 #define PROTO_EVENT_FD   512
 #define PROTO_EVENT_FDS  512
 #define PROTO_CONSOLE_FD PROTO_EVENT_FD
-/* Past the last one; of the builtin guest, whose last one is its TAP. */
+/* One more than the highest number; and for the builtin guest, whose highest
+ * one is its TAP's. */
 #define PROTO_FDS         1024
 #define PROTO_BUILTIN_FDS (PROTO_TAP_FD + 1)
 /* No message carries more descriptors than this. */
@@ -87,31 +90,31 @@ enum msg_type {
 	MSG_EVENT,
 	MSG_LOG,
 	MSG_COUNTERS,
-	/* to the VM process again, in the order of their coming */
+	/* added later, to the VM process */
 	MSG_MACHINE, /* guest kvm, before its descriptors */
 	MSG_COUNTERS_REQUEST,
-	/* from the VM process, of version 3 on */
+	/* added later, from the VM process: from version 3 on */
 	MSG_LOADED, /* after READY: the guest is there, and runs */
 	MSG_TYPES
 };
 
-/* Descriptors of one role, by their index from 0, are at most so many. */
+/* The most descriptors of one role; their index counts from 0. */
 #define FD_INDEX_MAX 8
 
 enum fd_role {
-	FD_ROLE_CHANNEL, /* there before the first message */
+	FD_ROLE_CHANNEL, /* the process is born with it */
 	FD_ROLE_TAP,
 	FD_ROLE_FILTER, /* sealed memfd: the stage 2 program, struct sock_filter[] */
 	/* Kept for the next supervisor, never used by the VM process itself: */
 	FD_ROLE_ADOPT, /* the supervisor's end of the channel */
 	FD_ROLE_UIDS, /* the file whose locks say which uids are in use */
 	FD_ROLE_LISTENER, /* from the VM process, with READY */
-	/* of guest kvm; of TAP, VHOST_NET and DISK several, by index */
+	/* For guest kvm, which has several of TAP, VHOST_NET and DISK: */
 	FD_ROLE_FILTER_VCPU, /* as FILTER: stacked by each vCPU thread */
 	FD_ROLE_KVM, /* /dev/kvm: closed once the VM exists */
 	FD_ROLE_KERNEL, /* image: read once, kept for the next generation */
-	FD_ROLE_INITRD, /* the same */
-	FD_ROLE_CONSOLE, /* stream socket, pty or pipe: what the UART says */
+	FD_ROLE_INITRD, /* as KERNEL */
+	FD_ROLE_CONSOLE, /* stream socket, pty or pipe: the UART's other end */
 	FD_ROLE_DISK, /* raw image or block device; may be read-only */
 	FD_ROLE_VHOST_NET, /* one per TAP descriptor */
 	FD_ROLE_CONSOLE_ADOPT, /* the console's other end, as ADOPT */
@@ -144,7 +147,8 @@ struct msg_config {
 	uint32_t ipv6_prefix; /* 0 to 128 */
 	uint32_t flags; /* CONFIG_* */
 };
-/* Goes on without a supervisor; else it is killed when the supervisor ends. */
+/* The process goes on without a supervisor. Without this flag, it is killed when
+ * the supervisor ends. */
 #define CONFIG_STAY 1U
 
 struct msg_fd {
@@ -153,7 +157,7 @@ struct msg_fd {
 	uint32_t index; /* among those of its role, from 0 */
 };
 
-/* START, PAUSE, RESUME, STOP, READY and LOADED say it all by type. */
+/* START, PAUSE, RESUME, STOP, READY and LOADED have no body. */
 struct msg_plain {
 	struct msg_header header;
 };
@@ -179,15 +183,16 @@ struct msg_ping {
 
 struct msg_link {
 	struct msg_header header;
-	uint32_t mtu; /* as the TAP has it now */
+	uint32_t mtu; /* the TAP's present one */
 	uint32_t reserved;
 };
 
 /*
  * Counters of one VM process, from its start. Frames and bytes are the VM's
- * view: rx is what was read from the TAP, dropped ones included; what the TAP's
- * full queue dropped was never read, and is told by the supervisor. Every frame
- * that is neither answered nor consumed is counted under exactly one reason.
+ * view: rx counts the frames that were read from the TAP, those that were
+ * dropped afterwards included. Frames that the TAP's full queue dropped were
+ * never read: the supervisor counts them. Each frame that is neither answered nor
+ * consumed is counted under exactly one reason.
  */
 #define STATS_TABLE(X)                                                         \
 	X(RX_FRAMES, "rx_frames")                                              \
@@ -245,7 +250,7 @@ struct msg_ping_result {
 enum guest_event {
 	GUEST_PAUSED,
 	GUEST_RESUMED,
-	/* the process ends after these, see enum vmproc_exit */
+	/* The process ends after these; see enum vmproc_exit. */
 	GUEST_POWERED_OFF,
 	GUEST_REBOOTED,
 	GUEST_PANICKED,
@@ -268,15 +273,15 @@ struct msg_machine {
 	uint32_t flags; /* MACHINE_* */
 	char cmdline[MACHINE_CMDLINE]; /* ended by NUL */
 };
-#define MACHINE_HUGEPAGES 1U /* of the host's reserve */
-#define MACHINE_FLAGS     1U /* all there are */
+#define MACHINE_HUGEPAGES 1U /* memory is the host's reserved huge pages */
+#define MACHINE_FLAGS     1U /* all flags that there are */
 
-/* Counters by name, as many messages as it takes; the last one says so. */
+/* Counters by name, in as many messages as needed; the last one is marked. */
 #define COUNTER_NAME 32
 #define COUNTERS_MAX 32
 struct msg_counters {
 	struct msg_header header;
-	uint32_t count; /* of items that say something */
+	uint32_t count; /* of items that are used */
 	uint32_t last; /* 0 or 1: nothing comes after this */
 	struct {
 		char name[COUNTER_NAME]; /* [a-z0-9._], ended by NUL */
@@ -307,41 +312,43 @@ union msg {
 	struct msg_counters counters;
 };
 
-/* What both sides must know of a type before they look at its body. */
+/* What both sides check of a message before they look at its body. */
 struct msg_spec {
 	const char *name;
 	uint32_t size; /* of the whole message; 0: no such type */
-	uint8_t fds; /* descriptors beside it, exactly */
+	uint8_t fds; /* descriptors that come with it, exactly */
 	bool to_vmproc;
 };
 
 extern const struct msg_spec msg_specs[MSG_TYPES];
 
-/* How a VM process says why it ends (exit status). */
+/* Exit statuses of a VM process: why it ended. */
 enum vmproc_exit {
-	VMPROC_EXIT_OK = 0, /* stopped because it was asked to */
+	VMPROC_EXIT_OK = 0, /* it was asked to stop */
 	VMPROC_EXIT_TAP_GONE = 69, /* the TAP was deleted */
-	VMPROC_EXIT_OS = 71, /* the kernel refused something it must have */
+	VMPROC_EXIT_OS = 71, /* the host's kernel refused what it must have */
 	VMPROC_EXIT_ORPHAN = 72, /* the supervisor went away */
 	VMPROC_EXIT_CAGE = 73, /* a stage of the cage could not be closed */
 	VMPROC_EXIT_PROTOCOL = 76, /* the supervisor broke the protocol */
 	VMPROC_EXIT_CONFIG = 78, /* bad configuration: never retried */
-	/* guest kvm; the EVENT that tells the same may be lost */
-	VMPROC_EXIT_POWEROFF = 80, /* the guest switched itself off: stopped */
-	VMPROC_EXIT_REBOOT = 81, /* the next generation, at once */
-	VMPROC_EXIT_PANIC = 82, /* its kernel panicked, and told it */
-	VMPROC_EXIT_TRIPLE_FAULT = 83, /* its processor gave up */
+	/* Guest kvm's own. The EVENT that tells the same may be lost. */
+	VMPROC_EXIT_POWEROFF =
+		80, /* the guest powered off: the VM is stopped */
+	VMPROC_EXIT_REBOOT = 81, /* the guest rebooted: start it at once */
+	VMPROC_EXIT_PANIC =
+		82, /* the guest's kernel panicked, and reported it */
+	VMPROC_EXIT_TRIPLE_FAULT = 83, /* the guest's processor shut down */
 	VMPROC_EXIT_MACHINE = 84, /* KVM could not go on: internal error */
 };
 
-/* "TAP deleted" and so on; NULL for a status that isn't of that list. */
+/* "TAP deleted" and so on; NULL for a status that isn't in enum vmproc_exit. */
 const char *vmproc_exit_name(int status);
 
-/* True for a version of VM processes that a supervisor of this one serves. */
+/* True if this program can serve VM processes of that protocol version. */
 bool proto_is_known(uint32_t version);
 
-/* Where a VM process of that version of the protocol has the descriptor of that
- * role and index; 0: anywhere, for nobody takes it over. */
+/* The number that the descriptor of a role and index has in a VM process of that
+ * protocol version; 0: no fixed one, since no supervisor takes it over. */
 int proto_fd_number(uint32_t protocol, enum fd_role role, unsigned int index);
 
 /* The name of a counter, as in STATS_TABLE. */
