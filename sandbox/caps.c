@@ -2,9 +2,10 @@
 /*
  * The supervisor cuts its own power.
  *
- * Theory of operation: the supervisor stays root, so that its files stay
- * root's, but root without capabilities is an ordinary user of /. It keeps
- * what making the next VM process and the next TAP needs.
+ * Theory of operation: the supervisor stays root, so that its files stay root's.
+ * Root without capabilities is an ordinary user whose uid is 0. The supervisor
+ * keeps the capabilities that it needs to make the next VM process and the next
+ * TAP.
  */
 #include "sandbox/caps.h"
 
@@ -21,24 +22,24 @@
 /* clang-format off: one capability, one reason, one line */
 static const struct {
 	unsigned int capability;
-	bool at_end; /* permitted, but not in force before the end */
+	bool at_end; /* permitted, but not effective before the end */
 } kept[] = {
 	{ CAP_NET_ADMIN, false }, /* TAPs, when a VM is added or a TAP lost */
 	{ CAP_SYS_ADMIN, false }, /* setns() into the room, per VM process */
 	{ CAP_SYS_CHROOT, false }, /* setns() into its mount namespace */
 	{ CAP_SETUID, false }, /* the identity of each VM process */
-	{ CAP_SETGID, false }, /* the same */
+	{ CAP_SETGID, false }, /* the group of each VM process */
 	{ CAP_SETPCAP, false }, /* to empty each VM process's bounding set */
 	{ CAP_KILL, false }, /* to signal VM processes: they have other uids */
 	{ CAP_DAC_OVERRIDE, true }, /* to remove its cgroup from the tree's
-				       root, which not even root may write */
+				       root, which root can't write without */
 };
 /* clang-format on */
 
 static int apply(bool ending)
 {
-	/* libcap-ng remembers who asked first: the guard of an upgrade is
-	 * another process by now */
+	/* libcap-ng remembers the pid of its first caller: the guard of an
+	 * upgrade is a fork of that process. */
 	capng_setpid(getpid());
 	capng_clear(CAPNG_SELECT_BOTH);
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
@@ -63,7 +64,7 @@ int caps_cut(void)
 			  strerror(errno));
 		return -EPERM;
 	}
-	/* no set-user-id program can bring them back */
+	/* No set-user-id program can bring them back. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	return 0;

@@ -2,12 +2,12 @@
 /*
  * A cgroup (v2) for each VM process, where the host has them.
  *
- * Theory of operation: a VM process can take from the host what its guest can
- * make it take: memory, processor time, threads. Its group bounds each, by the
- * controller that the host offers for it. A controller that isn't offered costs
- * that bound alone, unless the configuration asks for it by name: then the VM
- * doesn't start. Limits are written when a group is made, or first used by this
- * supervisor: a restart doesn't pay for them.
+ * Theory of operation: a guest can make its VM process take memory, processor
+ * time and threads from the host. The process's group bounds each of them, by the
+ * controller that the host offers for it. Where the host doesn't offer a
+ * controller, that one bound is missing, unless the configuration asks for it by
+ * name: then the VM doesn't start. Limits are written when a group is made, or
+ * first used by this supervisor: a restart doesn't pay for them.
  */
 #include "sandbox/cgroup.h"
 
@@ -116,8 +116,8 @@ const char *cgroup_controller_name(enum cgroup_controller controller)
 	return controllers[controller];
 }
 
-/* Gives the groups of VMs each controller that the host offers: one by one, for
- * the kernel refuses all of a list if it lacks one. */
+/* Gives the groups of VMs each controller that the host offers. One by one: the
+ * kernel refuses a whole list if it lacks one of it. */
 static void enable_controllers(struct cgroup *cgroup)
 {
 	cgroup->enabled = true;
@@ -126,7 +126,7 @@ static void enable_controllers(struct cgroup *cgroup)
 		char text[16];
 
 		snprintf(text, sizeof(text), "+%s", controllers[i]);
-		/* what is enabled already is no error */
+		/* a controller that is enabled already is no error */
 		(void)write_file(cgroup->parent_fd, "cgroup.subtree_control",
 				 text);
 		if (write_file(cgroup->dir_fd, "cgroup.subtree_control",
@@ -147,7 +147,7 @@ static int bound_memory(int fd, const struct cgroup_limits *limits)
 {
 	int error = write_number(fd, "memory.max", limits->memory_bytes);
 
-	/* its threads are one process: none of them is worth keeping alone */
+	/* Its threads are one process: none of them can go on alone. */
 	return error ? error : write_file(fd, "memory.oom.group", "1");
 }
 
@@ -169,7 +169,7 @@ static int bound_pids(int fd, const struct cgroup_limits *limits)
 	return write_number(fd, "pids.max", limits->pids);
 }
 
-/* 0 or -errno: a limit that is there to be had was refused. */
+/* Writes the limits whose controllers there are. 0 or -errno. */
 static int bound(const struct cgroup *cgroup, int fd,
 		 const struct cgroup_limits *limits)
 {

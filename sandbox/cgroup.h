@@ -16,52 +16,52 @@ enum cgroup_controller {
 
 struct cgroup {
 	int dir_fd; /* the instance's own group; -1: no cgroup v2 here */
-	int parent_fd; /* the group that it is in */
-	char path[320]; /* below the mount point, for people */
-	bool enabled; /* controllers says what this process enabled */
-	unsigned int controllers; /* for the groups of VMs: 1 << controller */
+	int parent_fd; /* the group above it */
+	char path[320]; /* of the instance's group, for messages */
+	bool enabled; /* controllers is known */
+	unsigned int controllers; /* of the groups of VMs: 1 << controller */
 };
 
-/* What bounds one VM process; 0: nothing does. */
+/* Bounds of one VM process; 0: none. */
 struct cgroup_limits {
-	uint64_t memory_bytes; /* memory.max, and the group dies as one */
+	uint64_t memory_bytes; /* memory.max; the OOM killer ends it whole */
 	uint32_t cpu_percent; /* cpu.max, of one CPU */
 	uint32_t cpu_weight; /* cpu.weight */
-	uint32_t pids; /* pids.max: threads count */
-	/* 1 << controller: without it the VM may not start */
+	uint32_t pids; /* pids.max: each thread counts */
+	/* 1 << controller: the VM may not start without them */
 	unsigned int required;
 };
 
 /* How often the OOM killer ended a process of a group. */
 struct cgroup_oom {
-	uint64_t kills; /* whatever ran out of memory */
-	uint64_t over_limit; /* the group, at its memory.max */
+	uint64_t kills; /* because the host or a group had no memory left */
+	uint64_t over_limit; /* because this group was at its memory.max */
 };
 
-/* Makes the group vmsup-INSTANCE at the top of the cgroup v2 tree. Without
- * cgroup v2 says so once and goes on: cgroup->dir_fd is -1 then. */
+/* Makes the group vmsup-INSTANCE at the top of the cgroup v2 tree. A host without
+ * cgroup v2 is reported once in the log; cgroup->dir_fd is -1 then. */
 void cgroup_init(struct cgroup *cgroup, const char *instance);
-/* Removes the groups that are left, and the instance's own. */
+/* Removes the VMs' groups that are left, and the instance's own. */
 void cgroup_uninit(struct cgroup *cgroup);
-/* Lets go of the groups, and leaves them there. */
+/* Closes the descriptors; the groups stay. */
 void cgroup_release(struct cgroup *cgroup);
 
 /*
  * Makes (or finds) the group of one VM. limits are written if the group is new
- * or *bounded is false, which is true then. Limits whose controller isn't
- * offered don't hold, unless they are required. 0 with its directory in
- * *dir_fd, the caller's, for clone3(CLONE_INTO_CGROUP), -1 if there are no
- * cgroups; -errno (-EOPNOTSUPP: a required controller isn't there).
+ * or *bounded is false; *bounded is true afterwards. A limit whose controller the
+ * host doesn't offer is left out, unless it is required. 0 with *dir_fd being the
+ * group's directory for clone3(CLONE_INTO_CGROUP), the caller's, or -1 if there
+ * are no cgroups; or -errno (-EOPNOTSUPP: a required controller isn't there).
  */
 int cgroup_open(struct cgroup *cgroup, const char *name,
 		const struct cgroup_limits *limits, bool *bounded, int *dir_fd);
 
-/* Reads from the group of one VM how often it ran out of memory. 0 or -errno:
- * no group, or no memory controller. */
+/* Reads how often the group of one VM ran out of memory. 0, or -errno if there is
+ * no group or no memory controller. */
 int cgroup_read_oom(const struct cgroup *cgroup, const char *name,
 		    struct cgroup_oom *oom);
 
-/* "memory" and so on, as cgroup.controllers has it. */
+/* "memory" and so on: the name in cgroup.controllers. */
 const char *cgroup_controller_name(enum cgroup_controller controller);
 
 /* Removes the group of one VM; it must have no process. */

@@ -2,26 +2,28 @@
 /*
  * System call allow-lists by role.
  *
- * Theory of operation: a list names every call that a role makes, each with
- * its reason; arguments are pinned where a call could do more than the reason
- * says. What isn't listed is refused:
+ * Theory of operation: a list names every call that a role makes, each with its
+ * reason. Arguments are pinned where a call could do more than its reason says. A
+ * call that isn't listed is refused:
  *
- * - In a VM process it is notified (SECCOMP_RET_USER_NOTIF): the call waits,
- *   unexecuted, until the supervisor has recorded it and killed the process.
- * - In a vCPU thread, which has the list of its process and a narrower one on
- *   top, it gets ENOSYS where only the narrower one refuses it. A process has
- *   one listener, the wider list's; TRACE, as below, lets that one be heard.
- * - In a VM process that isn't set up yet, which has the list of its set-up, it
- *   gets ENOSYS, too. That list holds all of the later one's: filters add up.
- * - In the supervisor it gets ENOSYS, by way of SECCOMP_RET_TRACE with no
- *   tracer. ENOSYS by SECCOMP_RET_ERRNO would be the plain way, but VM
- *   processes inherit this filter, and ERRNO comes before USER_NOTIF where
- *   filters disagree: a call would be refused without the supervisor hearing of
- *   it. TRACE comes after USER_NOTIF.
+ * - In a VM process, the supervisor is notified (SECCOMP_RET_USER_NOTIF). The
+ *   call waits, unexecuted, until the supervisor has recorded it and killed the
+ *   process.
+ * - A vCPU thread has the list of its process and a narrower one on top. A call
+ *   that only the narrower list refuses gets ENOSYS. A process has one listener,
+ *   that of the wider list; TRACE, as below, doesn't silence it.
+ * - In a VM process that isn't set up yet, which has the list of set-up, the call
+ *   gets ENOSYS. Filters add up, so the list of set-up has all calls of the later
+ *   list.
+ * - In the supervisor, the call gets ENOSYS, by SECCOMP_RET_TRACE without a
+ *   tracer. SECCOMP_RET_ERRNO would be the plain way. But VM processes inherit
+ *   this filter, and where filters disagree ERRNO comes before USER_NOTIF: a call
+ *   would be refused without the supervisor's knowledge. TRACE comes after
+ *   USER_NOTIF.
  *
- * Calls without pinned arguments are decided by the kernel's per-call bitmap,
- * without running any program: read and write of the builtin guest are such.
- * One filter of those in force that pins a call is enough to have all run.
+ * The kernel decides on a call without pinned arguments by its bitmap of calls,
+ * and runs no filter program. If one filter of several pins a call, all of them
+ * are run for that call.
  */
 #include "sandbox/filter.h"
 
@@ -84,11 +86,11 @@ static scmp_filter_ctx compile(const struct filter_rules *role)
 		refuse(role, "seccomp_init", -EINVAL);
 		return NULL;
 	}
-	/* another architecture's calls: not even notified */
+	/* calls of another architecture: the process ends at once */
 	error = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 				 SCMP_ACT_KILL_PROCESS);
-	/* by a binary tree of the calls' numbers: a long list costs its
-	 * logarithm */
+	/* a binary tree by call number: the cost is the logarithm of the list's
+	 * length */
 	if (!error)
 		error = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	for (size_t i = 0; i < FILTER_LISTS && !error; i++)
@@ -114,7 +116,7 @@ int filter_export(enum filter_role role)
 	seccomp_release(ctx);
 	if (error)
 		return refuse(filter_rules(role), "export", error);
-	/* handed to VM processes: nobody may change it any more */
+	/* VM processes share it: nobody may change it any more */
 	if (fcntl(fd, F_ADD_SEALS,
 		  F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
 		return refuse(filter_rules(role), "seal", -errno);

@@ -11,13 +11,13 @@
 #include "sandbox/stage2.h"
 
 enum filter_role {
-	FILTER_SUPERVISOR, /* also bounds what is inherited across exec */
-	/* a VM process from stage 1 on, with the builtin or the kvm guest */
+	FILTER_SUPERVISOR, /* VM processes inherit it */
+	/* a VM process with the builtin or the kvm guest, from stage 1 on */
 	FILTER_BUILTIN_SETUP,
 	FILTER_KVM_SETUP,
 	FILTER_BUILTIN, /* a VM process with the builtin guest, after stage 2 */
-	FILTER_KVM, /* the same with the kvm guest: every thread of it */
-	FILTER_VCPU, /* stacked on that by its vCPU threads */
+	FILTER_KVM, /* the same with the kvm guest, for all its threads */
+	FILTER_VCPU, /* what its vCPU threads stack onto FILTER_KVM */
 	FILTER_ROLES
 };
 
@@ -31,8 +31,8 @@ struct filter_program {
 	struct sock_filter code[STAGE2_MAX_FILTER];
 };
 
-/* Stands in a filter for the pid of the process that it will be fitted to: over
- * any pid that there can be. */
+/* Stands in a filter for the pid of the process that the filter will be fitted
+ * to. It is greater than any pid. */
 #define FILTER_OWN_PID 0x7d3a5c91U
 
 /* The filter of a role as code. 0 or -errno with the reason logged. */
@@ -41,11 +41,11 @@ int filter_compile(enum filter_role role, struct filter_program *program);
 /* Puts pid where the code has FILTER_OWN_PID. */
 void filter_fit(struct filter_program *program, pid_t pid);
 
-/* The digest of one that was exported. 0 or -errno. */
+/* The digest of a filter that filter_export() made. 0 or -errno. */
 int filter_digest(int filter_fd, char text[FILTER_DIGEST_TEXT]);
 
-/* Loads a role's filter into the calling process, for good; what it refuses
- * gets ENOSYS. 0 or -errno with the reason logged. */
+/* Loads a role's filter into the calling process, for good. A call that it
+ * refuses gets ENOSYS. 0 or -errno with the reason logged. */
 int filter_load(enum filter_role role);
 
 /* The name of the index-th system call of a role's list; NULL past the end. */

@@ -2,13 +2,13 @@
 /*
  * Digests of system call filters.
  *
- * Theory of operation: the kernel gives a filter back as it was loaded, byte
- * for byte (PTRACE_SECCOMP_GET_FILTER), so that a digest of its code says
- * whether it is the one that was made for the process. Who would be taken for
- * caged can choose the code that it loads, and pad it at will: so the digest is
- * one for which nobody finds a second text. A process writes its own pid into
- * its copy of some filters. Its digest is that of the text without: whoever
- * compares puts FILTER_OWN_PID back.
+ * Theory of operation: the kernel gives a filter back byte for byte as it was
+ * loaded (PTRACE_SECCOMP_GET_FILTER). So a digest of its code tells whether it is
+ * the filter that was made for the process. A process that only pretends to be
+ * caged chooses the code that it loads, and can pad it at will: so the digest is
+ * one for which nobody can find a second text. A VM process writes its own pid
+ * into its copy of some filters. The digest is that of the filter without the
+ * pid: the comparison puts FILTER_OWN_PID back.
  */
 #include "sandbox/filter_digest.h"
 
@@ -21,8 +21,8 @@
 #include "sandbox/filter.h"
 #include "sandbox/sha256.h"
 
-/* Constants of one filter that may be its process's pid, or be that by chance;
- * all choices among them are tried. */
+/* Constants of one filter that are equal to its process's pid, on purpose or by
+ * chance: at most so many, for every choice among them is tried. */
 #define PIDS_MOST 6
 
 void filter_digest_of(const struct sock_filter *code, size_t length,
@@ -43,7 +43,7 @@ static bool is(const struct sock_filter *code, size_t length, const char *text)
 	return strcmp(found, text) == 0;
 }
 
-/* Where the code compares with that constant: how many places, or -E2BIG. */
+/* Finds the places where the code compares with pid. Their number or -E2BIG. */
 static int find_pids(const struct sock_filter *code, size_t length,
 		     uint32_t pid, size_t places[PIDS_MOST])
 {

@@ -41,8 +41,8 @@
 #define PIN_MASK(call, arg, mask, value)                                       \
 	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
 	  .pin = { { arg, SCMP_CMP_MASKED_EQ, mask, value } } }
-/* On a descriptor of that block of the plan (ipc/proto.h). The kernel takes the
- * lower 32 bits of a descriptor, and so does this. */
+/* On a descriptor of that block of the plan (ipc/proto.h). Compared are the lower
+ * 32 bits of the argument, as the kernel takes them. */
 #define OF_BLOCK(arg, block)                                                   \
 	{ arg, SCMP_CMP_MASKED_EQ, (uint32_t)~(PROTO_##block##_FDS - 1),       \
 	  PROTO_##block##_FD }
@@ -51,8 +51,9 @@
 #define ON_PIN(call, block, arg, value)                                        \
 	{ .syscall = SCMP_SYS(call), .pins = 2,                                \
 	  .pin = { { arg, SCMP_CMP_EQ, value, 0 }, OF_BLOCK(0, block) } }
-/* A loop's, of a descriptor of that block. Not of all numbers from one on: the
- * upper 32 bits, which the kernel drops, would make any number a high one. */
+/* epoll_ctl() on an event loop, of a descriptor of that block. "Any number from
+ * N on" can't be pinned: the upper 32 bits, which the kernel drops, would make
+ * any number great enough. */
 #define WATCH(operation, block)                                                \
 	{ .syscall = SCMP_SYS(epoll_ctl), .pins = 3,                           \
 	  .pin = { { 1, SCMP_CMP_EQ, operation, 0 }, OF_BLOCK(0, LOOP),        \
@@ -62,15 +63,16 @@
 	{ .syscall = SCMP_SYS(epoll_ctl), .pins = 3,                           \
 	  .pin = { { 1, SCMP_CMP_EQ, operation, 0 }, OF_BLOCK(0, LOOP),        \
 		   { 2, SCMP_CMP_EQ, PROTO_CHANNEL_FD, 0 } } }
-/* The kernel gives a new descriptor the lowest number: nobody is there. */
+/* The kernel gives the listener the lowest free number, which is below the
+ * channel's: no other descriptor is there. */
 #define CLOSE_LISTENER PIN_MASK(close, 0, (uint32_t)~3, 0)
 /* clang-format on */
 
 /* clang-format off: one call, one reason, one line */
 static const struct filter_rule builtin_rules[] = {
-	/* not pinned to the TAP, and so decided without a program: that would
-	 * cost each frame 7 % of its time, and there is nothing else that could
-	 * be written to or waited at: see docs/decisions.md */
+	/* These aren't pinned to the TAP, so that the kernel runs no filter
+	 * program for them, which would cost each frame 7 % of its time. There is
+	 * nothing else to write to or to wait for: see docs/decisions.md. */
 	ANY(read), /* frames */
 	ANY(write), /* frames */
 	ANY(epoll_wait), /* the work loop */
@@ -84,16 +86,16 @@ static const struct filter_rule builtin_rules[] = {
 	ANY(exit_group), /* the end */
 };
 
-/* The kernel takes 32 bits of a request, a filter sees 64. Compared are all of
- * them: what has anything in the upper half is refused, whatever the kernel
- * would make of it. libc passes none. */
+/* The kernel takes 32 bits of a request, a filter sees 64. All 64 are compared: a
+ * request with bits in the upper half is refused, whatever the kernel would make
+ * of it. libc passes none. */
 #define IOCTL(request)           PIN(ioctl, 1, request)
 #define IOCTL_ON(block, request) ON_PIN(ioctl, block, 1, request)
 /* Between threads of one process. */
 #define FUTEX(operation) PIN(futex, 1, (operation) | FUTEX_PRIVATE_FLAG)
 
-/* What a guest's processor may do through its thread: everything that such a
- * thread runs comes from the guest. */
+/* The calls of a vCPU thread. Everything that such a thread does, a guest can
+ * cause. */
 static const struct filter_rule vcpu_rules[] = {
 	IOCTL_ON(VCPU, KVM_RUN), /* the guest */
 	IOCTL_ON(VM, KVM_IRQFD), /* a vector is masked or unmasked */
@@ -172,10 +174,9 @@ static const struct filter_rule kvm_rules[] = {
 	ANY(getrandom), /* the random device */
 };
 
-/* The loader of a program that is taken over to maps code, it never makes what
- * it has written to executable. */
+/* No memory becomes executable. (A loader maps code as executable at once.) */
 #define NO_EXEC(call) PIN_MASK(call, 2, PROT_EXEC, 0)
-/* Pages of the host's reserve are other VMs', and no limit of memory counts
+/* The host's reserved huge pages are for other VMs, and no limit of memory counts
  * them. */
 #define NO_RESERVE                                                   \
 	{                                                            \
@@ -191,11 +192,10 @@ static const struct filter_rule kvm_rules[] = {
 
 /* ---- set-up: from stage 1's end to stage 2 */
 
-/* What libc's start and stage 2 take, whatever the guest. Not here, for nobody
- * needs it: a socket or another process to be made, an option of a socket to be
- * set, a file or a room to be entered, an identity to be changed. The requests
- * of a filter's listener aren't either: nobody but the supervisor takes a
- * notification. */
+/* The calls of libc's start and of stage 2, whatever the guest. No call is here
+ * that makes a socket or a process, sets an option of a socket, opens a file,
+ * enters a namespace or changes an identity: nobody needs one. Nor are the
+ * requests of a filter's listener: only the supervisor takes notifications. */
 static const struct filter_rule setup_rules[] = {
 	PIN_TWO(execveat, 0, STAGE1_PROGRAM_FD, 4,
 		AT_EMPTY_PATH), /* vmproc: the end of stage 1 */
@@ -211,14 +211,14 @@ static const struct filter_rule setup_rules[] = {
 	NO_RESERVE, /* heap, guest memory, vCPUs; never code */
 	NO_EXEC(mprotect), /* RELRO, guard pages of stacks; never code */
 	ANY(munmap), /* heap; what guest memory doesn't take */
-	/* descriptors come, go to their number, are watched */
+	/* descriptors: they come, get their number, and are watched */
 	PIN(dup3, 2, O_CLOEXEC), /* to the number of their role */
 	PIN(fcntl, 1, F_DUPFD_CLOEXEC), /* out of the way */
 	PIN_TWO(fcntl, 1, F_SETFL, 2,
 		O_RDWR | O_NONBLOCK), /* TAP, console: nobody waits */
 	WATCH_CHANNEL(EPOLL_CTL_ADD), /* what they watch: the channel */
 	WATCH(EPOLL_CTL_ADD, TAP), /* the same; kvm's list has eventfds */
-	ANY(close), /* what has come twice: to its number, and by the message */
+	ANY(close), /* the message's copy of a descriptor, and what has served */
 	IOCTL(TUNGETIFF), /* whether the TAP is one, and of which kind */
 	PIN_TWO(ioctl, 1, TUNSETOFFLOAD, 2, 0), /* none: any change of them is
 						 * news for the whole host */
@@ -233,7 +233,7 @@ static const struct filter_rule setup_rules[] = {
 		STAGE2_FILTER_FLAGS), /* the running list */
 };
 
-/* What making a machine takes. */
+/* The calls that make a machine. */
 static const struct filter_rule setup_kvm_rules[] = {
 	IOCTL(KVM_GET_API_VERSION), /* whether it is KVM's device */
 	IOCTL(KVM_CHECK_EXTENSION), /* whether the host's KVM will do */

@@ -15,10 +15,10 @@
 
 struct filter_rule {
 	int syscall;
-	unsigned int pins; /* how many of the comparisons count */
+	unsigned int pins; /* comparisons that are used */
 	struct scmp_arg_cmp pin[FILTER_PINS];
-	/* Argument 0 must be the process's own pid, too: in the filters alone
-	 * that are fitted to one process. */
+	/* Argument 0 must also be the process's own pid, in filters that are
+	 * fitted to a process. */
 	bool own_pid;
 };
 
@@ -28,11 +28,11 @@ struct filter_list {
 	size_t count;
 };
 
-/* What a role may call: all of its lists. */
+/* A role, and the calls that it may make: those of all its lists. */
 struct filter_rules {
 	const char *name; /* of the role */
 	uint32_t refused; /* the default action */
-	bool fitted; /* to one process: see filter_fit() */
+	bool fitted; /* to a process, by filter_fit() */
 	struct filter_list lists[FILTER_LISTS];
 };
 

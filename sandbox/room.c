@@ -3,19 +3,19 @@
  * The empty room that every VM process lives in.
  *
  * Theory of operation: a helper process leaves the host's namespaces, makes an
- * empty read-only tmpfs its root, and waits; the supervisor opens its
- * namespaces through /proc and ends it. The descriptors alone keep the room in
- * existence: nothing of it is visible in the host's file system, and it is gone
- * with the last process or descriptor that refers to it. One room serves all
- * VMs: they have nothing to meet by in it once stage 2 is closed, for then they
- * can make neither file nor socket.
+ * empty read-only tmpfs its root, and waits. The supervisor opens the helper's
+ * namespaces through /proc and ends the helper. The descriptors alone keep the
+ * room in existence: nothing of it is visible in the host's file system, and it
+ * is gone with the last process or descriptor that refers to it. One room serves
+ * all VM processes: once stage 2 is closed, they can make neither file nor
+ * socket, so there is nothing in the room by which they could meet.
  *
- * A process that enters a mount namespace by setns(2) stands in the root of
- * that namespace, which isn't the root of who made it if that one lives in a
- * chroot: there, an empty root of the maker's would leave the host's root to
- * all who enter. So the helper enters its own new namespace first, as they
- * will, and what it then makes empty is the namespace's root. Nothing is
- * believed of the room until a process that has entered it has looked around.
+ * A process that enters a mount namespace by setns(2) stands in the root of that
+ * namespace. If the maker of the namespace lives in a chroot, its own root is
+ * another one: making that one empty would leave the host's root to all who
+ * enter. So the helper enters its own new namespace first, as they will, and
+ * makes the root empty in which it then stands. The room is believed to be empty
+ * only after a process has entered it and looked around.
  */
 #include "sandbox/room.h"
 
@@ -54,8 +54,8 @@ const char *room_namespace_name(enum room_namespace ns)
 	return namespaces[ns].name;
 }
 
-/* From the caller's root, which may be a chroot's, to the root of the mount
- * namespace that it is in. */
+/* Goes from the caller's root, which may be a chroot's, to the root of its mount
+ * namespace. */
 static int leave_chroot(void)
 {
 	cleanup_fd int ns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
@@ -63,7 +63,7 @@ static int leave_chroot(void)
 	return ns_fd < 0 ? -1 : setns(ns_fd, CLONE_NEWNS);
 }
 
-/* NULL, or the step that failed, for the helper to name. */
+/* Makes the caller's new namespaces the room. NULL, or the step that failed. */
 static const char *furnish(void)
 {
 	static const char name[] = "vmsup";
@@ -77,14 +77,15 @@ static const char *furnish(void)
 		return "set its host name";
 	if (leave_chroot() < 0)
 		return "go to the root of its mounts";
-	/* what is mounted in the room must never show outside */
+	/* a mount in the room must never show outside */
 	if (mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return "make its mounts private";
 	/* over the root, so that no directory is needed to mount it on */
 	if (mount("vmsup", "/", "tmpfs", MS_NODEV | MS_NOEXEC | MS_NOSUID,
 		  "mode=0555,size=4k,nr_inodes=2") < 0)
 		return "mount its empty root";
-	/* ".." of the root is what is mounted over it; "/" is still beneath */
+	/* ".." of the root is the file system that is mounted over it; "/" is
+	 * still the one beneath */
 	if (chdir("/..") < 0)
 		return "enter its empty root";
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
@@ -99,16 +100,16 @@ static const char *furnish(void)
 	return NULL;
 }
 
-/* The helper's whole life: furnish, say on done_fd what failed or nothing (a
- * NUL), wait to be ended. */
+/* The helper's whole life: it furnishes the room, writes to done_fd why it failed
+ * (nothing but a NUL if it didn't), and waits to be ended. */
 static _Noreturn void helper(int done_fd, pid_t parent)
 {
 	char why[ROOM_WHY_BYTES] = "";
 	const char *failed;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* it may have died before that: nobody would end this process, which
-	 * holds the lock of the run directory */
+	/* The parent may have died before that call. Nobody would end this
+	 * process then, which holds the lock of the run directory. */
 	if (getppid() != parent)
 		_exit(1);
 	failed = furnish();
@@ -195,8 +196,8 @@ int room_init(struct room *room, char why[ROOM_WHY_BYTES])
 	return error;
 }
 
-/* ---- the proof: by a process that has entered it, as VM processes do. It
- * looks through the /proc that was there before */
+/* ---- the proof: a process enters the room, as VM processes do, and looks
+ * around. proc_fd is the /proc of before */
 
 static bool is_entered(const struct room *room, int proc_fd)
 {
@@ -204,7 +205,7 @@ static bool is_entered(const struct room *room, int proc_fd)
 	return room_enter(room) == 0;
 }
 
-/* An entry more than "." and "..", or no directory. */
+/* There is no entry but "." and "..". */
 static bool is_empty(const struct room *room, int proc_fd)
 {
 	DIR *dir = opendir("/");
@@ -229,7 +230,7 @@ static bool is_working_directory(const struct room *room, int proc_fd)
 	       root.st_dev == here.st_dev && root.st_ino == here.st_ino;
 }
 
-/* By trying: a file without a name leaves nothing behind where it can be. */
+/* By trying: if it can be made, a file without a name leaves nothing behind. */
 static bool is_read_only(const struct room *room, int proc_fd)
 {
 	cleanup_fd int fd = open("/", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
@@ -251,8 +252,8 @@ static bool is_all_that_is_mounted(const struct room *room, int proc_fd)
 	return room_mounts(text);
 }
 
-/* Kernels with modules for tunnels put one into each network namespace, down;
- * nobody in the room can set it up. */
+/* Kernels with tunnel modules put a tunnel into each network namespace. It is
+ * down, and nobody in the room can set it up. */
 static bool has_no_link_up(const struct room *room, int proc_fd)
 {
 	cleanup_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -274,7 +275,7 @@ static bool has_no_link_up(const struct room *room, int proc_fd)
 	return none;
 }
 
-/* In this order: a fact may rely on those before. */
+/* In this order: a fact may rely on the facts before it. */
 static const struct {
 	bool (*holds)(const struct room *room, int proc_fd);
 	const char *otherwise;
@@ -355,7 +356,7 @@ int room_adopt(struct room *room, int proc_fd, pid_t pid,
 bool room_holds(int proc_fd, const char *process,
 		const uint64_t inodes[ROOM_NAMESPACES])
 {
-	/* the rarest first: most processes share the others */
+	/* The mount namespace first: most processes of a host share the others. */
 	for (int i = ROOM_NAMESPACES - 1; i >= 0; i--) {
 		char path[64], target[64], want[64];
 		ssize_t length;

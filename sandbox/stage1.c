@@ -3,13 +3,16 @@
  * Stage 1 of the cage: between fork and exec of a VM process.
  *
  * Theory of operation: the child of the supervisor still has the supervisor's
- * rights, so it runs only what is in this file, in an order where every step
- * still has the right it needs and gives up one that no later step needs. The
- * last step is execveat() of a program that was opened long before: from there
- * on nothing of the supervisor's memory, environment or descriptors is left.
- * Should a step fail, the child says so on the channel and dies; there is no
- * way on without it. The system call filter of the set-up comes last: it lists
- * what the program does until it closes stage 2, and its execveat().
+ * rights, so it runs only what is in this file. Each step gives up a right that
+ * no later step needs. The last step is execveat() of a program that was opened
+ * long before: nothing of the supervisor's memory, environment or descriptors is
+ * left afterwards. If a step fails, the child reports it on the channel and
+ * ends: the program is never executed without it. The system call filter of
+ * set-up is loaded last. It lists what the program does until it closes stage 2,
+ * and execveat().
+ *
+ * Each step says what it should do, and what it mustn't: mostly, before or after
+ * which other step it mustn't be done. stage1_exec() is their order.
  */
 #include "sandbox/stage1.h"
 
@@ -58,8 +61,9 @@ static _Noreturn void fail(const struct stage1 *stage, int channel_fd,
 	_exit(VMPROC_EXIT_CAGE);
 }
 
-/* Signals as a new program expects them: ignored ones would stay ignored. By
- * the bare call, for libc's own keeps two real-time signals to itself. */
+/* Should: give each signal its default action, and block none. Mustn't: leave
+ * one ignored, for execve() would keep it so; ask libc, whose sigaction() refuses
+ * two real-time signals. */
 static int reset_signals(void)
 {
 	static const uint64_t defaults[4]; /* handler, flags, restorer, mask */
@@ -72,15 +76,21 @@ static int reset_signals(void)
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
+/*
+ * Should: bound the process's descriptors, threads, files and locked memory.
+ * Mustn't: come before the change of identity. execve() fails after a change to a
+ * uid that has reached its limit of processes; a dead process of that uid, which
+ * the host's init hasn't reaped yet, is one.
+ */
 static int limit(const struct stage1 *stage)
 {
 	const struct {
 		int resource;
 		rlim_t value;
 	} limits[] = {
-		/* the plan's numbers */
+		/* the numbers of the plan in ipc/proto.h */
 		{ RLIMIT_NOFILE, stage->descriptors },
-		/* itself, and threads that setup makes: no fork */
+		/* the process and the threads that set-up makes: no fork */
 		{ RLIMIT_NPROC, 1 + stage->threads },
 		{ RLIMIT_CORE, 0 }, /* guest memory stays off the disk */
 		{ RLIMIT_FSIZE, stage->file_bytes }, /* no file grows */
@@ -105,9 +115,10 @@ long stage1_oom_score(long supervisors)
 }
 
 /*
- * The OOM killer of a host without memory chooses a VM process before the
- * supervisor, which would take longer to come back and ends no VM's memory.
- * Raising the score needs no right; lowering it again would.
+ * Should: make the OOM killer of a host without memory choose a VM process before
+ * the supervisor, which takes longer to come back, and whose end frees the memory
+ * of no VM. Mustn't: need a right. Raising the score needs none; lowering it
+ * again would.
  */
 static int go_first(const struct stage1 *stage)
 {
@@ -124,9 +135,9 @@ static int go_first(const struct stage1 *stage)
 	return write(fd, text, (size_t)length) < 0 ? -errno : 0;
 }
 
-/* Nothing of another VM runs on a core beside one of this process's threads:
- * what they leave in its caches is theirs alone. ENODEV: no core has two
- * threads. */
+/* Should: keep other VMs off a core while a thread of this process runs on it, so
+ * that they can't read what it leaves in the core's caches. Mustn't: fail where
+ * no core has two threads (ENODEV). */
 static int own_core(const struct stage1 *stage)
 {
 	if (stage->core_scheduling &&
@@ -137,12 +148,14 @@ static int own_core(const struct stage1 *stage)
 	return 0;
 }
 
-/* Leaves PROTO_CHANNEL_FD and STAGE1_PROGRAM_FD (closed by exec), no other. */
+/* Should: leave PROTO_CHANNEL_FD and STAGE1_PROGRAM_FD (which exec closes) and no
+ * other descriptor. Mustn't: come before the room is entered, which takes the
+ * descriptors of its namespaces. */
 static int keep_two(const struct stage1 *stage)
 {
 	int channel_fd, program_fd;
 
-	/* first out of each other's way */
+	/* first to numbers where neither is in the other's way */
 	channel_fd = fcntl(stage->channel_fd, F_DUPFD_CLOEXEC,
 			   STAGE1_PROGRAM_FD + 1);
 	program_fd = fcntl(stage->program_fd, F_DUPFD_CLOEXEC,
@@ -159,9 +172,11 @@ static int keep_two(const struct stage1 *stage)
 }
 
 /*
- * The program watches by these and can't make more. Whoever wakes a socket goes
- * through all that watch it: with as many as its descriptors allow, the
- * supervisor would take a second over each message. They stay over exec.
+ * Should: make the epoll descriptors of the program, which can't make any itself.
+ * Whoever wakes a socket walks through all epoll descriptors that watch it: if
+ * the program made as many as its limit allows, each message would cost the
+ * supervisor a second. Mustn't: come before the change of identity, for the
+ * kernel counts what they watch as their maker's.
  */
 static int make_loops(const struct stage1 *stage)
 {
@@ -174,8 +189,8 @@ static int make_loops(const struct stage1 *stage)
 	return 0;
 }
 
-/* Empties the capability bounding set; needs CAP_SETPCAP, so it comes before
- * the identity is given up. */
+/* Should: empty the capability bounding set. Mustn't: come after the change of
+ * identity, for it needs CAP_SETPCAP. */
 static int empty_bounding_set(void)
 {
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++)
@@ -185,6 +200,8 @@ static int empty_bounding_set(void)
 	return 0;
 }
 
+/* Should: take the VM's own uid and gid, and no group. Mustn't: keep a saved id,
+ * which would be a way back. */
 static int become(uid_t id)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 ||
@@ -193,7 +210,8 @@ static int become(uid_t id)
 	return 0;
 }
 
-/* All sets; what setresuid() cleared already stays cleared. */
+/* Should: empty every capability set. Mustn't: rely on setresuid(), which leaves
+ * the inheritable set. */
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = {
@@ -208,7 +226,8 @@ static int drop_capabilities(void)
 	return 0;
 }
 
-/* The calls of set-up, and of this process alone: see filter_rules.c. */
+/* Should: load the list of set-up, fitted to this process (filter_rules.c).
+ * Mustn't: come before another step, for the list is the program's. */
 static int load_filter(const struct stage1 *stage)
 {
 	const struct sock_fprog program = {
@@ -216,7 +235,7 @@ static int load_filter(const struct stage1 *stage)
 		.filter = stage->filter->code,
 	};
 
-	/* in this process's copy of the supervisor's memory */
+	/* This is the child's copy of the supervisor's memory. */
 	filter_fit(stage->filter, (pid_t)syscall(SYS_getpid));
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		return -errno;
@@ -251,19 +270,17 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 		fail(stage, channel_fd, "empty the bounding set", -error);
 	if ((error = become(stage->uid)) < 0)
 		fail(stage, channel_fd, "change identity", -error);
-	/* not before: the kernel counts what they watch as their maker's */
 	if ((error = make_loops(stage)) < 0)
 		fail(stage, channel_fd, "event loops", -error);
-	/* not before: execve() fails after a change to a uid that has its limit
-	 * of processes, as a dead one that the host's init hasn't reaped is */
 	if ((error = limit(stage)) < 0)
 		fail(stage, channel_fd, "limits", -error);
 	if ((error = drop_capabilities()) < 0)
 		fail(stage, channel_fd, "drop capabilities", -error);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(stage, channel_fd, "no new privileges", errno);
-	/* after the change of identity, which would clear it: nobody could
-	 * take over a VM process, and its uid is free for others */
+	/* Not before the change of identity, which would clear the signal. A
+	 * process without a supervisor can't be taken over yet, and other VMs may
+	 * be given its uid: it ends. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
 	    getppid() != stage->parent)
 		fail(stage, channel_fd, "end with the supervisor", ESRCH);

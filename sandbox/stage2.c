@@ -2,13 +2,13 @@
 /*
  * Stage 2 of the cage: in the VM process, before the first frame.
  *
- * Theory of operation: stage 1 has left a process with no privilege, and no
- * descriptor but the channel and the loops' own. Whatever else it needs has
- * been handed to it and set up by now, so that it can give up the rest of the kernel: first what
- * needs system calls to give up, then the calls themselves. A call outside the
- * filter's list is not executed: the supervisor is notified through the
- * listener, records it, and ends this process. With no listener left, the
- * kernel answers ENOSYS.
+ * Theory of operation: stage 1 has left a process without a privilege, and
+ * without a descriptor but the channel and the event loops' own. Whatever else
+ * the process needs has been handed to it and set up by now. So it gives up the
+ * rest of the kernel: first the rights that take system calls to give up, then
+ * the calls themselves. A call outside the filter's list is not executed: the
+ * supervisor is notified through the listener, records the call, and ends the
+ * process. If no listener is left, the kernel answers ENOSYS.
  */
 #include "sandbox/stage2.h"
 
@@ -24,16 +24,16 @@
 
 #include "ipc/fd.h"
 
-/* What landlock_create_ruleset(2) takes as of its sixth version; headers of
- * the older systems that this builds on have fewer fields. */
+/* The argument of landlock_create_ruleset(2) as of its sixth version. Headers of
+ * the older systems on which this builds have fewer fields. */
 struct ruleset {
 	uint64_t handled_access_fs;
 	uint64_t handled_access_net; /* version 4 */
 	uint64_t scoped; /* version 6 */
 };
 
-/* Every right that a version knows, as a mask, and how much of struct ruleset
- * it reads. */
+/* All rights of each version, as masks, and the bytes of struct ruleset that the
+ * version reads. */
 static const struct {
 	uint64_t fs, net, scoped;
 	size_t bytes;
@@ -46,8 +46,8 @@ static const struct {
 	[6] = { (1ULL << 16) - 1, 3, 3, 24 },
 };
 
-/* Landlock with every right handled and no rule: nothing is left. A kernel
- * without it is no failure: the room and the filter stand alone then. */
+/* Should: handle every right by Landlock and allow none. Mustn't: fail on a kernel
+ * without Landlock, where the room and the filter remain. */
 static int landlock(void)
 {
 	struct ruleset ruleset = { 0 };
@@ -72,7 +72,8 @@ static int landlock(void)
 	return 0;
 }
 
-/* 0, or -errno but for a kernel that doesn't have it. */
+/* Should: forbid memory that was written to become executable. Mustn't: fail on a
+ * kernel without MDWE. */
 static int refuse_new_code(void)
 {
 	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) < 0 &&
@@ -81,9 +82,11 @@ static int refuse_new_code(void)
 	return 0;
 }
 
+/* Should: load the filter for all threads. Mustn't: let a thread go without it;
+ * the flags make that an error. The listener or -errno. */
 static int load_filter(int filter_fd)
 {
-	/* not on the stack: each of its pages would be touched, and stay */
+	/* Not on the stack: each page of it would be touched, and would stay. */
 	static struct sock_filter filter[STAGE2_MAX_FILTER];
 	struct sock_fprog program = { .filter = filter };
 	ssize_t bytes;
@@ -129,7 +132,7 @@ int stage2_close(int filter_fd, bool stay, const char **step)
 	int result;
 
 	*step = "not dumpable";
-	/* its /proc files are root's then, and no ptrace but root's */
+	/* Afterwards its /proc files are root's, and only root may trace it. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
 	*step = "Landlock";

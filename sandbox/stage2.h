@@ -22,7 +22,8 @@
 	(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC | \
 	 SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
 
-/* What stage2_seal() loads: here, so that its digest can be told as well. */
+/* The filter of stage2_seal(). It stands here so that the supervisor can take its
+ * digest. */
 #define STAGE2_SEAL                                                          \
 	{                                                                    \
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                           \
@@ -39,23 +40,24 @@
  * has them, and load the system call filter in filter_fd (struct
  * sock_filter[]). Mustn't: be called while a descriptor, buffer or thread is
  * still missing; be followed by anything but READY and the work loop.
- * filter_fd stays the caller's. stay: from here on, the process outlives the
- * supervisor; before, it is killed with it, see stage 1. Returns the filter's
- * listener, for the supervisor; or -errno with *step naming what failed.
+ * filter_fd stays the caller's. stay: from now on, the process outlives the
+ * supervisor; up to here, stage 1 has it killed with the supervisor. Returns the
+ * filter's listener, for the supervisor; or -errno with *step naming what failed.
  */
 int stage2_close(int filter_fd, bool stay, const char **step);
 
-/* A thread's own share, before stage2_close(): Landlock, which stage2_close()
- * applies to its caller alone; the filter, it applies to all. 0 or -errno. */
+/* Should: apply Landlock to the calling thread. stage2_close() applies Landlock
+ * to its caller alone, but the filter to all threads. Mustn't: be called after
+ * stage2_close(). 0 or -errno. */
 int stage2_thread(void);
 
-/* Stacks a narrower filter of length instructions onto the calling thread's,
- * after stage2_close(). 0 or -errno. */
+/* Should: stack a narrower filter of length instructions onto the calling
+ * thread's. Mustn't: be called before stage2_close(). 0 or -errno. */
 int stage2_stack(struct sock_filter *filter, unsigned short length);
 
-/* After stage2_close(): the calling thread can't load a filter any more, one
- * that answers instead of the supervisor's least of all; what it tries ends the
- * process. For threads whose list has seccomp(2). 0 or -errno. */
+/* Should: end the process when the calling thread tries to load one more filter,
+ * which could answer calls in the supervisor's place. It is for threads whose
+ * list has seccomp(2). Mustn't: be called before stage2_close(). 0 or -errno. */
 int stage2_seal(void);
 
 #endif
