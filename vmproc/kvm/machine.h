@@ -52,9 +52,10 @@ struct vcpu {
 	struct thread thread;
 	/* Odd while the thread is at work in user space: it must move on. */
 	atomic_ulong sequence;
+	atomic_bool on_board; /* ... at a device, and may wait for the bus */
 	_Atomic uint64_t exits[EXITS];
 	/* the main loop's: what it saw last, and since when */
-	unsigned long seen;
+	unsigned long seen, seen_bus;
 	uint64_t seen_ns;
 	bool told;
 };

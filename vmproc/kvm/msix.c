@@ -117,6 +117,7 @@ static void update_vector(struct pci_function *function,
 		      !(vector->entry[ENTRY_CONTROL] & ENTRY_MASKED);
 	int error = 0;
 
+	atomic_fetch_add(&function->bus->progress, 1);
 	if (wanted)
 		error = hv->ops->route(
 			hv->ctx, vector->gsi,

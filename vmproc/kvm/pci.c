@@ -75,6 +75,7 @@ void pci_init(struct pci_bus *bus, const struct hv *hv)
 void pci_lock(struct pci_bus *bus)
 {
 	lock_take(&bus->lock);
+	atomic_fetch_add(&bus->progress, 1);
 }
 
 void pci_unlock(struct pci_bus *bus)
@@ -228,6 +229,7 @@ static void switch_notifier(struct pci_function *function,
 	error = hv->ops->ioeventfd(hv->ctx, function->bar[notifier->bar].space,
 				   address + notifier->offset, notifier->bytes,
 				   notifier->fd, add);
+	atomic_fetch_add(&function->bus->progress, 1);
 	/* -EEXIST: the guest put two BARs in one place. What isn't woken by the
 	 * hypervisor is woken here, see ring(). */
 	if (error && error != -EEXIST)
@@ -236,21 +238,43 @@ static void switch_notifier(struct pci_function *function,
 	notifier->on = add && !error;
 }
 
+/*
+ * Whether the hypervisor is to look after the BAR's notifiers where it is now. It
+ * takes milliseconds to learn of each, under the bus's lock: a guest that does
+ * nothing but move a BAR has them rung here, from then on.
+ */
+static bool may_notify(struct pci_function *function, unsigned int bar)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < function->notifiers; i++)
+		any |= function->notifier[i].bar == bar;
+	if (!any || function->moves == PCI_MOVES_MAX)
+		return false;
+	if (++function->moves == PCI_MOVES_MAX)
+		log_warn("PCI device %u: moved %u times: its notifications are "
+			 "served in user space from now on",
+			 function->slot, PCI_MOVES_MAX);
+	return true;
+}
+
 static void switch_bar(struct pci_function *function, unsigned int bar,
 		       uint64_t address, bool decoded)
 {
 	struct pci_bar *current = &function->bar[bar];
+	bool notify;
 
 	if (current->decoded == decoded &&
 	    (!decoded || current->address == address))
 		return;
+	notify = decoded && may_notify(function, bar);
 	for (unsigned int i = 0; i < function->notifiers; i++) {
 		struct pci_notifier *notifier = &function->notifier[i];
 
 		if (notifier->bar == bar && notifier->on)
 			switch_notifier(function, notifier, current->address,
 					false);
-		if (notifier->bar == bar && decoded)
+		if (notifier->bar == bar && notify)
 			switch_notifier(function, notifier, address, true);
 	}
 	current->address = address;

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "vmproc/kvm/hv.h"
@@ -24,6 +25,7 @@
 #define PCI_CONFIG_BYTES  256
 #define PCI_VECTORS_MAX   64 /* of one function */
 #define PCI_NOTIFIERS_MAX 64 /* of one function */
+#define PCI_MOVES_MAX     256 /* a boot takes some six */
 
 struct pci_function;
 
@@ -88,6 +90,7 @@ struct pci_function {
 	struct pci_bar bar[PCI_BARS]; /* by the number of the lower half */
 	struct pci_notifier notifier[PCI_NOTIFIERS_MAX];
 	unsigned int notifiers;
+	unsigned int moves; /* of a BAR with notifiers, up to PCI_MOVES_MAX */
 	struct pci_vector vector[PCI_VECTORS_MAX];
 	unsigned int vectors;
 	unsigned int msix_capability; /* offset; 0: none */
@@ -97,6 +100,9 @@ struct pci_function {
 
 struct pci_bus {
 	struct lock lock;
+	/* How often the lock was taken, and the hypervisor asked. Both may take
+	 * their time: who waits for them is no longer stuck than this stands. */
+	atomic_ulong progress;
 	struct hv hv;
 	struct pci_function *function[PCI_SLOTS]; /* not owned */
 	struct pci_function bridge; /* slot 0 */

@@ -60,6 +60,7 @@ static void on_port(struct vcpu *vcpu)
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 	bool write = run->io.direction == KVM_EXIT_IO_OUT;
 
+	atomic_store(&vcpu->on_board, true);
 	for (uint32_t i = 0; i < run->io.count; i++) {
 		enum shutdown reason = board_port(&machine->board, run->io.port,
 						  data, run->io.size, write);
@@ -68,14 +69,17 @@ static void on_port(struct vcpu *vcpu)
 			machine_end(machine, reason, NULL);
 		data += run->io.size;
 	}
+	atomic_store(&vcpu->on_board, false);
 }
 
 static void on_mmio(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
+	atomic_store(&vcpu->on_board, true);
 	board_mmio(&vcpu->machine->board, run->mmio.phys_addr, run->mmio.data,
 		   run->mmio.len, run->mmio.is_write);
+	atomic_store(&vcpu->on_board, false);
 }
 
 static void on_shutdown(struct vcpu *vcpu)
@@ -312,8 +316,18 @@ void vcpu_hold(struct machine *machine)
 	lock_release(&machine->gate);
 }
 
+/* Whether it has moved on since it was looked at last; or waits at a device for
+ * those before it, who do. */
+static bool has_moved(const struct vcpu *vcpu, unsigned long sequence,
+		      unsigned long bus)
+{
+	return sequence != vcpu->seen || sequence % 2 == 0 ||
+	       (atomic_load(&vcpu->on_board) && bus != vcpu->seen_bus);
+}
+
 bool vcpu_healthy(struct machine *machine)
 {
+	unsigned long bus = atomic_load(&machine->board.bus.progress);
 	uint64_t now_ns = loop_now_ns();
 
 	if (machine->state != MACHINE_RUNNING)
@@ -322,8 +336,9 @@ bool vcpu_healthy(struct machine *machine)
 		struct vcpu *vcpu = &machine->vcpu[i];
 		unsigned long sequence = atomic_load(&vcpu->sequence);
 
-		if (sequence != vcpu->seen || sequence % 2 == 0) {
+		if (has_moved(vcpu, sequence, bus)) {
 			vcpu->seen = sequence;
+			vcpu->seen_bus = bus;
 			vcpu->seen_ns = now_ns;
 			vcpu->told = false;
 			continue;

@@ -25,6 +25,7 @@ static struct hv_memory {
 		int fd;
 	} ioeventfd[HV_IOEVENTFDS];
 	unsigned int ioeventfds;
+	unsigned int ioeventfd_calls;
 } hv_memory;
 
 static int hv_irqfd(void *ctx, int fd, uint32_t gsi, bool add)
@@ -65,6 +66,7 @@ static int hv_ioeventfd(void *ctx, enum space space, uint64_t address,
 	struct hv_memory *memory = ctx;
 
 	(void)bytes;
+	memory->ioeventfd_calls++;
 	for (unsigned int i = 0; i < memory->ioeventfds; i++) {
 		if (memory->ioeventfd[i].space != space ||
 		    memory->ioeventfd[i].address != address)

@@ -38,6 +38,7 @@
 
 #define VCPUS        3
 #define SLOTS        4 /* bridge, network, disk, random numbers */
+#define DISK_SLOT    2U
 #define STATE_BYTES  8192 /* of a vCPU, data of ports behind it */
 #define MEMORY_BYTES (64 * MIB)
 #define RING_GPA     (32 * MIB) /* each device's, a MiB apart */
@@ -51,8 +52,13 @@ static int console_fd, channel_fd, tap_fd;
 static struct kvm_run *states[VCPUS];
 /* What memory the guest has been given. */
 static struct kvm_userspace_memory_region regions[4];
-/* What the guest does: nothing, until it is interrupted; or all it can. */
-static atomic_bool busy;
+static _Atomic enum {
+	GUEST_IDLES, /* until it is interrupted */
+	GUEST_TRIES_ALL,
+	GUEST_SWITCHES, /* the disk's ports on and off, by all its vCPUs */
+} work;
+/* What the hypervisor takes to learn of a notification. */
+static atomic_uint notify_us;
 
 /* ---- a KVM */
 
@@ -179,9 +185,16 @@ static int run_vcpu(unsigned int index)
 	struct kvm_run *run = states[index];
 
 	while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
-		if (atomic_load(&busy)) {
+		switch (atomic_load(&work)) {
+		case GUEST_TRIES_ALL:
 			access_something(run, &random[index]);
 			return 0;
+		case GUEST_SWITCHES:
+			access_memory(run, LAYOUT_ECAM + (DISK_SLOT << 15) + 4,
+				      2, true, next_random(&random[index]) & 1);
+			return 0;
+		default:
+			break;
 		}
 	/* the signal may have come too early: the flag alone must do */
 	errno = EINTR;
@@ -244,6 +257,9 @@ int ioctl(int fd, unsigned long request, ...)
 		return make_vcpu(argument);
 	case KVM_GET_SUPPORTED_CPUID:
 		((struct kvm_cpuid2 *)argument)->nent = 0;
+		return 0;
+	case KVM_IOEVENTFD:
+		usleep(atomic_load(&notify_us));
 		return 0;
 	case KVM_SET_USER_MEMORY_REGION:
 		give_memory((const void *)argument);
@@ -461,7 +477,7 @@ static bool all_were_at_work(void)
 static void every_vcpu_at_every_device(void **state)
 {
 	(void)state;
-	atomic_store(&busy, true);
+	atomic_store(&work, GUEST_TRIES_ALL);
 	for (unsigned int i = 0; i < turns() || !all_were_at_work(); i++) {
 		for (int j = 0; j < 20; j++)
 			turn();
@@ -474,11 +490,32 @@ static void every_vcpu_at_every_device(void **state)
 	kvm_guest.pause(&vm);
 }
 
+/* A vCPU that waits for the bus, or has the hypervisor wait for others, isn't
+ * stuck. For longer than one may be. */
+static void waiting_for_the_bus_is_no_stall(void **state)
+{
+	uint64_t end_ns;
+
+	(void)state;
+	kvm_guest.pause(&vm);
+	atomic_store(&work, GUEST_SWITCHES);
+	atomic_store(&notify_us, 500000);
+	kvm_guest.resume(&vm);
+	end_ns = loop_now_ns() + 5 * NSEC_PER_SEC;
+	while (loop_now_ns() < end_ns) {
+		assert_true(kvm_guest.healthy(&vm));
+		usleep(10000);
+	}
+	atomic_store(&notify_us, 0);
+	atomic_store(&work, GUEST_IDLES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_reset_vector_asks_for_a_reboot),
 		cmocka_unit_test(pauses_are_never_lost),
+		cmocka_unit_test(waiting_for_the_bus_is_no_stall),
 		cmocka_unit_test(every_vcpu_at_every_device),
 	};
 

@@ -222,6 +222,33 @@ static void notifier_follows_its_bar(void **state)
 	assert_int_equal(hv_memory.ioeventfds, 0);
 }
 
+/* Each time takes KVM milliseconds, with the bus locked. */
+static void notifier_of_a_restless_bar_is_served_here(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 10 * PCI_MOVES_MAX; i++) {
+		decode(i % 2 == 0);
+		put(ecam(1, 0x10), 4, LAYOUT_BARS + (i % 8 + 1) * 0x100000);
+	}
+	assert_int_equal(hv_memory.ioeventfd_calls, 2 * PCI_MOVES_MAX);
+	assert_int_equal(hv_memory.ioeventfds, 0);
+	decode(true);
+	assert_int_equal(hv_memory.ioeventfd_calls, 2 * PCI_MOVES_MAX);
+	put(bar() + NOTIFY, 2, 1);
+	assert_int_equal(rung(notify_fd), 1);
+	assert_int_equal(seen.writes, 0);
+}
+
+/* Such as that of MSI-X' table, which nobody is notified by. */
+static void only_notifiers_make_moves_dear(void **state)
+{
+	(void)state;
+	card.notifiers = 0;
+	for (unsigned int i = 0; i < 2 * PCI_MOVES_MAX; i++)
+		decode(i % 2 == 0);
+	assert_int_equal(card.moves, 0);
+}
+
 static uint16_t port(void)
 {
 	return (uint16_t)(get(ecam(1, 0x18), 4) & ~3ULL);
@@ -444,6 +471,8 @@ int main(void)
 		TEST(bar_is_there_when_decoded),
 		TEST(bar_outside_the_window_is_nowhere),
 		TEST(notifier_follows_its_bar),
+		TEST(notifier_of_a_restless_bar_is_served_here),
+		TEST(only_notifiers_make_moves_dear),
 		TEST(ports_are_there_when_decoded),
 		TEST(ports_outside_the_window_are_nowhere),
 		TEST(notifier_follows_its_ports),
