@@ -318,6 +318,25 @@ int vm_watch(struct vm *vm)
 	return error;
 }
 
+/* What the process will have of its VM, and what it is known by: while it goes
+ * through stage 1, on another processor where there is one. */
+static int make_ready(struct vm *vm, struct problem *problem)
+{
+	int error = vm_renew_tap(vm, problem);
+
+	if (!error)
+		error = open_lock(vm, problem);
+	if (error)
+		return error;
+	error = vm_watch(vm);
+	if (!error)
+		error = identify(vm);
+	if (error)
+		return problem_set(problem, error, "cannot watch %s: %s",
+				   vm->config.name, strerror(-error));
+	return 0;
+}
+
 int vm_spawn(struct vm *vm, struct problem *problem)
 {
 	int error;
@@ -327,27 +346,19 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 	vmlog_turn(&vm->log);
 	vm->spawned_ns = loop_now_ns();
 	error = bounds_check_core(&vm->config, problem);
-	if (!error)
-		error = vm_renew_tap(vm, problem);
 	if (!error && vm->config.machine)
 		error = machine_prepare(vm, problem);
 	if (!error)
-		error = open_lock(vm, problem);
+		error = make_process(vm, problem);
 	if (error)
 		return error;
-	error = make_process(vm, problem);
-	if (error)
-		return error;
-	error = vm_watch(vm);
-	if (!error)
-		error = identify(vm);
+	error = make_ready(vm, problem);
 	if (error) {
-		/* a process that can't be watched: ended and reaped here */
+		/* it knows nothing yet: ended and reaped here */
 		vm_signal(vm, SIGKILL);
 		waitid(WAIT_PIDFD, (id_t)vm->pid_fd, NULL, WEXITED);
 		vm_let_go(vm);
-		return problem_set(problem, error, "cannot watch %s: %s",
-				   vm->config.name, strerror(-error));
+		return error;
 	}
 	/* before it can go so far as to outlive the supervisor; as what it is
 	 * from here on, not as what the last generation was */
