@@ -13,22 +13,23 @@
 #include "supervisor/lib/signals.h"
 #include "supervisor/life/process.h"
 #include "supervisor/state/keep.h"
+#include "supervisor/takeover/upgrade.h"
 
 static bool any_adopted(const struct supervisor *supervisor)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		if (supervisor->vms[i]->pid_fd >= 0)
+	for (size_t i = 0; i < supervisor->host.vm_count; i++)
+		if (supervisor->host.vms[i]->pid_fd >= 0)
 			return true;
 	return false;
 }
 
 static void free_vms(struct supervisor *supervisor)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		vm_let_go(supervisor->vms[i]);
-		vm_free(supervisor->vms[i]);
+	for (size_t i = 0; i < supervisor->host.vm_count; i++) {
+		vm_let_go(supervisor->host.vms[i]);
+		vm_free(supervisor->host.vms[i]);
 	}
-	free(supervisor->vms);
+	free(supervisor->host.vms);
 }
 
 static void end_links(struct supervisor *supervisor)
@@ -36,53 +37,54 @@ static void end_links(struct supervisor *supervisor)
 	bool leave = supervisor->leave && any_adopted(supervisor);
 
 	/* in one batch, while the TAPs are still held: see net.h */
-	if (supervisor->net.sock && !leave)
-		net_destroy(&supervisor->net);
-	firsthop_end(supervisor, leave);
+	if (supervisor->host.net.sock && !leave)
+		net_destroy(&supervisor->host.net);
+	firsthop_end(&supervisor->host, leave);
 	free_vms(supervisor);
 	if (supervisor->monitor.sock) {
-		loop_remove(&supervisor->loop, &supervisor->monitor_source);
+		loop_remove(&supervisor->host.loop,
+			    &supervisor->monitor_source);
 		net_monitor_uninit(&supervisor->monitor);
 	}
-	if (supervisor->net.sock)
-		net_uninit(&supervisor->net);
+	if (supervisor->host.net.sock)
+		net_uninit(&supervisor->host.net);
 }
 
 static void end_files(struct supervisor *supervisor)
 {
-	fd_close(&supervisor->keep_fd);
+	fd_close(&supervisor->host.keep_fd);
 	if (supervisor->leave) {
-		cgroup_release(&supervisor->cgroup);
-		rundir_release(&supervisor->rundir);
+		cgroup_release(&supervisor->host.cgroup);
+		rundir_release(&supervisor->host.rundir);
 		return;
 	}
 	if (supervisor->cut)
 		caps_raise_last();
-	cgroup_uninit(&supervisor->cgroup);
-	keep_forget(&supervisor->rundir);
-	rundir_uninit(&supervisor->rundir);
+	cgroup_uninit(&supervisor->host.cgroup);
+	keep_forget(&supervisor->host.rundir);
+	rundir_uninit(&supervisor->host.rundir);
 }
 
 void supervisor_take_down(struct supervisor *supervisor)
 {
 	end_links(supervisor);
-	room_uninit(&supervisor->room);
+	room_uninit(&supervisor->host.room);
 	for (int kind = 0; kind < GUEST_KINDS; kind++)
-		fd_close(&supervisor->filter_fd[kind]);
-	fd_close(&supervisor->vcpu_filter_fd);
-	fd_close(&supervisor->proc_fd);
-	fd_close(&supervisor->vmproc_fd);
+		fd_close(&supervisor->host.filter_fd[kind]);
+	fd_close(&supervisor->host.vcpu_filter_fd);
+	fd_close(&supervisor->host.proc_fd);
+	fd_close(&supervisor->host.vmproc_fd);
 	upgrade_cancel(supervisor, "the supervisor is ending");
 	notify_uninit(&supervisor->notify);
-	uids_uninit(&supervisor->uids);
+	uids_uninit(&supervisor->host.uids);
 	end_files(supervisor);
 	if (supervisor->control) {
-		events_end(&supervisor->events);
+		events_end(&supervisor->host.events);
 		shutdown_answer(supervisor);
 		control_free(supervisor->control);
 	}
-	signals_close(&supervisor->loop, &supervisor->signal_source);
-	loop_uninit(&supervisor->loop);
+	signals_close(&supervisor->host.loop, &supervisor->signal_source);
+	loop_uninit(&supervisor->host.loop);
 }
 
 int supervisor_serve(struct supervisor *supervisor)
@@ -90,9 +92,9 @@ int supervisor_serve(struct supervisor *supervisor)
 	int error;
 
 	if (supervisor->notify.fd >= 0 && supervisor->notify.watchdog_ns)
-		loop_timer_at(&supervisor->loop, &supervisor->watchdog, 0);
-	firsthop_watch_start(supervisor);
-	error = loop_run(&supervisor->loop);
+		loop_timer_at(&supervisor->host.loop, &supervisor->watchdog, 0);
+	firsthop_watch_start(&supervisor->host);
+	error = loop_run(&supervisor->host.loop);
 
 	if (error)
 		log_error("event loop: %s", strerror(-error));

@@ -8,6 +8,7 @@
  * is heard. From there on one loop serves everything. It never opens a path
  * that a client named.
  */
+#include "supervisor/takeover/upgrade.h"
 #include "supervisor/life/life.h"
 #include "supervisor/api/waits.h"
 #include "supervisor/instance/populate.h"
@@ -53,8 +54,9 @@ static void log_sink(void *ctx, enum log_level level, const char *line)
 	bool starting = !supervisor->settled && level == LOG_LEVEL_ERROR;
 	struct pollfd terminal = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-	if (supervisor->rundir.dir_fd >= 0)
-		rundir_log(&supervisor->rundir, log_level_name(level), line);
+	if (supervisor->host.rundir.dir_fd >= 0)
+		rundir_log(&supervisor->host.rundir, log_level_name(level),
+			   line);
 	/* a terminal that is held, or a full pipe, must not hold the VMs */
 	if ((supervisor->foreground || starting) &&
 	    poll(&terminal, 1, 0) == 1 && terminal.revents & POLLOUT)
@@ -75,7 +77,7 @@ static int start_log(struct supervisor *supervisor, const struct kept *kept)
 {
 	struct problem problem;
 
-	return report(rundir_open_log(&supervisor->rundir,
+	return report(rundir_open_log(&supervisor->host.rundir,
 				      kept->instance != NULL, &problem),
 		      &problem);
 }
@@ -83,19 +85,20 @@ static int start_log(struct supervisor *supervisor, const struct kept *kept)
 /* Every VM costs descriptors: refused here rather than at the 200th. */
 static int start_limits(struct supervisor *supervisor)
 {
-	rlim_t need = supervisor->config->vm_count * SUPERVISOR_FDS_PER_VM +
-		      SUPERVISOR_FDS;
+	rlim_t need =
+		supervisor->host.config->vm_count * SUPERVISOR_FDS_PER_VM +
+		SUPERVISOR_FDS;
 	struct rlimit limit;
 
-	for (size_t i = 0; i < supervisor->config->vm_count; i++)
-		if (supervisor->config->vms[i].machine)
+	for (size_t i = 0; i < supervisor->host.config->vm_count; i++)
+		if (supervisor->host.config->vms[i].machine)
 			need += SUPERVISOR_FDS_PER_MACHINE;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return -errno;
 	if (limit.rlim_max < need) {
 		log_error("%zu VMs need %llu descriptors, the limit is %llu "
 			  "(ulimit -Hn, or LimitNOFILE= of the unit)",
-			  supervisor->config->vm_count,
+			  supervisor->host.config->vm_count,
 			  (unsigned long long)need,
 			  (unsigned long long)limit.rlim_max);
 		return -EMFILE;
@@ -126,7 +129,7 @@ static int start_filter(struct supervisor *supervisor, enum filter_role role,
 	*fd = filter_export(role);
 	if (*fd < 0)
 		return *fd;
-	error = filter_digest(*fd, supervisor->digests[role]);
+	error = filter_digest(*fd, supervisor->host.digests[role]);
 	if (error)
 		log_error("cannot read a filter back: %s", strerror(-error));
 	return error;
@@ -144,34 +147,35 @@ int start_filters(struct supervisor *supervisor)
 	int error;
 
 	for (int kind = 0; kind < GUEST_KINDS; kind++) {
-		struct filter_program *setup = &supervisor->setup_filter[kind];
+		struct filter_program *setup =
+			&supervisor->host.setup_filter[kind];
 
 		error = filter_compile(roles[kind].setup, setup);
 		if (error)
 			return error;
 		filter_digest_of(setup->code, setup->length,
-				 supervisor->digests[roles[kind].setup]);
+				 supervisor->host.digests[roles[kind].setup]);
 		error = start_filter(supervisor, roles[kind].running,
-				     &supervisor->filter_fd[kind]);
+				     &supervisor->host.filter_fd[kind]);
 		if (error)
 			return error;
 	}
-	filter_digest_of(seal, ARRAY_SIZE(seal), supervisor->seal_digest);
+	filter_digest_of(seal, ARRAY_SIZE(seal), supervisor->host.seal_digest);
 	return start_filter(supervisor, FILTER_VCPU,
-			    &supervisor->vcpu_filter_fd);
+			    &supervisor->host.vcpu_filter_fd);
 }
 
 static int prepare_links(struct supervisor *supervisor,
 			 const struct net_bridge *bridge,
 			 struct problem *problem)
 {
-	const struct config *config = supervisor->config;
+	const struct config *config = supervisor->host.config;
 	cleanup_free struct net_tap *taps = NULL;
 	cleanup_free struct net_kept *kept = NULL;
 	size_t count;
 	int error;
 
-	kept = adopt_links(supervisor, &count);
+	kept = adopt_links(&supervisor->host, &count);
 	taps = calloc(config->vm_count + 1, sizeof(*taps));
 	if (!kept || !taps)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees */
@@ -179,18 +183,18 @@ static int prepare_links(struct supervisor *supervisor,
 	for (size_t i = 0; i < config->vm_count; i++)
 		memcpy(taps[i].name, config->vms[i].tap, sizeof(taps[i].name));
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
-	error = net_prepare(&supervisor->net, bridge, taps, config->vm_count,
-			    kept, count, problem);
+	error = net_prepare(&supervisor->host.net, bridge, taps,
+			    config->vm_count, kept, count, problem);
 	if (!error)
-		adopt_check_links(supervisor, kept, count);
+		adopt_check_links(&supervisor->host, kept, count);
 	return error;
 }
 
 /* What is in the way of the guard, or was made without groups, by an older vmsup. */
 static void update_taps(struct supervisor *supervisor)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		struct vm *vm = supervisor->vms[i];
+	for (size_t i = 0; i < supervisor->host.vm_count; i++) {
+		struct vm *vm = supervisor->host.vms[i];
 		int error = vm->adopting ? vm_update_tap(vm) : 0;
 
 		if (error)
@@ -206,17 +210,18 @@ static int start_net(struct supervisor *supervisor)
 	struct problem problem;
 	int error;
 
-	bridge_of(supervisor->config, &bridge);
+	bridge_of(supervisor->host.config, &bridge);
 	error = populate_assign(supervisor, &problem);
 	if (!error)
-		error = net_init(&supervisor->net, supervisor->rundir.path,
-				 &problem);
+		error = net_init(&supervisor->host.net,
+				 supervisor->host.rundir.path, &problem);
 	if (!error)
 		error = prepare_links(supervisor, &bridge, &problem);
-	if (!error && supervisor->net.bridge_ifindex == 0)
-		error = net_bridge_create(&supervisor->net, &bridge, &problem);
+	if (!error && supervisor->host.net.bridge_ifindex == 0)
+		error = net_bridge_create(&supervisor->host.net, &bridge,
+					  &problem);
 	if (!error)
-		error = firsthop_begin(supervisor, &problem);
+		error = firsthop_begin(&supervisor->host, &problem);
 	if (!error)
 		update_taps(supervisor);
 	return report(error, &problem);
@@ -224,9 +229,10 @@ static int start_net(struct supervisor *supervisor)
 
 int start_proc(struct supervisor *supervisor)
 {
-	supervisor->network_inode = net_namespace_inode();
-	supervisor->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (supervisor->proc_fd < 0) {
+	supervisor->host.network_inode = net_namespace_inode();
+	supervisor->host.proc_fd =
+		open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (supervisor->host.proc_fd < 0) {
 		log_error("cannot open /proc: %s (mount it)", strerror(errno));
 		return -errno;
 	}
@@ -236,7 +242,7 @@ int start_proc(struct supervisor *supervisor)
 static int make_room(struct supervisor *supervisor)
 {
 	char why[ROOM_WHY_BYTES];
-	int error = room_init(&supervisor->room, why);
+	int error = room_init(&supervisor->host.room, why);
 
 	if (error)
 		log_error("cannot build the empty room of VM processes: %s",
@@ -251,17 +257,17 @@ static int start_cage(struct supervisor *supervisor, const struct kept *kept)
 	struct problem problem;
 	int error;
 
-	error = report(uids_init(&supervisor->uids,
-				 supervisor->config->uid_first,
-				 supervisor->config->uid_count, &problem),
+	error = report(uids_init(&supervisor->host.uids,
+				 supervisor->host.config->uid_first,
+				 supervisor->host.config->uid_count, &problem),
 		       &problem);
 	if (!error)
-		error = adopt_cage(supervisor, kept);
+		error = adopt_cage(&supervisor->host, kept);
 	if (error == 0)
 		error = make_room(supervisor);
 	if (error < 0)
 		return error;
-	cgroup_init(&supervisor->cgroup, supervisor->rundir.instance);
+	cgroup_init(&supervisor->host.cgroup, supervisor->host.rundir.instance);
 	return start_filters(supervisor);
 }
 
@@ -271,8 +277,8 @@ static int check_network(const struct supervisor *supervisor,
 {
 	json_t *network = json_object_get(kept->instance, "network");
 
-	if (kept->count == 0 ||
-	    (uint64_t)json_integer_value(network) == supervisor->network_inode)
+	if (kept->count == 0 || (uint64_t)json_integer_value(network) ==
+					supervisor->host.network_inode)
 		return 0;
 	log_error("the VMs that outlived their supervisor are in another "
 		  "network namespace (start it there: ip netns exec, or "
@@ -307,12 +313,12 @@ static int open_control(struct supervisor *supervisor)
 		error = notify_listen_fd(&fd, &problem);
 	if (error)
 		return report(error, &problem);
-	supervisor->rundir.keep_socket = fd >= 0;
+	supervisor->host.rundir.keep_socket = fd >= 0;
 	if (fd >= 0)
 		return fd;
 	/* by its name in the directory that was checked, whatever the path to
 	 * it leads to by now */
-	if (fchdir(supervisor->rundir.dir_fd) < 0)
+	if (fchdir(supervisor->host.rundir.dir_fd) < 0)
 		return -errno;
 	fd = control_listen(RUNDIR_SOCKET, rundir_group(), &problem);
 	if (chdir("/") < 0)
@@ -336,7 +342,7 @@ static int start_control(struct supervisor *supervisor, int *starter_fd)
 
 	if (fd < 0)
 		return fd;
-	supervisor->control = control_new(&supervisor->loop, fd,
+	supervisor->control = control_new(&supervisor->host.loop, fd,
 					  start_control_config(supervisor));
 	if (!supervisor->control) {
 		log_error("cannot serve %s: %s", RUNDIR_SOCKET,
@@ -348,7 +354,7 @@ static int start_control(struct supervisor *supervisor, int *starter_fd)
 		return 0;
 	fd = fcntl(*starter_fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0 ||
-	    loop_add(&supervisor->loop, &supervisor->starter_source, fd,
+	    loop_add(&supervisor->host.loop, &supervisor->starter_source, fd,
 		     EPOLLRDHUP, supervisor_on_starter_gone, supervisor) < 0 ||
 	    control_adopt(supervisor->control, *starter_fd, 0, getppid()) < 0) {
 		log_error("cannot serve the command that starts this");
@@ -364,7 +370,8 @@ static int start_monitor(struct supervisor *supervisor)
 				     supervisor_on_link_news, supervisor);
 
 	if (!error)
-		error = loop_add(&supervisor->loop, &supervisor->monitor_source,
+		error = loop_add(&supervisor->host.loop,
+				 &supervisor->monitor_source,
 				 net_monitor_fd(&supervisor->monitor), EPOLLIN,
 				 supervisor_on_monitor, supervisor);
 	if (error)
@@ -374,7 +381,7 @@ static int start_monitor(struct supervisor *supervisor)
 
 int start_cut(struct supervisor *supervisor)
 {
-	char *digest = supervisor->digests[FILTER_SUPERVISOR];
+	char *digest = supervisor->host.digests[FILTER_SUPERVISOR];
 	cleanup_fd int fd = -1;
 	int error = start_filter(supervisor, FILTER_SUPERVISOR, &fd);
 
@@ -384,13 +391,14 @@ int start_cut(struct supervisor *supervisor)
 	if (error)
 		return error;
 	/* filters stay over execve: the same one twice would only cost time */
-	if (strcmp(filter_digests_last(supervisor->loaded), digest) != 0) {
+	if (strcmp(filter_digests_last(supervisor->host.loaded), digest) != 0) {
 		error = filter_load(FILTER_SUPERVISOR);
 		if (error)
 			return error;
-		filter_digests_add(supervisor->loaded, digest);
+		filter_digests_add(supervisor->host.loaded, digest);
 	}
-	supervisor->filters = process_filters(supervisor->proc_fd, "self");
+	supervisor->host.filters =
+		process_filters(supervisor->host.proc_fd, "self");
 	return 0;
 }
 
@@ -414,25 +422,25 @@ static int start_privileged(struct supervisor *supervisor,
 	if (!error)
 		error = check_network(supervisor, kept);
 	if (!error)
-		error = adopt_processes(supervisor, kept);
+		error = adopt_processes(&supervisor->host, kept);
 	if (!error)
 		error = start_cage(supervisor, kept);
 	if (!error)
 		error = start_net(supervisor);
 	if (!error)
-		error = adopt_sweep(supervisor, room);
+		error = adopt_sweep(&supervisor->host, room);
 	if (!error)
-		error = keep_begin(supervisor);
+		error = keep_begin(&supervisor->host);
 	return error;
 }
 
 static int start_all(struct supervisor *supervisor,
 		     const struct supervisor_options *options, int *starter_fd)
 {
-	int error = loop_init(&supervisor->loop);
+	int error = loop_init(&supervisor->host.loop);
 
 	if (!error)
-		error = signals_open(&supervisor->loop,
+		error = signals_open(&supervisor->host.loop,
 				     &supervisor->signal_source,
 				     supervisor_on_signal, supervisor);
 	if (!error)
@@ -448,7 +456,7 @@ static int start_all(struct supervisor *supervisor,
 	if (error)
 		return error;
 	supervisor->took_over = options->kept->count > 0;
-	adopt_resume(supervisor);
+	adopt_resume(&supervisor->host);
 	return 0;
 }
 
@@ -460,30 +468,31 @@ static const struct vm_hooks hooks = {
 
 void start_preset(struct supervisor *supervisor, struct config *config)
 {
-	supervisor->hooks = &hooks;
-	supervisor->config = config;
+	supervisor->host.hooks = &hooks;
+	supervisor->host.hooks_ctx = supervisor;
+	supervisor->host.config = config;
 	supervisor->started_ns = loop_now_ns();
-	supervisor->loop.epoll_fd = -1;
-	supervisor->proc_fd = supervisor->uids.lock_fd = -1;
-	supervisor->vmproc_fd = -1;
-	supervisor->vcpu_filter_fd = -1;
-	supervisor->keep_fd = supervisor->notify.fd = -1;
+	supervisor->host.loop.epoll_fd = -1;
+	supervisor->host.proc_fd = supervisor->host.uids.lock_fd = -1;
+	supervisor->host.vmproc_fd = -1;
+	supervisor->host.vcpu_filter_fd = -1;
+	supervisor->host.keep_fd = supervisor->notify.fd = -1;
 	supervisor->upgrade = UPGRADE_NONE;
-	supervisor->cgroup.dir_fd = supervisor->cgroup.parent_fd = -1;
+	supervisor->host.cgroup.dir_fd = supervisor->host.cgroup.parent_fd = -1;
 	supervisor->starter_source.fd = supervisor->signal_source.fd = -1;
 	supervisor->monitor_source.fd = -1;
-	supervisor->rundir.dir_fd = supervisor->rundir.lock_fd = -1;
-	supervisor->rundir.log_fd = -1;
+	supervisor->host.rundir.dir_fd = supervisor->host.rundir.lock_fd = -1;
+	supervisor->host.rundir.log_fd = -1;
 	for (int ns = 0; ns < ROOM_NAMESPACES; ns++)
-		supervisor->room.ns_fd[ns] = -1;
+		supervisor->host.room.ns_fd[ns] = -1;
 	for (int kind = 0; kind < GUEST_KINDS; kind++)
-		supervisor->filter_fd[kind] = -1;
+		supervisor->host.filter_fd[kind] = -1;
 	supervisor->populate.fire = populate_some;
 	supervisor->populate.ctx = supervisor;
 	supervisor->multicast.fire = supervisor_open_multicast;
 	supervisor->multicast.ctx = supervisor;
-	supervisor->review.fire = supervisor_review;
-	supervisor->review.ctx = supervisor;
+	supervisor->host.review.fire = supervisor_review;
+	supervisor->host.review.ctx = supervisor;
 	supervisor->watchdog.fire = supervisor_watchdog;
 	supervisor->watchdog.ctx = supervisor;
 }
@@ -491,7 +500,7 @@ void start_preset(struct supervisor *supervisor, struct config *config)
 void start_logging(struct supervisor *supervisor)
 {
 	log_set(log_sink, supervisor,
-		(enum log_level)supervisor->config->log_level);
+		(enum log_level)supervisor->host.config->log_level);
 }
 
 int supervisor_main(struct config *config,
@@ -503,8 +512,8 @@ int supervisor_main(struct config *config,
 
 	start_preset(&supervisor, config);
 	supervisor.foreground = options->foreground;
-	supervisor.vmproc_fd = options->vmproc_fd;
-	supervisor.rundir = *options->rundir;
+	supervisor.host.vmproc_fd = options->vmproc_fd;
+	supervisor.host.rundir = *options->rundir;
 	start_logging(&supervisor);
 	error = start_all(&supervisor, options, &starter_fd);
 	if (error) {
@@ -517,6 +526,6 @@ int supervisor_main(struct config *config,
 	if (options->finish)
 		shutdown_begin(&supervisor, 0);
 	else
-		loop_timer_at(&supervisor.loop, &supervisor.populate, 0);
+		loop_timer_at(&supervisor.host.loop, &supervisor.populate, 0);
 	return supervisor_serve(&supervisor);
 }

@@ -19,6 +19,14 @@ int start_cut(struct supervisor *supervisor);
 const struct control_config *
 start_control_config(struct supervisor *supervisor);
 
+/* Descriptors that the supervisor holds for each VM (TAP, channel, pidfd, listener; the lock
+ * on its uid while it starts), and for itself, its clients and a VM that is
+ * being made. */
+#define SUPERVISOR_FDS_PER_VM 5
+#define SUPERVISOR_FDS        256
+/* Besides, for one with guest kvm: kernel, initrd, disks, queues, console. */
+#define SUPERVISOR_FDS_PER_MACHINE (3 + MACHINE_DISKS + MACHINE_QUEUES)
+
 struct rundir;
 struct kept;
 

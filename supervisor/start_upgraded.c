@@ -30,6 +30,7 @@
 #include "supervisor/state/keep.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/takeover/handover.h"
+#include "supervisor/takeover/upgrade.h"
 #include "supervisor/vm/console.h"
 #include "supervisor/vm/vms.h"
 
@@ -51,8 +52,8 @@ static int check_room(struct problem *problem)
 	cleanup_fd int proc_fd =
 		open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	for (size_t i = 0; i < successor.vm_count; i++) {
-		const struct vm *vm = successor.vms[i];
+	for (size_t i = 0; i < successor.host.vm_count; i++) {
+		const struct vm *vm = successor.host.vms[i];
 
 		/* one that is just starting may be on its way there */
 		if (vm->pid_fd >= 0 && vm->running_ns &&
@@ -98,7 +99,7 @@ static int attach_vm(struct vm *vm)
 		error = console_resume(vm);
 
 	if (timer_ns)
-		loop_timer_at(&vm->supervisor->loop, &vm->timer, timer_ns);
+		loop_timer_at(&vm->host->loop, &vm->timer, timer_ns);
 	if (beat_ns)
 		vm_heartbeat_resume(vm, beat_ns);
 	return error;
@@ -112,8 +113,8 @@ static bool is_doomed(const struct vm *vm)
 
 static int attach_vms(struct supervisor *supervisor)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		struct vm *vm = supervisor->vms[i];
+	for (size_t i = 0; i < supervisor->host.vm_count; i++) {
+		struct vm *vm = supervisor->host.vms[i];
 		int error = attach_vm(vm);
 
 		if (error) {
@@ -122,7 +123,8 @@ static int attach_vms(struct supervisor *supervisor)
 			return error;
 		}
 		if (is_doomed(vm))
-			loop_remove(&supervisor->loop, &vm->channel_source);
+			loop_remove(&supervisor->host.loop,
+				    &vm->channel_source);
 	}
 	return 0;
 }
@@ -141,17 +143,17 @@ static int attach_net(struct supervisor *supervisor, const json_t *document)
 	if (!json_is_integer(requests) || !json_is_integer(news))
 		return -EBADMSG;
 	error = firsthop_go_on(
-		supervisor,
+		&supervisor->host,
 		json_is_integer(guard) ? (int)json_integer_value(guard) : -1);
 	if (!error)
-		error = net_attach(&supervisor->net, net_fd);
+		error = net_attach(&supervisor->host.net, net_fd);
 	if (!error)
 		error = net_monitor_attach(&supervisor->monitor, monitor_fd,
 					   supervisor_on_link_news, supervisor);
 	if (!error)
-		error = loop_add(&supervisor->loop, &supervisor->monitor_source,
-				 monitor_fd, EPOLLIN, supervisor_on_monitor,
-				 supervisor);
+		error = loop_add(&supervisor->host.loop,
+				 &supervisor->monitor_source, monitor_fd,
+				 EPOLLIN, supervisor_on_monitor, supervisor);
 	if (error)
 		log_error("cannot go on with links: %s", strerror(-error));
 	return error;
@@ -164,7 +166,7 @@ static int attach_starter(struct supervisor *supervisor)
 	supervisor->starter_source.fd = -1;
 	if (fd < 0)
 		return 0;
-	return loop_add(&supervisor->loop, &supervisor->starter_source, fd,
+	return loop_add(&supervisor->host.loop, &supervisor->starter_source, fd,
 			EPOLLRDHUP, supervisor_on_starter_gone, supervisor);
 }
 
@@ -177,7 +179,7 @@ static int attach_control(struct supervisor *supervisor, const json_t *document)
 		log_error("the state names no control socket");
 		return fd;
 	}
-	supervisor->control = control_new(&supervisor->loop, fd,
+	supervisor->control = control_new(&supervisor->host.loop, fd,
 					  start_control_config(supervisor));
 	if (!supervisor->control) {
 		close(fd);
@@ -198,12 +200,13 @@ static int renew_locks(struct supervisor *supervisor)
 	cleanup_free uid_t *uids = NULL;
 	int error;
 
-	uids = calloc(supervisor->vm_count + 1, sizeof(*uids));
-	for (size_t i = 0; uids && i < supervisor->vm_count; i++)
-		uids[i] = supervisor->vms[i]->uid;
+	uids = calloc(supervisor->host.vm_count + 1, sizeof(*uids));
+	for (size_t i = 0; uids && i < supervisor->host.vm_count; i++)
+		uids[i] = supervisor->host.vms[i]->uid;
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees it */
-	error = uids ? uids_renew(&supervisor->uids, supervisor->proc_fd, uids,
-				  supervisor->vm_count)
+	error = uids ? uids_renew(&supervisor->host.uids,
+				  supervisor->host.proc_fd, uids,
+				  supervisor->host.vm_count)
 		     : -ENOMEM;
 	if (error)
 		log_error("cannot take over the locks on uids: %s",
@@ -213,10 +216,10 @@ static int renew_locks(struct supervisor *supervisor)
 
 static int take_over(struct supervisor *supervisor, const json_t *document)
 {
-	int error = loop_init(&supervisor->loop);
+	int error = loop_init(&supervisor->host.loop);
 
 	if (!error)
-		error = signals_open(&supervisor->loop,
+		error = signals_open(&supervisor->host.loop,
 				     &supervisor->signal_source,
 				     supervisor_on_signal, supervisor);
 	if (!error)
@@ -246,7 +249,7 @@ int takeover_go(int state_fd, int vmproc_fd)
 	int error = load(state_fd, &document, &problem);
 
 	start_logging(supervisor);
-	supervisor->vmproc_fd = vmproc_fd;
+	supervisor->host.vmproc_fd = vmproc_fd;
 	if (error)
 		log_error("%s", problem.text);
 	else
@@ -262,10 +265,10 @@ int takeover_go(int state_fd, int vmproc_fd)
 	(void)control_restore(supervisor->control,
 			      json_object_get(document, "control"));
 	json_decref(document);
-	if (supervisor->querying && !supervisor->net.multicast)
-		loop_timer_in(&supervisor->loop, &supervisor->multicast,
+	if (supervisor->querying && !supervisor->host.net.multicast)
+		loop_timer_in(&supervisor->host.loop, &supervisor->multicast,
 			      NET_MULTICAST_QUERY_MS);
-	keep_resume(supervisor);
-	vms_changed(supervisor);
+	keep_resume(&supervisor->host);
+	vms_changed(&supervisor->host);
 	return supervisor_serve(supervisor);
 }

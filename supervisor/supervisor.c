@@ -13,6 +13,7 @@
 #include "supervisor/instance/shutdown.h"
 #include "supervisor/life/process.h"
 #include "supervisor/net/multicast.h"
+#include "supervisor/takeover/upgrade.h"
 #include "supervisor/vm/tap.h"
 #include "supervisor/vm/vms.h"
 #include "supervisor/supervisor.h"
@@ -27,7 +28,8 @@ static void settle(struct supervisor *supervisor)
 	if (supervisor->starter_source.fd >= 0) {
 		int fd = supervisor->starter_source.fd;
 
-		loop_remove(&supervisor->loop, &supervisor->starter_source);
+		loop_remove(&supervisor->host.loop,
+			    &supervisor->starter_source);
 		close(fd);
 	}
 	if (supervisor->foreground)
@@ -41,8 +43,8 @@ static void settle(struct supervisor *supervisor)
 /* One line for "systemctl status", if it changed. */
 static void tell_status(struct supervisor *supervisor)
 {
-	size_t running = vms_in(supervisor, VM_RUNNING);
-	size_t failed = vms_in(supervisor, VM_FAILED);
+	size_t running = vms_in(&supervisor->host, VM_RUNNING);
+	size_t failed = vms_in(&supervisor->host, VM_FAILED);
 
 	if (running == supervisor->told_running &&
 	    failed == supervisor->told_failed)
@@ -51,7 +53,7 @@ static void tell_status(struct supervisor *supervisor)
 	supervisor->told_failed = failed;
 	(void)notify_send(&supervisor->notify,
 			  "STATUS=%zu of %zu VMs running, %zu failed\n",
-			  running, supervisor->vm_count, failed);
+			  running, supervisor->host.vm_count, failed);
 }
 
 void supervisor_watchdog(struct timer *timer)
@@ -59,17 +61,17 @@ void supervisor_watchdog(struct timer *timer)
 	struct supervisor *supervisor = timer->ctx;
 
 	(void)notify_send(&supervisor->notify, "WATCHDOG=1\n");
-	loop_timer_at(&supervisor->loop, timer,
+	loop_timer_at(&supervisor->host.loop, timer,
 		      loop_now_ns() + supervisor->notify.watchdog_ns / 2);
 }
 
 /* True once every VM has got where its intent leads, or has failed. */
 static bool all_settled(const struct supervisor *supervisor)
 {
-	return supervisor->populated == supervisor->config->vm_count &&
-	       vms_in(supervisor, VM_STARTING) == 0 &&
-	       vms_in(supervisor, VM_BACKOFF) == 0 &&
-	       vms_in(supervisor, VM_STOPPING) == 0;
+	return supervisor->populated == supervisor->host.config->vm_count &&
+	       vms_in(&supervisor->host, VM_STARTING) == 0 &&
+	       vms_in(&supervisor->host, VM_BACKOFF) == 0 &&
+	       vms_in(&supervisor->host, VM_STOPPING) == 0;
 }
 
 /* Opens multicast between VMs in two steps: see net/multicast.c. */
@@ -79,12 +81,12 @@ void supervisor_open_multicast(struct timer *timer)
 	cleanup_free int *ifindexes = NULL;
 	int error;
 
-	ifindexes = calloc(supervisor->vm_count + 1, sizeof(*ifindexes));
-	for (size_t i = 0; ifindexes && i < supervisor->vm_count; i++)
-		ifindexes[i] = supervisor->vms[i]->tap_ifindex;
+	ifindexes = calloc(supervisor->host.vm_count + 1, sizeof(*ifindexes));
+	for (size_t i = 0; ifindexes && i < supervisor->host.vm_count; i++)
+		ifindexes[i] = supervisor->host.vms[i]->tap_ifindex;
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees it */
-	error = ifindexes ? net_multicast_open(&supervisor->net, ifindexes,
-					       supervisor->vm_count)
+	error = ifindexes ? net_multicast_open(&supervisor->host.net, ifindexes,
+					       supervisor->host.vm_count)
 			  : -ENOMEM;
 	if (error)
 		log_warn("cannot open multicast between VMs: %s (IPv6 between "
@@ -96,14 +98,14 @@ void supervisor_open_multicast(struct timer *timer)
 static void query_multicast(struct supervisor *supervisor)
 {
 	if (supervisor->querying ||
-	    supervisor->populated < supervisor->config->vm_count ||
-	    vms_in(supervisor, VM_STARTING) > 0)
+	    supervisor->populated < supervisor->host.config->vm_count ||
+	    vms_in(&supervisor->host, VM_STARTING) > 0)
 		return;
 	supervisor->querying = true;
-	if (net_multicast_query(&supervisor->net) < 0)
+	if (net_multicast_query(&supervisor->host.net) < 0)
 		log_warn("the bridge can't be a multicast querier: multicast "
 			 "goes to every VM");
-	loop_timer_in(&supervisor->loop, &supervisor->multicast,
+	loop_timer_in(&supervisor->host.loop, &supervisor->multicast,
 		      NET_MULTICAST_QUERY_MS);
 }
 
@@ -111,9 +113,10 @@ void supervisor_review(struct timer *timer)
 {
 	struct supervisor *supervisor = timer->ctx;
 
-	if (supervisor->ending) {
-		if (vms_in(supervisor, VM_STOPPED) == supervisor->vm_count)
-			loop_stop(&supervisor->loop);
+	if (supervisor->host.ending) {
+		if (vms_in(&supervisor->host, VM_STOPPED) ==
+		    supervisor->host.vm_count)
+			loop_stop(&supervisor->host.loop);
 		return;
 	}
 	query_multicast(supervisor);
@@ -144,9 +147,9 @@ void supervisor_on_signal(struct source *source, uint32_t events)
 			upgrade_by_signal(supervisor);
 			continue;
 		}
-		if (supervisor->ending) /* asked again: no more patience */
-			for (size_t i = 0; i < supervisor->vm_count; i++)
-				vm_signal(supervisor->vms[i], SIGKILL);
+		if (supervisor->host.ending) /* asked again: no more patience */
+			for (size_t i = 0; i < supervisor->host.vm_count; i++)
+				vm_signal(supervisor->host.vms[i], SIGKILL);
 		/* a start that was interrupted did not succeed */
 		shutdown_begin(supervisor, supervisor->settled ? 0 : 1);
 	}
@@ -158,7 +161,7 @@ void supervisor_on_starter_gone(struct source *source, uint32_t events)
 	int fd = source->fd;
 
 	(void)events;
-	loop_remove(&supervisor->loop, source);
+	loop_remove(&supervisor->host.loop, source);
 	close(fd);
 	/* VMs that ran before aren't this start's to end */
 	if (supervisor->took_over) {
@@ -174,10 +177,10 @@ void supervisor_on_starter_gone(struct source *source, uint32_t events)
  * cage isn't closed. */
 static void check_mac(struct vm *thief, const uint8_t mac[6])
 {
-	const struct supervisor *supervisor = thief->supervisor;
+	const struct host *host = thief->host;
 
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		struct vm *vm = supervisor->vms[i];
+	for (size_t i = 0; i < host->vm_count; i++) {
+		struct vm *vm = host->vms[i];
 
 		if (memcmp(vm->config.mac, mac, sizeof(vm->config.mac)) != 0)
 			continue;
@@ -194,14 +197,15 @@ void supervisor_on_link_news(void *ctx, const struct net_news *news)
 {
 	struct supervisor *supervisor = ctx;
 
-	if (supervisor->ending)
+	if (supervisor->host.ending)
 		return;
-	if (news->ifindex == supervisor->net.bridge_ifindex && news->deleted)
+	if (news->ifindex == supervisor->host.net.bridge_ifindex &&
+	    news->deleted)
 		log_error("the bridge %s was deleted from outside: the VMs are "
 			  "cut off (vmsup stop, then vmsup start)",
-			  supervisor->config->bridge);
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		struct vm *vm = supervisor->vms[i];
+			  supervisor->host.config->bridge);
+	for (size_t i = 0; i < supervisor->host.vm_count; i++) {
+		struct vm *vm = supervisor->host.vms[i];
 
 		if (vm->tap_ifindex != news->ifindex || news->deleted)
 			continue;

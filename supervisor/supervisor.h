@@ -3,24 +3,10 @@
 #ifndef VMSUP_SUPERVISOR_H
 #define VMSUP_SUPERVISOR_H
 
-#include <jansson.h>
-
 #include "ipc/loop.h"
-#include "supervisor/config/config.h"
 #include "supervisor/net/monitor.h"
 
 #define SUPERVISOR_DEFAULT_RUN_DIR "/run/vmsup"
-
-/* Descriptors that it holds for each VM (TAP, channel, pidfd, listener; the lock
- * on its uid while it starts), and for itself, its clients and a VM that is
- * being made. */
-#define SUPERVISOR_FDS_PER_VM 5
-#define SUPERVISOR_FDS        256
-/* Besides, for one with guest kvm: kernel, initrd, disks, queues, console. */
-#define SUPERVISOR_FDS_PER_MACHINE (3 + MACHINE_DISKS + MACHINE_QUEUES)
-
-/* Exit status of one that left its VMs to the next: systemd is to start that. */
-#define SUPERVISOR_EXIT_LEFT 75
 
 struct supervisor;
 struct vm;

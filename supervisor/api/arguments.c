@@ -55,7 +55,7 @@ struct vm *argument_vm(struct supervisor *supervisor, struct call *call)
 		call_invalid_parameter(call, "name");
 		return NULL;
 	}
-	vm = vms_find(supervisor, json_string_value(name));
+	vm = vms_find(&supervisor->host, json_string_value(name));
 	if (!vm)
 		reply_no_such_vm(call, json_string_value(name));
 	return vm;
@@ -80,11 +80,11 @@ bool argument_vms(struct supervisor *supervisor, struct call *call,
 			call_invalid_parameter(call, "names");
 			return false;
 		}
-		if (!vms_find(supervisor, json_string_value(name))) {
+		if (!vms_find(&supervisor->host, json_string_value(name))) {
 			reply_no_such_vm(call, json_string_value(name));
 			return false;
 		}
-		if (i == supervisor->vm_count) {
+		if (i == supervisor->host.vm_count) {
 			call_invalid_parameter(call, "names");
 			return false;
 		}

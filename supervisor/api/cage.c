@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "supervisor/core.h"
 #include "supervisor/life/machine.h"
 #include "supervisor/vm/bounds.h"
+#include "supervisor/vm/host.h"
 #include "supervisor/vm/tap.h"
 
 static json_t *namespaces_json(const struct room *room)
@@ -177,11 +177,10 @@ static int open_files(const struct vm *vm)
 
 json_t *cage_json(const struct vm *vm)
 {
-	const struct supervisor *supervisor = vm->supervisor;
-	json_t *cgroup = supervisor->cgroup.dir_fd < 0
+	const struct host *host = vm->host;
+	json_t *cgroup = host->cgroup.dir_fd < 0
 				 ? json_null()
-				 : json_sprintf("%s/%s",
-						supervisor->cgroup.path,
+				 : json_sprintf("%s/%s", host->cgroup.path,
 						vm->config.name);
 
 	return json_pack(
@@ -196,9 +195,8 @@ json_t *cage_json(const struct vm *vm)
 		open_files(vm), "file_bytes",
 		(json_int_t)bounds_file_bytes(&vm->config), "channel_fd",
 		PROTO_CHANNEL_FD, "descriptors", manifest_json(vm), "syscalls",
-		syscalls_json(vm), "namespaces",
-		namespaces_json(&supervisor->room), "cgroup", cgroup, "bounds",
-		bounds_json(vm), "guarded",
+		syscalls_json(vm), "namespaces", namespaces_json(&host->room),
+		"cgroup", cgroup, "bounds", bounds_json(vm), "guarded",
 		config_has_network(&vm->config) ? json_boolean(vm->guarded)
 						: json_null(),
 		"allow", firsthop_allow_json(vm));

@@ -21,6 +21,7 @@
 #include "supervisor/life/life.h"
 #include "supervisor/life/process.h"
 #include "supervisor/state/keep.h"
+#include "supervisor/takeover/upgrade.h"
 #include "supervisor/vm/console.h"
 #include "supervisor/vm/counters.h"
 #include "supervisor/vm/pings.h"
@@ -44,8 +45,9 @@ static void not_kept(const struct supervisor *supervisor, struct call *call,
 
 	snprintf(text, sizeof(text),
 		 "%s can't be kept in %s/" KEEP_DIRECTORY ": %s (%s)", what,
-		 supervisor->rundir.path, strerror(-supervisor->keep_error),
-		 keep_remedy(supervisor->keep_error));
+		 supervisor->host.rundir.path,
+		 strerror(-supervisor->host.keep_error),
+		 keep_remedy(supervisor->host.keep_error));
 	reply_failed(call, text);
 }
 
@@ -60,7 +62,7 @@ static void answer_command(const struct supervisor *supervisor,
 
 	json_array_foreach(names, i, name) {
 		const struct vm *vm =
-			vms_find(supervisor, json_string_value(name));
+			vms_find(&supervisor->host, json_string_value(name));
 
 		if (!vm || !vm->unsaved)
 			continue;
@@ -83,12 +85,13 @@ static void command(struct supervisor *supervisor, struct call *call,
 
 	if (!argument_vms(supervisor, call, false))
 		return;
-	if (supervisor->ending && event != VM_STOP) {
+	if (supervisor->host.ending && event != VM_STOP) {
 		reply_failed(call, "the supervisor is stopping");
 		return;
 	}
 	json_array_foreach(names, i, name) {
-		struct vm *vm = vms_find(supervisor, json_string_value(name));
+		struct vm *vm =
+			vms_find(&supervisor->host, json_string_value(name));
 
 		if (!vm_takes(vm, event)) {
 			reply_wrong_state(call, vm, vm_remedy(vm->state));
@@ -96,7 +99,8 @@ static void command(struct supervisor *supervisor, struct call *call,
 		}
 	}
 	json_array_foreach(names, i, name)
-		vm_event(vms_find(supervisor, json_string_value(name)), event);
+		vm_event(vms_find(&supervisor->host, json_string_value(name)),
+			 event);
 	answer_command(supervisor, call, names);
 }
 
@@ -164,7 +168,8 @@ static void kill_vms(void *ctx, struct call *call)
 	if (!argument_vms(supervisor, call, false))
 		return;
 	json_array_foreach(names, i, name) {
-		struct vm *vm = vms_find(supervisor, json_string_value(name));
+		struct vm *vm =
+			vms_find(&supervisor->host, json_string_value(name));
 
 		if (vm->pid_fd < 0) {
 			reply_wrong_state(call, vm,
@@ -173,7 +178,7 @@ static void kill_vms(void *ctx, struct call *call)
 		}
 	}
 	json_array_foreach(names, i, name)
-		vm_signal(vms_find(supervisor, json_string_value(name)),
+		vm_signal(vms_find(&supervisor->host, json_string_value(name)),
 			  signal_number(signal));
 	call_reply(call, NULL);
 }
@@ -188,7 +193,7 @@ static void detach(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
 
-	if (supervisor->ending) {
+	if (supervisor->host.ending) {
 		reply_failed(call, "the supervisor is stopping its VMs");
 	} else if (shutdown_await(supervisor, call) &&
 		   shutdown_leave(supervisor) < 0) {
@@ -231,17 +236,18 @@ static void events(void *ctx, struct call *call)
 	if (!argument_bool(call, "past", &past))
 		return;
 	if (call->more)
-		events_listen(&supervisor->events, call, past);
+		events_listen(&supervisor->host.events, call, past);
 	else
-		reply_with(call, json_pack("{s:o}", "events",
-					   events_past(&supervisor->events)));
+		reply_with(call,
+			   json_pack("{s:o}", "events",
+				     events_past(&supervisor->host.events)));
 }
 
 static void events_again(void *ctx, struct call *call, const json_t *saved)
 {
 	struct supervisor *supervisor = ctx;
 
-	events_resume(&supervisor->events, call, NULL, saved);
+	events_resume(&supervisor->host.events, call, NULL, saved);
 }
 
 static void logs_again(void *ctx, struct call *call, const json_t *saved)
@@ -250,7 +256,7 @@ static void logs_again(void *ctx, struct call *call, const json_t *saved)
 	const struct vm *vm = argument_vm(supervisor, call);
 
 	if (vm)
-		events_resume(&supervisor->events, call, vm->config.name,
+		events_resume(&supervisor->host.events, call, vm->config.name,
 			      saved);
 }
 
@@ -270,7 +276,7 @@ static void logs(void *ctx, struct call *call)
 		"dropped", (json_int_t)vm->log_dropped);
 	if (lines && follow && call->more) {
 		call_more(call, lines);
-		events_follow(&supervisor->events, call, vm->config.name);
+		events_follow(&supervisor->host.events, call, vm->config.name);
 	} else {
 		reply_with(call, lines);
 	}

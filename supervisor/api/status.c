@@ -146,15 +146,16 @@ json_t *vm_json(const struct vm *vm)
 
 json_t *supervisor_json(const struct supervisor *supervisor)
 {
-	const char *why_off = supervisor->firsthop.why_off;
+	const char *why_off = supervisor->host.firsthop.why_off;
 
-	return json_pack(
-		"{s:i, s:s, s:o, s:s, s:s, s:b, s:s?, s:s?}", "pid",
-		(int)getpid(), "version", VMSUP_VERSION, "uptime_s",
-		seconds_since(supervisor->started_ns), "run_dir",
-		supervisor->rundir.path, "bridge", supervisor->config->bridge,
-		"guard", !why_off[0], "guard_off", why_off[0] ? why_off : NULL,
-		"state_error",
-		supervisor->keep_error ? strerror(-supervisor->keep_error)
-				       : NULL);
+	return json_pack("{s:i, s:s, s:o, s:s, s:s, s:b, s:s?, s:s?}", "pid",
+			 (int)getpid(), "version", VMSUP_VERSION, "uptime_s",
+			 seconds_since(supervisor->started_ns), "run_dir",
+			 supervisor->host.rundir.path, "bridge",
+			 supervisor->host.config->bridge, "guard", !why_off[0],
+			 "guard_off", why_off[0] ? why_off : NULL,
+			 "state_error",
+			 supervisor->host.keep_error
+				 ? strerror(-supervisor->host.keep_error)
+				 : NULL);
 }

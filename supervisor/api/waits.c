@@ -29,7 +29,7 @@ static void unlink_wait(struct status_wait *gone)
 	while (*at != gone)
 		at = &(*at)->next;
 	*at = gone->next;
-	loop_timer_cancel(&gone->supervisor->loop, &gone->timer);
+	loop_timer_cancel(&gone->supervisor->host.loop, &gone->timer);
 }
 
 static void wait_gone(struct call *call)
@@ -47,7 +47,7 @@ static size_t asked_for(const struct supervisor *supervisor,
 	size_t named =
 		json_array_size(json_object_get(call->parameters, "names"));
 
-	return named ? named : supervisor->vm_count;
+	return named ? named : supervisor->host.vm_count;
 }
 
 static struct vm *asked_vm(const struct supervisor *supervisor,
@@ -56,8 +56,8 @@ static struct vm *asked_vm(const struct supervisor *supervisor,
 	json_t *names = json_object_get(call->parameters, "names");
 	json_t *name = json_array_get(names, index);
 
-	return name ? vms_find(supervisor, json_string_value(name))
-		    : supervisor->vms[index];
+	return name ? vms_find(&supervisor->host, json_string_value(name))
+		    : supervisor->host.vms[index];
 }
 
 /* What the first-hop guard dropped: read now, on the caller's account. */
@@ -66,7 +66,7 @@ static void count_drops(struct supervisor *supervisor, const struct call *call)
 	if (asked_for(supervisor, call) == 1)
 		firsthop_count(asked_vm(supervisor, call, 0));
 	else
-		firsthop_count_all(supervisor);
+		firsthop_count_all(&supervisor->host);
 }
 
 static void answer_status(const struct supervisor *supervisor,
@@ -159,11 +159,12 @@ void waits_status(void *ctx, struct call *call)
 	supervisor->status_waits = wait;
 	call->ctx = wait;
 	call->gone = wait_gone;
-	loop_timer_in(&supervisor->loop, &wait->timer, STATUS_WAIT_MS);
+	loop_timer_in(&supervisor->host.loop, &wait->timer, STATUS_WAIT_MS);
 }
 
-void waits_stats_arrived(struct supervisor *supervisor)
+void waits_stats_arrived(void *ctx)
 {
+	struct supervisor *supervisor = ctx;
 	struct status_wait *next;
 
 	for (struct status_wait *wait = supervisor->status_waits; wait;

@@ -12,7 +12,8 @@ struct supervisor;
 
 /* The method Status of io.vmsup; ctx is the supervisor. */
 void waits_status(void *ctx, struct call *call);
-/* Counters of a VM came in: calls that waited for them may be answered. */
-void waits_stats_arrived(struct supervisor *supervisor);
+/* Counters of a VM came in: calls that waited for them may be answered. ctx is
+ * the supervisor. */
+void waits_stats_arrived(void *ctx);
 
 #endif

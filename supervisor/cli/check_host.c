@@ -23,6 +23,7 @@
 #include "sandbox/caps.h"
 #include "supervisor/cli/launch.h"
 #include "supervisor/config/config.h"
+#include "supervisor/start.h"
 #include "supervisor/supervisor.h"
 
 bool check_root(struct finding *finding)

@@ -29,7 +29,6 @@
 
 #include "ipc/fd.h"
 #include "ipc/loop.h"
-#include "supervisor/control/control_save.h"
 #include "supervisor/lib/sockets.h"
 
 /* For who listens to catch up. */

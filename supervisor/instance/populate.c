@@ -9,6 +9,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/config/config_assign.h"
+#include "supervisor/core.h"
 #include "supervisor/instance/shutdown.h"
 #include "supervisor/life/life.h"
 #include "supervisor/takeover/adopt.h"
@@ -21,12 +22,12 @@
 static int make_vm(struct supervisor *supervisor,
 		   const struct vm_config *config, struct problem *problem)
 {
-	struct vm *vm = vm_new(supervisor, config, problem);
+	struct vm *vm = vm_new(&supervisor->host, config, problem);
 
 	if (!vm)
 		return -EIO;
-	if (vms_add(supervisor, vm) < 0) {
-		uids_give(&supervisor->uids, vm->uid);
+	if (vms_add(&supervisor->host, vm) < 0) {
+		uids_give(&supervisor->host.uids, vm->uid);
 		vm_free(vm);
 		return problem_set(problem, -ENOMEM, "out of memory");
 	}
@@ -36,9 +37,9 @@ static int make_vm(struct supervisor *supervisor,
 /* Undoes make_vm(). */
 static void remove_last(struct supervisor *supervisor)
 {
-	struct vm *vm = supervisor->vms[--supervisor->vm_count];
+	struct vm *vm = supervisor->host.vms[--supervisor->host.vm_count];
 
-	uids_give(&supervisor->uids, vm->uid);
+	uids_give(&supervisor->host.uids, vm->uid);
 	vm_free(vm);
 }
 
@@ -46,19 +47,19 @@ static void remove_last(struct supervisor *supervisor)
 static int begin_vms(struct supervisor *supervisor, size_t first,
 		     struct problem *problem)
 {
-	size_t count = supervisor->vm_count - first;
+	size_t count = supervisor->host.vm_count - first;
 	int error;
 
 	if (!count)
 		return 0;
-	error = firsthop_guard(supervisor, supervisor->vms + first, count,
-			       problem);
+	error = firsthop_guard(&supervisor->host, supervisor->host.vms + first,
+			       count, problem);
 	if (error)
 		return error;
-	for (; first < supervisor->vm_count; first++) {
-		struct vm *vm = supervisor->vms[first];
+	for (; first < supervisor->host.vm_count; first++) {
+		struct vm *vm = supervisor->host.vms[first];
 
-		events_add(&supervisor->events, vm, "defined", NULL);
+		events_add(&supervisor->host.events, vm, "defined", NULL);
 		if (vm->config.autostart)
 			vm_event(vm, VM_START);
 		else
@@ -76,8 +77,8 @@ int populate_assign(struct supervisor *supervisor, struct problem *problem)
 	 * the VM's name still tell them apart on this one */
 	if (fd >= 0 && read(fd, machine_id, sizeof(machine_id) - 1) > 0)
 		machine_id[strcspn(machine_id, "\n")] = '\0';
-	return config_assign(supervisor->config, machine_id,
-			     supervisor->rundir.instance, problem);
+	return config_assign(supervisor->host.config, machine_id,
+			     supervisor->host.rundir.instance, problem);
 }
 
 /* In place of what the defaults allow. */
@@ -100,21 +101,21 @@ static int set_allow(struct vm_config *vm, const json_t *names,
  * gone without a word after a crash. */
 static int make_defined(struct supervisor *supervisor, struct problem *problem)
 {
-	size_t index = supervisor->config->vm_count - 1;
-	const struct vm_config *vm = &supervisor->config->vms[index];
-	int error = keep_defined(supervisor, index, problem);
+	size_t index = supervisor->host.config->vm_count - 1;
+	const struct vm_config *vm = &supervisor->host.config->vms[index];
+	int error = keep_defined(&supervisor->host, index, problem);
 
 	if (error)
 		return error;
 	error = make_vm(supervisor, vm, problem);
 	if (!error) {
-		error = begin_vms(supervisor, supervisor->vm_count - 1,
+		error = begin_vms(supervisor, supervisor->host.vm_count - 1,
 				  problem);
 		if (error)
 			remove_last(supervisor);
 	}
 	if (error)
-		keep_drop(supervisor, vm->name);
+		keep_drop(&supervisor->host, vm->name);
 	return error;
 }
 
@@ -122,11 +123,11 @@ int populate_define(struct supervisor *supervisor,
 		    const struct definition *definition,
 		    struct problem *problem)
 {
-	struct config *config = supervisor->config;
+	struct config *config = supervisor->host.config;
 	struct vm_config *vm;
 	int error = 0;
 
-	if (supervisor->ending)
+	if (supervisor->host.ending)
 		return problem_set(problem, -ESHUTDOWN,
 				   "the supervisor is stopping");
 	if (supervisor->populated < config->vm_count)
@@ -161,8 +162,8 @@ int populate_define(struct supervisor *supervisor,
  * be, and makes others, a few in all. */
 static int make_some(struct supervisor *supervisor, struct problem *problem)
 {
-	const struct config *config = supervisor->config;
-	size_t first = supervisor->vm_count;
+	const struct config *config = supervisor->host.config;
+	size_t first = supervisor->host.vm_count;
 	int error = 0;
 
 	for (int i = 0; i < POPULATE_BATCH && !error; i++) {
@@ -173,8 +174,8 @@ static int make_some(struct supervisor *supervisor, struct problem *problem)
 		if (index >= first)
 			error = make_vm(supervisor, &config->vms[index],
 					problem);
-		else if (adopt_revive(supervisor->vms[index], problem) < 0)
-			vm_fail(supervisor->vms[index], problem->text);
+		else if (adopt_revive(supervisor->host.vms[index], problem) < 0)
+			vm_fail(supervisor->host.vms[index], problem->text);
 		supervisor->populated += !error;
 	}
 	return error ? error : begin_vms(supervisor, first, problem);
@@ -184,7 +185,7 @@ static int make_some(struct supervisor *supervisor, struct problem *problem)
 void populate_some(struct timer *timer)
 {
 	struct supervisor *supervisor = timer->ctx;
-	struct config *config = supervisor->config;
+	struct config *config = supervisor->host.config;
 	struct problem problem;
 
 	if (make_some(supervisor, &problem) < 0) {
@@ -193,6 +194,6 @@ void populate_some(struct timer *timer)
 		return;
 	}
 	if (supervisor->populated < config->vm_count)
-		loop_timer_at(&supervisor->loop, timer, loop_now_ns());
-	vms_changed(supervisor);
+		loop_timer_at(&supervisor->host.loop, timer, loop_now_ns());
+	vms_changed(&supervisor->host);
 }

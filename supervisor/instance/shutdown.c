@@ -8,7 +8,6 @@
 #include "supervisor/core.h"
 #include "supervisor/life/life.h"
 #include "supervisor/state/keep.h"
-#include "supervisor/supervisor.h"
 #include "supervisor/vm/vms.h"
 
 static void call_gone(struct call *call)
@@ -52,31 +51,31 @@ int shutdown_leave(struct supervisor *supervisor)
 	int error = 0;
 
 	/* with what changes all the time */
-	for (size_t i = 0; i < supervisor->vm_count && !error; i++)
-		error = keep_vm(supervisor->vms[i]);
+	for (size_t i = 0; i < supervisor->host.vm_count && !error; i++)
+		error = keep_vm(supervisor->host.vms[i]);
 	if (error)
 		return error;
 	log_info("ending; %zu VMs are left to the next supervisor",
-		 supervisor->vm_count);
+		 supervisor->host.vm_count);
 	(void)notify_send(&supervisor->notify, "STOPPING=1\n");
 	supervisor->leave = true;
-	supervisor->exit_status = SUPERVISOR_EXIT_LEFT;
-	loop_stop(&supervisor->loop);
+	supervisor->exit_status = SHUTDOWN_EXIT_LEFT;
+	loop_stop(&supervisor->host.loop);
 	return 0;
 }
 
 void shutdown_begin(struct supervisor *supervisor, int exit_status)
 {
-	if (supervisor->ending)
+	if (supervisor->host.ending)
 		return;
-	supervisor->ending = true;
+	supervisor->host.ending = true;
 	supervisor->exit_status = exit_status;
 	(void)notify_send(&supervisor->notify, "STOPPING=1\n");
 	/* should it be cut off, the next one ends what this one began to */
-	keep_instance(supervisor);
-	log_info("stopping %zu VMs", supervisor->vm_count);
-	loop_timer_cancel(&supervisor->loop, &supervisor->populate);
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		vm_event(supervisor->vms[i], VM_STOP);
-	vms_changed(supervisor);
+	keep_instance(&supervisor->host);
+	log_info("stopping %zu VMs", supervisor->host.vm_count);
+	loop_timer_cancel(&supervisor->host.loop, &supervisor->populate);
+	for (size_t i = 0; i < supervisor->host.vm_count; i++)
+		vm_event(supervisor->host.vms[i], VM_STOP);
+	vms_changed(&supervisor->host);
 }

@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 
+/* Exit status of one that left its VMs to the next: systemd is to start that. */
+#define SHUTDOWN_EXIT_LEFT 75
+
 struct call;
 struct supervisor;
 

@@ -17,28 +17,28 @@
 #include <sys/random.h>
 
 #include "ipc/log.h"
-#include "supervisor/core.h"
 #include "supervisor/life/machine.h"
 #include "supervisor/life/process.h"
 #include "supervisor/life/spawn.h"
 #include "supervisor/life/talk.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/vm/events.h"
+#include "supervisor/vm/host.h"
 #include "supervisor/vm/vms.h"
 
 static void change(struct vm *vm, enum vm_state state, const char *event,
 		   const char *detail)
 {
 	vm->state = state;
-	events_add(&vm->supervisor->events, vm, event, detail);
-	vms_changed(vm->supervisor);
+	events_add(&vm->host->events, vm, event, detail);
+	vms_changed(vm->host);
 }
 
 static void retry_in(struct vm *vm, uint32_t delay_ms)
 {
 	char detail[48];
 
-	loop_timer_in(&vm->supervisor->loop, &vm->timer, delay_ms);
+	loop_timer_in(&vm->host->loop, &vm->timer, delay_ms);
 	snprintf(detail, sizeof(detail), "next try in %.1f s",
 		 delay_ms / 1000.0);
 	change(vm, VM_BACKOFF, "backoff", detail);
@@ -46,7 +46,7 @@ static void retry_in(struct vm *vm, uint32_t delay_ms)
 
 void vm_fail(struct vm *vm, const char *why)
 {
-	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	vm_log(vm, LOG_LEVEL_ERROR,
 	       "failed: %s (vmsup reset %s starts it anew)", why,
 	       vm->config.name);
@@ -83,7 +83,7 @@ static void spawn(struct vm *vm)
 	int error = vm_spawn(vm, &problem);
 
 	if (error == 0) {
-		loop_timer_in(&vm->supervisor->loop, &vm->timer,
+		loop_timer_in(&vm->host->loop, &vm->timer,
 			      vm->config.timeouts.start_ms);
 		change(vm, VM_STARTING, "starting", NULL);
 		return;
@@ -116,7 +116,7 @@ static void start(struct vm *vm)
 /* A start that somebody asks for starts with a clean record. */
 static void start_anew(struct vm *vm)
 {
-	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	backoff_reset(&vm->backoff);
 	start(vm);
 }
@@ -134,13 +134,13 @@ static void nothing(struct vm *vm)
 static void stop_quietly(struct vm *vm)
 {
 	vm->wanted = false;
-	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	change(vm, VM_STOPPED, "stopped", NULL);
 }
 
 static void kill_now(struct vm *vm)
 {
-	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	vm->stop_step = STOP_KILLED;
 	vm_signal(vm, SIGKILL);
 }
@@ -148,7 +148,7 @@ static void kill_now(struct vm *vm)
 /* One rung down: the guest is asked, then its process, then neither. */
 static void stop_harder(struct vm *vm)
 {
-	struct loop *loop = &vm->supervisor->loop;
+	struct loop *loop = &vm->host->loop;
 
 	if (vm->stop_step >= STOP_TERMINATED) {
 		kill_now(vm);
@@ -167,7 +167,7 @@ static void await_stop(struct vm *vm)
 	const struct vm_timeouts *timeouts = &vm->config.timeouts;
 
 	change(vm, VM_STOPPING, "stopping", NULL);
-	loop_timer_in(&vm->supervisor->loop, &vm->timer,
+	loop_timer_in(&vm->host->loop, &vm->timer,
 		      vm->stop_step == STOP_ASKED ? timeouts->stop_guest_ms
 						  : timeouts->stop_process_ms);
 }
@@ -183,7 +183,7 @@ static void stop_guest(struct vm *vm)
 	}
 	change(vm, VM_STOPPING, "stopping", NULL);
 	vm->stop_step = STOP_ASKED;
-	loop_timer_in(&vm->supervisor->loop, &vm->timer,
+	loop_timer_in(&vm->host->loop, &vm->timer,
 		      vm->config.timeouts.stop_guest_ms);
 	/* a guest that stands still can't hear its power button */
 	if (vm->config.machine && state == VM_PAUSED && !vm->resume_pending)
@@ -215,7 +215,7 @@ static void unwant(struct vm *vm)
 static void reset(struct vm *vm)
 {
 	backoff_reset(&vm->backoff);
-	events_add(&vm->supervisor->events, vm, "reset", NULL);
+	events_add(&vm->host->events, vm, "reset", NULL);
 }
 
 static void reset_and_start(struct vm *vm)
@@ -226,7 +226,7 @@ static void reset_and_start(struct vm *vm)
 
 static void loaded(struct vm *vm)
 {
-	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	vm->running_ns = loop_now_ns();
 	vm_heartbeat_start(vm);
 	vm_tell_mtu(vm);
@@ -237,7 +237,7 @@ static void loaded(struct vm *vm)
 
 static void taken_over(struct vm *vm, enum vm_state state)
 {
-	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	if (!vm->running_ns)
 		vm->running_ns = vm->spawned_ns;
 	vm_heartbeat_start(vm);
@@ -356,11 +356,11 @@ static void died(struct vm *vm)
 	char bad[24];
 
 	snprintf(bad, sizeof(bad), "exit %d:", VMPROC_EXIT_CONFIG);
-	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
+	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	if (death && death->reason == DEATH_EXIT &&
 	    strncmp(death->detail, bad, strlen(bad)) == 0) {
 		refuse(vm, death);
-	} else if (vm->supervisor->ending || !vm->wanted) {
+	} else if (vm->host->ending || !vm->wanted) {
 		/* not wanted: it was taken over while it was being stopped */
 		vm->wanted = false;
 		change(vm, VM_STOPPED, "stopped", NULL);
@@ -383,8 +383,8 @@ static void died(struct vm *vm)
 /* The end of STOPPING. */
 static void gone(struct vm *vm)
 {
-	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
-	if (vm->wanted && !vm->supervisor->ending)
+	loop_timer_cancel(&vm->host->loop, &vm->timer);
+	if (vm->wanted && !vm->host->ending)
 		spawn(vm);
 	else
 		change(vm, VM_STOPPED, "stopped", NULL);

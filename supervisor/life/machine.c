@@ -19,10 +19,10 @@
 #include <sys/stat.h>
 
 #include "ipc/fd.h"
-#include "supervisor/core.h"
 #include "supervisor/life/process.h"
 #include "supervisor/net/tap.h"
 #include "supervisor/vm/console.h"
+#include "supervisor/vm/host.h"
 
 #define MIB (1ULL << 20)
 
@@ -244,7 +244,7 @@ int machine_introduce(struct vm *vm)
 
 	if (!error)
 		error = process_send_fd(vm, FD_ROLE_FILTER_VCPU, 0,
-					vm->supervisor->vcpu_filter_fd);
+					vm->host->vcpu_filter_fd);
 	if (!error)
 		error = process_send_fd(vm, FD_ROLE_KVM, 0, vm->kvm_fd);
 	if (!error)
@@ -310,7 +310,7 @@ const char *machine_adopt(struct vm *vm,
 		vm->queue_fds[i - 1] =
 			take(vm, proto_fd_number(vm->protocol, FD_ROLE_TAP, i));
 		if (!net_tap_is(vm->queue_fds[i - 1], vm->config.tap,
-				vm->supervisor->network_inode))
+				vm->host->network_inode))
 			return "it doesn't hold the TAP that it was given";
 	}
 	return console_adopt(vm, take) ? NULL : "it doesn't hold its console";

@@ -13,10 +13,10 @@
 #include "ipc/fd.h"
 #include "sandbox/inherit.h"
 #include "sandbox/stage1.h"
-#include "supervisor/core.h"
 #include "supervisor/lib/sockets.h"
 #include "supervisor/vm/console.h"
 #include "supervisor/vm/counters.h"
+#include "supervisor/vm/host.h"
 #include "supervisor/vm/pings.h"
 
 pid_t process_clone(int cgroup_fd, int *pid_fd)
@@ -67,7 +67,7 @@ void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
 	}
 	vm_signal(vm, SIGKILL);
 	/* nothing it says counts any more */
-	loop_remove(&vm->supervisor->loop, &vm->channel_source);
+	loop_remove(&vm->host->loop, &vm->channel_source);
 }
 
 int process_send_fd(struct vm *vm, enum fd_role role, unsigned int index,
@@ -108,7 +108,7 @@ bool vm_restore_sockets(struct vm *vm)
 
 void vm_let_go(struct vm *vm)
 {
-	struct loop *loop = &vm->supervisor->loop;
+	struct loop *loop = &vm->host->loop;
 
 	loop_remove(loop, &vm->pid_source);
 	loop_remove(loop, &vm->channel_source);

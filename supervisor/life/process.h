@@ -7,6 +7,7 @@
 
 #include <sys/wait.h>
 
+#include "sandbox/stage1.h"
 #include "supervisor/vm/vm.h"
 
 /* P_PIDFD, which libcs before 2.36 lack. */

@@ -16,7 +16,6 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/stage1.h"
-#include "supervisor/core.h"
 #include "supervisor/life/machine.h"
 #include "supervisor/life/process.h"
 #include "supervisor/life/talk.h"
@@ -25,6 +24,7 @@
 #include "supervisor/state/keep.h"
 #include "supervisor/vm/bounds.h"
 #include "supervisor/vm/firsthop.h"
+#include "supervisor/vm/host.h"
 #include "supervisor/vm/tap.h"
 
 /* Adds what this generation did to the totals. The TAP's own counters know
@@ -107,27 +107,27 @@ static void process_ended(struct source *source, uint32_t events)
 	       "generation %llu ended%s: %s",
 	       (unsigned long long)vm->generation,
 	       death.asked ? "" : " unasked", death.detail);
-	events_add(&vm->supervisor->events, vm, "died", death.detail);
+	events_add(&vm->host->events, vm, "died", death.detail);
 	vm_raise(vm, VM_DIED);
 }
 
 static struct stage1 stage1_of(struct vm *vm, int channel_fd)
 {
-	struct supervisor *supervisor = vm->supervisor;
+	struct host *host = vm->host;
 	struct stage1 stage1 = {
-		.room = &supervisor->room,
+		.room = &host->room,
 		.uid = vm->uid,
 		.channel_fd = channel_fd,
-		.program_fd = supervisor->vmproc_fd,
+		.program_fd = host->vmproc_fd,
 		.generation = vm->generation,
-		.filter = &supervisor->setup_filter[vm->config.guest],
+		.filter = &host->setup_filter[vm->config.guest],
 		.parent = getpid(),
 		.threads = bounds_threads(&vm->config),
 		.descriptors = bounds_descriptors(&vm->config),
 		.file_bytes = bounds_file_bytes(&vm->config),
 		.loops = bounds_loops(&vm->config),
 		.core_scheduling = vm->config.core_scheduling,
-		.proc_fd = supervisor->proc_fd,
+		.proc_fd = host->proc_fd,
 	};
 
 	memcpy(stage1.name, vm->config.name, sizeof(stage1.name));
@@ -137,7 +137,7 @@ static struct stage1 stage1_of(struct vm *vm, int channel_fd)
 /* Makes the process; on success the channel and the pidfd are there. */
 static int make_process(struct vm *vm, struct problem *problem)
 {
-	struct supervisor *supervisor = vm->supervisor;
+	struct host *host = vm->host;
 	const struct cgroup_limits limits = bounds_of(&vm->config);
 	struct stage1 stage1;
 	cleanup_fd int cgroup_fd = -1;
@@ -145,7 +145,7 @@ static int make_process(struct vm *vm, struct problem *problem)
 	int error;
 	pid_t pid;
 
-	error = cgroup_open(&supervisor->cgroup, vm->config.name, &limits,
+	error = cgroup_open(&host->cgroup, vm->config.name, &limits,
 			    &vm->bounded, &cgroup_fd);
 	if (error)
 		return problem_set(problem, error,
@@ -161,7 +161,7 @@ static int make_process(struct vm *vm, struct problem *problem)
 				   "cannot make a channel for %s: %s",
 				   vm->config.name, strerror(-error));
 	stage1 = stage1_of(vm, ends[1]);
-	pid = supervisor->hooks->make_process(&stage1, cgroup_fd, &pid_fd);
+	pid = host->hooks->make_process(&stage1, cgroup_fd, &pid_fd);
 	error = pid < 0 ? pid : 0;
 	close(ends[1]);
 	if (error) {
@@ -195,7 +195,7 @@ static int send_taps(struct vm *vm)
 static int introduce(struct vm *vm)
 {
 	const struct vm_config *config = &vm->config;
-	const struct config *common = vm->supervisor->config;
+	const struct config *common = vm->host->config;
 	union msg message = { 0 };
 	int error;
 
@@ -216,9 +216,8 @@ static int introduce(struct vm *vm)
 		message.config.flags |= CONFIG_STAY;
 	error = channel_send(&vm->channel, MSG_CONFIG, &message, -1);
 	if (!error)
-		error = process_send_fd(
-			vm, FD_ROLE_FILTER, 0,
-			vm->supervisor->filter_fd[config->guest]);
+		error = process_send_fd(vm, FD_ROLE_FILTER, 0,
+					vm->host->filter_fd[config->guest]);
 	if (!error)
 		error = send_taps(vm);
 	if (!error && config->machine)
@@ -234,8 +233,8 @@ static int introduce(struct vm *vm)
 /* What the process holds its uid by, once there is no supervisor. */
 static int open_lock(struct vm *vm, struct problem *problem)
 {
-	const struct supervisor *supervisor = vm->supervisor;
-	int fd = uids_open(&supervisor->uids, supervisor->proc_fd, vm->uid);
+	const struct host *host = vm->host;
+	int fd = uids_open(&host->uids, host->proc_fd, vm->uid);
 
 	if (fd < 0)
 		return problem_set(problem, fd, "cannot lock uid %u of %s: %s",
@@ -248,27 +247,25 @@ static int open_lock(struct vm *vm, struct problem *problem)
 /* What filters the process has once its cage is closed. */
 static void expect_filters(struct vm *vm)
 {
-	const struct supervisor *supervisor = vm->supervisor;
+	const struct host *host = vm->host;
 	struct filter_digests *digests = &vm->digests;
 	bool kvm = vm->config.guest == GUEST_KVM;
 
 	/* that of its set-up, and stage 2's */
-	vm->filters = supervisor->filters + 2;
+	vm->filters = host->filters + 2;
 	memset(digests, 0, sizeof(*digests));
-	memcpy(digests->inherited, supervisor->loaded,
-	       sizeof(digests->inherited));
+	memcpy(digests->inherited, host->loaded, sizeof(digests->inherited));
 	memcpy(digests->setup,
-	       supervisor
-		       ->digests[kvm ? FILTER_KVM_SETUP : FILTER_BUILTIN_SETUP],
+	       host->digests[kvm ? FILTER_KVM_SETUP : FILTER_BUILTIN_SETUP],
 	       sizeof(digests->setup));
 	memcpy(digests->running,
-	       supervisor->digests[kvm ? FILTER_KVM : FILTER_BUILTIN],
+	       host->digests[kvm ? FILTER_KVM : FILTER_BUILTIN],
 	       sizeof(digests->running));
 	if (!kvm)
 		return;
-	memcpy(digests->vcpu, supervisor->digests[FILTER_VCPU],
+	memcpy(digests->vcpu, host->digests[FILTER_VCPU],
 	       sizeof(digests->vcpu));
-	memcpy(digests->seal, supervisor->seal_digest, sizeof(digests->seal));
+	memcpy(digests->seal, host->seal_digest, sizeof(digests->seal));
 }
 
 /* What a later supervisor knows the process by. */
@@ -281,8 +278,7 @@ static int identify(struct vm *vm)
 	vm->channel_inode = st.st_ino;
 	expect_filters(vm);
 	vm->protocol = PROTO_VERSION;
-	return process_started(vm->supervisor->proc_fd, vm->pid,
-			       &vm->pid_started);
+	return process_started(vm->host->proc_fd, vm->pid, &vm->pid_started);
 }
 
 /* What an earlier generation left in the fields of the process. */
@@ -303,7 +299,7 @@ static void forget_process(struct vm *vm)
 
 int vm_watch(struct vm *vm)
 {
-	struct loop *loop = &vm->supervisor->loop;
+	struct loop *loop = &vm->host->loop;
 	int error;
 
 	bounds_watch(vm);

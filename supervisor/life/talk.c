@@ -23,13 +23,13 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/filter.h"
-#include "supervisor/core.h"
 #include "supervisor/host/uids.h"
 #include "supervisor/lib/sockets.h"
 #include "supervisor/life/process.h"
 #include "supervisor/life/verify.h"
 #include "supervisor/vm/counters.h"
 #include "supervisor/vm/events.h"
+#include "supervisor/vm/host.h"
 #include "supervisor/vm/pings.h"
 #include "supervisor/vm/tap.h"
 #include "supervisor/vm/vm_state.h"
@@ -90,8 +90,8 @@ static bool take_listener(struct vm *vm, int *fd)
 		return false;
 	}
 	vm->listener_fd = steal_fd(fd);
-	if (loop_add(&vm->supervisor->loop, &vm->listener_source,
-		     vm->listener_fd, EPOLLIN, vm_listener_ready, vm) == 0)
+	if (loop_add(&vm->host->loop, &vm->listener_source, vm->listener_fd,
+		     EPOLLIN, vm_listener_ready, vm) == 0)
 		return true;
 	vm_doom(vm, DEATH_PROTOCOL, "listener can't be watched");
 	return false;
@@ -134,7 +134,7 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 	/* what it has set before, it can set no more */
 	if (!vm_restore_sockets(vm) || !confine_locks(vm))
 		return;
-	error = vm_verify(vm, vm->supervisor->proc_fd, &problem);
+	error = vm_verify(vm, vm->host->proc_fd, &problem);
 	if (error && error != -ESRCH) {
 		vm_doom(vm, DEATH_PROTOCOL, "%s", problem.text);
 		return;
@@ -183,7 +183,7 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 		vm->stats[STAT_RX_DROP_QUEUE] =
 			tap.rx_dropped - vm->tap_base.rx_dropped;
 	}
-	vm->supervisor->hooks->stats_arrived(vm->supervisor);
+	vm->host->hooks->stats_arrived(vm->host->hooks_ctx);
 }
 
 static void on_ping_result(struct vm *vm, const union msg *message, int *fd)
@@ -232,8 +232,8 @@ static void on_event(struct vm *vm, const union msg *message, int *fd)
 	    vm->config.machine && !vm->guest_event_told) {
 		vm->guest_event_told = true; /* once a generation: no flood */
 		vm->guest_event = guest_reasons[event];
-		events_add(&vm->supervisor->events, vm,
-			   guest_event_names[event], NULL);
+		events_add(&vm->host->events, vm, guest_event_names[event],
+			   NULL);
 		return;
 	}
 	if (event >= GUEST_EVENTS || !answers[event].pending ||
@@ -348,11 +348,11 @@ static bool serve(struct vm *vm)
 	}
 	if (result <= 0) {
 		/* a process that ends closes it too: a moment will tell */
-		loop_remove(&vm->supervisor->loop, &vm->channel_source);
+		loop_remove(&vm->host->loop, &vm->channel_source);
 		vm->channel_ended = true;
 		vm->heartbeat.fire = beat;
 		vm->heartbeat.ctx = vm;
-		loop_timer_in(&vm->supervisor->loop, &vm->heartbeat,
+		loop_timer_in(&vm->host->loop, &vm->heartbeat,
 			      vm->config.machine ? MACHINE_GRACE_MS
 						 : CHANNEL_GRACE_MS);
 		return false;
@@ -404,7 +404,7 @@ static void refused_unread(struct vm *vm)
 {
 	vm_log(vm, LOG_LEVEL_ERROR, "blocked: a refused call");
 	vm_doom(vm, DEATH_SECCOMP, "SIGSYS: a refused call");
-	loop_remove(&vm->supervisor->loop, &vm->listener_source);
+	loop_remove(&vm->host->loop, &vm->listener_source);
 }
 
 void vm_listener_ready(struct source *source, uint32_t events)
@@ -415,7 +415,7 @@ void vm_listener_ready(struct source *source, uint32_t events)
 
 	if (!(events & EPOLLIN)) {
 		/* hung up: the process has ended, or is about to */
-		loop_remove(&vm->supervisor->loop, source);
+		loop_remove(&vm->host->loop, source);
 		return;
 	}
 	if (!may_receive(vm)) {
@@ -432,7 +432,7 @@ void vm_listener_ready(struct source *source, uint32_t events)
 			return;
 		}
 		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
-		loop_remove(&vm->supervisor->loop, source);
+		loop_remove(&vm->host->loop, source);
 		return;
 	}
 	filter_syscall_name(call.data.nr, name, sizeof(name));
@@ -441,7 +441,7 @@ void vm_listener_ready(struct source *source, uint32_t events)
 	       call.data.args[0], call.data.args[1], call.data.args[2],
 	       call.data.args[3], call.data.args[4], call.data.args[5]);
 	vm_doom(vm, DEATH_SECCOMP, "SIGSYS %s", name);
-	loop_remove(&vm->supervisor->loop, source);
+	loop_remove(&vm->host->loop, source);
 }
 
 /* ---- to the VM process */
@@ -495,7 +495,7 @@ static void arm_heartbeat(struct vm *vm)
 		       vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC;
 
 	due += HEARTBEAT_GRID_NS - due % HEARTBEAT_GRID_NS;
-	loop_timer_at(&vm->supervisor->loop, &vm->heartbeat, due);
+	loop_timer_at(&vm->host->loop, &vm->heartbeat, due);
 }
 
 /* No answer for too long: SIGABRT, and SIGCONT to let it be delivered. */
@@ -507,10 +507,10 @@ static void abort_vm(struct vm *vm)
 		 vm->config.timeouts.watchdog_ms / 1000.0);
 	vm_log(vm, LOG_LEVEL_ERROR, "%s: SIGABRT", vm->doom.detail);
 	vm->aborting = true;
-	loop_remove(&vm->supervisor->loop, &vm->channel_source);
+	loop_remove(&vm->host->loop, &vm->channel_source);
 	vm_signal(vm, SIGABRT);
 	vm_signal(vm, SIGCONT);
-	loop_timer_in(&vm->supervisor->loop, &vm->heartbeat,
+	loop_timer_in(&vm->host->loop, &vm->heartbeat,
 		      vm->config.timeouts.abort_ms);
 }
 
@@ -549,7 +549,7 @@ void vm_heartbeat_resume(struct vm *vm, uint64_t due_ns)
 {
 	vm->heartbeat.fire = beat;
 	vm->heartbeat.ctx = vm;
-	loop_timer_at(&vm->supervisor->loop, &vm->heartbeat, due_ns);
+	loop_timer_at(&vm->host->loop, &vm->heartbeat, due_ns);
 }
 
 void vm_heartbeat_start(struct vm *vm)

@@ -23,11 +23,11 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/core.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"
+#include "supervisor/vm/host.h"
 
 #define INSTANCE   "instance.json"
 #define UNFINISHED "unfinished"
@@ -87,20 +87,19 @@ const char *keep_remedy(int error)
 static void try_again(struct timer *timer);
 
 /* A document couldn't be written. */
-static void fail(struct supervisor *supervisor, int error)
+static void fail(struct host *host, int error)
 {
-	if (!supervisor->keep_error)
+	if (!host->keep_error)
 		log_warn("cannot keep the state of VMs in %s/" KEEP_DIRECTORY
 			 ": %s (%s; a supervisor that comes after a crash of "
 			 "this one would find it outdated)",
-			 supervisor->rundir.path, strerror(-error),
+			 host->rundir.path, strerror(-error),
 			 keep_remedy(error));
-	supervisor->keep_error = error;
-	supervisor->keep_again.fire = try_again;
-	supervisor->keep_again.ctx = supervisor;
-	if (!supervisor->keep_again.armed)
-		loop_timer_in(&supervisor->loop, &supervisor->keep_again,
-			      AGAIN_MS);
+	host->keep_error = error;
+	host->keep_again.fire = try_again;
+	host->keep_again.ctx = host;
+	if (!host->keep_again.armed)
+		loop_timer_in(&host->loop, &host->keep_again, AGAIN_MS);
 }
 
 /* NULL: there is none, or it isn't one. */
@@ -146,33 +145,32 @@ static json_t *rooms_json(const struct room *room)
 	return object;
 }
 
-int keep_instance(struct supervisor *supervisor)
+int keep_instance(struct host *host)
 {
 	json_t *document;
 	int error;
 
-	if (supervisor->keep_fd < 0)
+	if (host->keep_fd < 0)
 		return 0;
 	document = json_pack("{s:i, s:s, s:b, s:I, s:o, s:o}", "version",
-			     STATE_VERSION, "boot", supervisor->boot_id,
-			     "ending", supervisor->ending, "network",
-			     (json_int_t)supervisor->network_inode, "room",
-			     rooms_json(&supervisor->room), "config",
-			     state_config_save(supervisor->config));
-	error = write_document(supervisor->keep_fd, INSTANCE, document);
-	supervisor->unsaved = error != 0;
+			     STATE_VERSION, "boot", host->boot_id, "ending",
+			     host->ending, "network",
+			     (json_int_t)host->network_inode, "room",
+			     rooms_json(&host->room), "config",
+			     state_config_save(host->config));
+	error = write_document(host->keep_fd, INSTANCE, document);
+	host->unsaved = error != 0;
 	if (error)
-		fail(supervisor, error);
+		fail(host, error);
 	return error;
 }
 
-static int write_vm(const struct supervisor *supervisor, const struct vm *vm,
-		    size_t index)
+static int write_vm(const struct host *host, const struct vm *vm, size_t index)
 {
 	char file[VM_NAME_MAX + 16];
 
 	file_of(file, vm->config.name);
-	return write_document(supervisor->keep_fd, file,
+	return write_document(host->keep_fd, file,
 			      json_pack("{s:i, s:I, s:o}", "version",
 					STATE_VERSION, "index",
 					(json_int_t)index, "vm",
@@ -181,52 +179,51 @@ static int write_vm(const struct supervisor *supervisor, const struct vm *vm,
 
 int keep_vm(struct vm *vm)
 {
-	struct supervisor *supervisor = vm->supervisor;
+	struct host *host = vm->host;
 	int error;
 
-	if (supervisor->keep_fd < 0)
+	if (host->keep_fd < 0)
 		return 0;
 	/* while everything is taken down there is nothing to come back to, but
 	 * for who has been told to stop: nobody is to be told twice */
-	if (supervisor->ending && vm->state != VM_STOPPING)
+	if (host->ending && vm->state != VM_STOPPING)
 		return 0;
-	error = write_vm(supervisor, vm, vm->index);
+	error = write_vm(host, vm, vm->index);
 	vm->kept = true;
-	if (error && !supervisor->keep_error)
-		events_add(&supervisor->events, vm, "unsaved",
-			   strerror(-error));
+	if (error && !host->keep_error)
+		events_add(&host->events, vm, "unsaved", strerror(-error));
 	vm->unsaved = error != 0;
 	if (error)
-		fail(supervisor, error);
+		fail(host, error);
 	return error;
 }
 
 /* What couldn't be written before. Without room it stops at the first. */
 static void try_again(struct timer *timer)
 {
-	struct supervisor *supervisor = timer->ctx;
-	int error = supervisor->unsaved ? keep_instance(supervisor) : 0;
+	struct host *host = timer->ctx;
+	int error = host->unsaved ? keep_instance(host) : 0;
 
-	for (size_t i = 0; i < supervisor->vm_count && !error; i++)
-		if (supervisor->vms[i]->unsaved)
-			error = keep_vm(supervisor->vms[i]);
+	for (size_t i = 0; i < host->vm_count && !error; i++)
+		if (host->vms[i]->unsaved)
+			error = keep_vm(host->vms[i]);
 	if (error)
 		return;
-	supervisor->keep_error = 0;
+	host->keep_error = 0;
 	log_info("the state of VMs is kept again");
 }
 
-void keep_resume(struct supervisor *supervisor)
+void keep_resume(struct host *host)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		if (supervisor->vms[i]->unsaved)
-			(void)keep_vm(supervisor->vms[i]);
+	for (size_t i = 0; i < host->vm_count; i++)
+		if (host->vms[i]->unsaved)
+			(void)keep_vm(host->vms[i]);
 }
 
 /* A VM that is configured, and not made yet. */
-static int keep_planned(const struct supervisor *supervisor, size_t index)
+static int keep_planned(const struct host *host, size_t index)
 {
-	const struct vm_config *config = &supervisor->config->vms[index];
+	const struct vm_config *config = &host->config->vms[index];
 	struct vm vm = {
 		.config = *config,
 		.wanted = config->autostart,
@@ -236,57 +233,54 @@ static int keep_planned(const struct supervisor *supervisor, size_t index)
 		.channel.fd = -1,
 	};
 
-	return write_vm(supervisor, &vm, index);
+	return write_vm(host, &vm, index);
 }
 
-int keep_defined(struct supervisor *supervisor, size_t index,
-		 struct problem *problem)
+int keep_defined(struct host *host, size_t index, struct problem *problem)
 {
-	int error = supervisor->keep_fd < 0 ? 0
-					    : keep_planned(supervisor, index);
+	int error = host->keep_fd < 0 ? 0 : keep_planned(host, index);
 
 	if (!error)
 		return 0;
-	return problem_set(
-		problem, error,
-		"cannot keep the state of %s in %s/" KEEP_DIRECTORY ": %s (%s)",
-		supervisor->config->vms[index].name, supervisor->rundir.path,
-		strerror(-error), keep_remedy(error));
+	return problem_set(problem, error,
+			   "cannot keep the state of %s in %s/" KEEP_DIRECTORY
+			   ": %s (%s)",
+			   host->config->vms[index].name, host->rundir.path,
+			   strerror(-error), keep_remedy(error));
 }
 
-void keep_drop(const struct supervisor *supervisor, const char *name)
+void keep_drop(const struct host *host, const char *name)
 {
 	char file[VM_NAME_MAX + 16];
 
 	file_of(file, name);
-	if (supervisor->keep_fd >= 0)
-		unlinkat(supervisor->keep_fd, file, 0);
+	if (host->keep_fd >= 0)
+		unlinkat(host->keep_fd, file, 0);
 }
 
-int keep_begin(struct supervisor *supervisor)
+int keep_begin(struct host *host)
 {
-	const struct rundir *rundir = &supervisor->rundir;
+	const struct rundir *rundir = &host->rundir;
 	int error = 0;
 
-	boot_id(supervisor->boot_id);
+	boot_id(host->boot_id);
 	if (mkdirat(rundir->dir_fd, KEEP_DIRECTORY, 0700) < 0 &&
 	    errno != EEXIST) {
 		log_error("cannot make %s/" KEEP_DIRECTORY ": %s", rundir->path,
 			  strerror(errno));
 		return -errno;
 	}
-	supervisor->keep_fd =
-		openat(rundir->dir_fd, KEEP_DIRECTORY,
-		       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (supervisor->keep_fd < 0) {
+	host->keep_fd = openat(rundir->dir_fd, KEEP_DIRECTORY,
+			       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (host->keep_fd < 0) {
 		log_error("cannot open %s/" KEEP_DIRECTORY ": %s", rundir->path,
 			  strerror(errno));
 		return -errno;
 	}
-	error = keep_instance(supervisor);
-	for (size_t i = supervisor->vm_count;
-	     i < supervisor->config->vm_count && !error; i++)
-		error = keep_planned(supervisor, i);
+	error = keep_instance(host);
+	for (size_t i = host->vm_count; i < host->config->vm_count && !error;
+	     i++)
+		error = keep_planned(host, i);
 	if (error)
 		log_error("cannot write to %s/" KEEP_DIRECTORY ": %s",
 			  rundir->path, strerror(-error));

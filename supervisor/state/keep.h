@@ -15,7 +15,7 @@
 #include "supervisor/lib/problem.h"
 #include "supervisor/vm/vm.h"
 
-struct supervisor;
+struct host;
 
 #define KEEP_DIRECTORY "state"
 
@@ -47,22 +47,21 @@ int keep_merge(const struct kept *kept, struct config *config,
 
 /* Makes the directory, and writes the instance's document and those of VMs
  * that aren't made yet. 0 or -errno, logged. */
-int keep_begin(struct supervisor *supervisor);
+int keep_begin(struct host *host);
 /* Writes the instance's document; that it is ending is part of it. 0 or -errno:
  * said once, and tried again until it works. */
-int keep_instance(struct supervisor *supervisor);
+int keep_instance(struct host *host);
 /* Writes a VM's document. 0 or -errno, in the same way. */
 int keep_vm(struct vm *vm);
 /* What to do about such an error. */
 const char *keep_remedy(int error);
 /* Writes what an earlier program of this process couldn't. */
-void keep_resume(struct supervisor *supervisor);
+void keep_resume(struct host *host);
 /* Writes the document of a VM of the configuration that isn't made yet. 0 or
  * -errno with problem set, and nothing is written. */
-int keep_defined(struct supervisor *supervisor, size_t index,
-		 struct problem *problem);
+int keep_defined(struct host *host, size_t index, struct problem *problem);
 /* Removes it again. */
-void keep_drop(const struct supervisor *supervisor, const char *name);
+void keep_drop(const struct host *host, const char *name);
 /* Removes all of it: nothing is left to come back to. */
 void keep_forget(const struct rundir *rundir);
 

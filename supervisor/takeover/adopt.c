@@ -38,6 +38,7 @@
 #include "supervisor/net/tap.h"
 #include "supervisor/state/state_vm.h"
 #include "supervisor/vm/console.h"
+#include "supervisor/vm/host.h"
 #include "supervisor/vm/tap.h"
 #include "supervisor/vm/vms.h"
 
@@ -90,16 +91,16 @@ static const char *verify(const struct vm *vm,
 	int error;
 
 	/* the pidfd is open by now: this is about the process that it means */
-	if (process_started(vm->supervisor->proc_fd, vm->pid, &started) < 0 ||
+	if (process_started(vm->host->proc_fd, vm->pid, &started) < 0 ||
 	    started != vm->pid_started)
 		return "ended while there was no supervisor";
-	error = vm_verify(vm, vm->supervisor->proc_fd, problem);
+	error = vm_verify(vm, vm->host->proc_fd, problem);
 	if (error == -ESRCH)
 		return "ended while there was no supervisor";
 	if (error)
 		return problem->text;
 	snprintf(process, sizeof(process), "%d", vm->pid);
-	if (!room_holds(vm->supervisor->proc_fd, process, room))
+	if (!room_holds(vm->host->proc_fd, process, room))
 		return errno == EACCES || errno == EPERM
 			       ? refused
 			       : "it isn't in its room";
@@ -120,8 +121,7 @@ static const char *take_descriptors(struct vm *vm)
 	if (why || !config_has_network(&vm->config))
 		return why;
 	vm->tap_fd = take_role(vm, FD_ROLE_TAP);
-	if (!net_tap_is(vm->tap_fd, vm->config.tap,
-			vm->supervisor->network_inode))
+	if (!net_tap_is(vm->tap_fd, vm->config.tap, vm->host->network_inode))
 		return "it doesn't hold the TAP that it was given";
 	return NULL;
 }
@@ -163,7 +163,7 @@ static int await_end(int pid_fd, uint64_t deadline_ns)
 static const char *put_down(const struct vm *vm, const char *why)
 {
 	uint64_t now_ns = loop_now_ns(), started;
-	int proc_fd = vm->supervisor->proc_fd;
+	int proc_fd = vm->host->proc_fd;
 
 	/* one that is just ending fails any check */
 	if (await_end(vm->pid_fd, now_ns + DYING_MS * NSEC_PER_MSEC) == 0)
@@ -200,25 +200,25 @@ static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 	vm->state = VM_STARTING;
 }
 
-int adopt_processes(struct supervisor *supervisor, const struct kept *kept)
+int adopt_processes(struct host *host, const struct kept *kept)
 {
 	uint64_t room[ROOM_NAMESPACES];
 	struct problem problem;
 
 	adopt_room_inodes(kept, room);
 	for (size_t i = 0; i < kept->count; i++) {
-		struct vm *vm = vm_alloc(supervisor, &problem);
+		struct vm *vm = vm_alloc(host, &problem);
 		int error = vm ? state_vm_load(vm, kept->vms[i], &problem)
 			       : -ENOMEM;
 
 		/* the configuration's own: it has the descriptors */
 		if (vm) {
 			machine_free(vm->config.machine);
-			vm->config = supervisor->config->vms[i];
+			vm->config = host->config->vms[i];
 		}
 
 		if (!error)
-			error = vms_add(supervisor, vm);
+			error = vms_add(host, vm);
 		if (error) {
 			log_error("%s", problem.text);
 			if (vm)
@@ -245,14 +245,14 @@ static int compare_uids(const void *left, const void *right)
 /* What each adopted process holds its uid by: fds, -1 where there is none. Who
  * holds nothing isn't adopted: its uid could be given to another VM as soon as
  * there is no supervisor. */
-static void take_locks(struct supervisor *supervisor, int *fds, bool *shared)
+static void take_locks(struct host *host, int *fds, bool *shared)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		struct vm *vm = supervisor->vms[i];
+	for (size_t i = 0; i < host->vm_count; i++) {
+		struct vm *vm = host->vms[i];
 
 		fds[i] = vm->adopting ? take_role(vm, FD_ROLE_UIDS) : -1;
 		if (!vm->adopting ||
-		    uids_is_lock_file(&supervisor->uids, fds[i], &shared[i]))
+		    uids_is_lock_file(&host->uids, fds[i], &shared[i]))
 			continue;
 		fd_close(&fds[i]);
 		shared[i] = false;
@@ -263,21 +263,21 @@ static void take_locks(struct supervisor *supervisor, int *fds, bool *shared)
 
 /* Processes of an earlier build hold one open file, with the locks of all VMs
  * of the instance: what is theirs of it stays. */
-static int settle_shared(const struct supervisor *supervisor, const int *fds,
+static int settle_shared(const struct host *host, const int *fds,
 			 const bool *shared)
 {
 	cleanup_free uid_t *uids = NULL;
 	size_t count = 0;
 	int fd = -1;
 
-	uids = calloc(supervisor->vm_count + 1, sizeof(*uids));
+	uids = calloc(host->vm_count + 1, sizeof(*uids));
 	if (!uids)
 		return -ENOMEM;
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
+	for (size_t i = 0; i < host->vm_count; i++) {
 		if (!shared[i])
 			continue;
 		fd = fds[i];
-		uids[count++] = supervisor->vms[i]->uid;
+		uids[count++] = host->vms[i]->uid;
 	}
 	if (count == 0)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees */
@@ -287,21 +287,19 @@ static int settle_shared(const struct supervisor *supervisor, const int *fds,
 }
 
 /* Takes the uids of all VMs, or others in their place. */
-static int claim_uids(struct supervisor *supervisor, const int *fds)
+static int claim_uids(struct host *host, const int *fds)
 {
 	struct problem problem;
 
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		struct vm *vm = supervisor->vms[i];
-		int error =
-			vm->uid ? uids_claim(&supervisor->uids, vm->uid, fds[i])
-				: -EAGAIN;
+	for (size_t i = 0; i < host->vm_count; i++) {
+		struct vm *vm = host->vms[i];
+		int error = vm->uid ? uids_claim(&host->uids, vm->uid, fds[i])
+				    : -EAGAIN;
 
 		if (error && vm->adopting)
 			forgo(vm, "another instance has its uid");
 		if (error)
-			error = uids_take(&supervisor->uids, &vm->uid,
-					  &problem);
+			error = uids_take(&host->uids, &vm->uid, &problem);
 		if (error) {
 			log_error("%s", problem.text);
 			return error;
@@ -310,9 +308,9 @@ static int claim_uids(struct supervisor *supervisor, const int *fds)
 	return 0;
 }
 
-static int adopt_uids(struct supervisor *supervisor)
+static int adopt_uids(struct host *host)
 {
-	size_t count = supervisor->vm_count;
+	size_t count = host->vm_count;
 	cleanup_free int *fds = calloc(count + 1, sizeof(*fds));
 	cleanup_free bool *shared = calloc(count + 1, sizeof(*shared));
 	int error;
@@ -320,45 +318,44 @@ static int adopt_uids(struct supervisor *supervisor)
 	if (!fds || !shared)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees */
 		return -ENOMEM;
-	take_locks(supervisor, fds, shared);
-	error = settle_shared(supervisor, fds, shared);
+	take_locks(host, fds, shared);
+	error = settle_shared(host, fds, shared);
 	if (error)
 		log_error("cannot take over the locks on uids: %s",
 			  strerror(-error));
 	else
-		error = claim_uids(supervisor, fds);
+		error = claim_uids(host, fds);
 	for (size_t i = 0; i < count; i++)
 		fd_close(&fds[i]);
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
 	return error;
 }
 
-int adopt_cage(struct supervisor *supervisor, const struct kept *kept)
+int adopt_cage(struct host *host, const struct kept *kept)
 {
 	uint64_t inodes[ROOM_NAMESPACES];
-	int error = adopt_uids(supervisor);
+	int error = adopt_uids(host);
 
 	if (error)
 		return error;
 	adopt_room_inodes(kept, inodes);
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		if (supervisor->vms[i]->adopting &&
-		    room_adopt(&supervisor->room, supervisor->proc_fd,
-			       supervisor->vms[i]->pid, inodes) == 0)
+	for (size_t i = 0; i < host->vm_count; i++)
+		if (host->vms[i]->adopting &&
+		    room_adopt(&host->room, host->proc_fd, host->vms[i]->pid,
+			       inodes) == 0)
 			return 1;
 	return 0;
 }
 
 /* ---- links */
 
-struct net_kept *adopt_links(const struct supervisor *supervisor, size_t *count)
+struct net_kept *adopt_links(const struct host *host, size_t *count)
 {
-	struct net_kept *links =
-		calloc(supervisor->vm_count + 1, sizeof(*links));
+	struct net_kept *links = calloc(host->vm_count + 1, sizeof(*links));
 
 	*count = 0;
-	for (size_t i = 0; links && i < supervisor->vm_count; i++) {
-		const struct vm *vm = supervisor->vms[i];
+	for (size_t i = 0; links && i < host->vm_count; i++) {
+		const struct vm *vm = host->vms[i];
 
 		if (!vm->adopting || !config_has_network(&vm->config))
 			continue;
@@ -369,44 +366,42 @@ struct net_kept *adopt_links(const struct supervisor *supervisor, size_t *count)
 	return links;
 }
 
-void adopt_check_links(struct supervisor *supervisor,
-		       const struct net_kept *links, size_t count)
+void adopt_check_links(struct host *host, const struct net_kept *links,
+		       size_t count)
 {
 	size_t at = 0;
 
-	for (size_t i = 0; i < supervisor->vm_count && at < count; i++)
-		if (supervisor->vms[i]->adopting &&
-		    config_has_network(&supervisor->vms[i]->config) &&
+	for (size_t i = 0; i < host->vm_count && at < count; i++)
+		if (host->vms[i]->adopting &&
+		    config_has_network(&host->vms[i]->config) &&
 		    !links[at++].found)
-			forgo(supervisor->vms[i],
+			forgo(host->vms[i],
 			      "its TAP is no port of the bridge any more");
 }
 
 /* ---- whoever else is in the room */
 
-static bool is_ours(const struct supervisor *supervisor, pid_t pid)
+static bool is_ours(const struct host *host, pid_t pid)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		if (supervisor->vms[i]->adopting &&
-		    supervisor->vms[i]->pid == pid)
+	for (size_t i = 0; i < host->vm_count; i++)
+		if (host->vms[i]->adopting && host->vms[i]->pid == pid)
 			return true;
 	return false;
 }
 
 /* The pidfd of a process that was killed, -1: it wasn't to be. */
-static int kill_stranger(const struct supervisor *supervisor,
-			 const char *process,
+static int kill_stranger(const struct host *host, const char *process,
 			 const uint64_t inodes[ROOM_NAMESPACES])
 {
 	pid_t pid = (pid_t)strtol(process, NULL, 10);
 	cleanup_fd int pid_fd = -1;
 
-	if (pid <= 0 || !room_holds(supervisor->proc_fd, process, inodes) ||
-	    is_ours(supervisor, pid))
+	if (pid <= 0 || !room_holds(host->proc_fd, process, inodes) ||
+	    is_ours(host, pid))
 		return -1;
 	pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	/* once more: only now is it sure whom the number means */
-	if (pid_fd < 0 || !room_holds(supervisor->proc_fd, process, inodes) ||
+	if (pid_fd < 0 || !room_holds(host->proc_fd, process, inodes) ||
 	    syscall(SYS_pidfd_send_signal, pid_fd, SIGKILL, NULL, 0) < 0)
 		return -1;
 	log_info("killed process %d, which an earlier supervisor left and "
@@ -416,9 +411,9 @@ static int kill_stranger(const struct supervisor *supervisor,
 }
 
 /* Cgroups of VMs that never came to be. */
-static void sweep_cgroups(const struct supervisor *supervisor)
+static void sweep_cgroups(const struct host *host)
 {
-	const struct cgroup *cgroup = &supervisor->cgroup;
+	const struct cgroup *cgroup = &host->cgroup;
 	struct dirent *entry;
 	int fd = cgroup->dir_fd < 0
 			 ? -1
@@ -428,14 +423,13 @@ static void sweep_cgroups(const struct supervisor *supervisor)
 
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-		    !vms_find(supervisor, entry->d_name))
+		    !vms_find(host, entry->d_name))
 			cgroup_remove(cgroup, entry->d_name);
 	if (dir)
 		closedir(dir);
 }
 
-int adopt_sweep(struct supervisor *supervisor,
-		const uint64_t inodes[ROOM_NAMESPACES])
+int adopt_sweep(struct host *host, const uint64_t inodes[ROOM_NAMESPACES])
 {
 	uint64_t deadline_ns = loop_now_ns() + SWEEP_MS * NSEC_PER_MSEC;
 	struct dirent *entry;
@@ -444,11 +438,11 @@ int adopt_sweep(struct supervisor *supervisor,
 
 	if (!inodes[ROOM_MNT])
 		return 0;
-	proc = fdopendir(openat(supervisor->proc_fd, ".",
-				O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	proc = fdopendir(
+		openat(host->proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	while (proc && !error && (entry = readdir(proc))) {
 		cleanup_fd int pid_fd =
-			kill_stranger(supervisor, entry->d_name, inodes);
+			kill_stranger(host, entry->d_name, inodes);
 
 		if (pid_fd < 0 || await_end(pid_fd, deadline_ns) == 0)
 			continue;
@@ -461,16 +455,16 @@ int adopt_sweep(struct supervisor *supervisor,
 	if (proc)
 		closedir(proc);
 	if (!error)
-		sweep_cgroups(supervisor);
+		sweep_cgroups(host);
 	return error;
 }
 
 /* ---- life goes on */
 
-void adopt_resume(struct supervisor *supervisor)
+void adopt_resume(struct host *host)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		struct vm *vm = supervisor->vms[i];
+	for (size_t i = 0; i < host->vm_count; i++) {
+		struct vm *vm = host->vms[i];
 		int error;
 
 		if (!vm->adopting)
@@ -486,7 +480,7 @@ void adopt_resume(struct supervisor *supervisor)
 			vm_doom(vm, DEATH_PROTOCOL, "not adopted: %s",
 				error == -EAGAIN ? "it doesn't read its channel"
 						 : strerror(-error));
-		loop_timer_in(&supervisor->loop, &vm->timer,
+		loop_timer_in(&host->loop, &vm->timer,
 			      vm->config.timeouts.start_ms);
 	}
 }
@@ -507,7 +501,7 @@ static void record_end(struct vm *vm)
 	vm->pid = 0;
 	vm_log(vm, LOG_LEVEL_WARN, "generation %llu: %s",
 	       (unsigned long long)vm->generation, death.detail);
-	events_add(&vm->supervisor->events, vm, "died", death.detail);
+	events_add(&vm->host->events, vm, "died", death.detail);
 }
 
 int adopt_revive(struct vm *vm, struct problem *problem)
@@ -523,7 +517,7 @@ int adopt_revive(struct vm *vm, struct problem *problem)
 	memset(&vm->tap_base, 0, sizeof(vm->tap_base));
 	if (ended)
 		record_end(vm);
-	events_add(&vm->supervisor->events, vm, "defined", NULL);
+	events_add(&vm->host->events, vm, "defined", NULL);
 	if (vm->state == VM_FAILED)
 		return 0;
 	vm->state = VM_STOPPED;

@@ -30,54 +30,58 @@ static bool is_text(const char *text)
 	return true;
 }
 
-#define TEXT(member)       FIELD_LABEL(struct supervisor, member, is_text, "a text")
-#define DESCRIPTOR(member) FIELD_NUMBER(struct supervisor, member, -1, INT_MAX)
+#define TEXT(type, member)       FIELD_LABEL(type, member, is_text, "a text")
+#define DESCRIPTOR(type, member) FIELD_NUMBER(type, member, -1, INT_MAX)
+
+static const struct field host_fields[] = {
+	TEXT(struct host, boot_id),
+	FIELD_COUNT(struct host, network_inode),
+	FIELD_LABEL(struct host, loaded, filter_digests_valid,
+		    "a list of digests"),
+	TEXT(struct host, rundir.path),
+	TEXT(struct host, rundir.instance),
+	FIELD_BOOL(struct host, rundir.made),
+	FIELD_BOOL(struct host, rundir.keep_socket),
+	FIELD_BOOL(struct host, rundir.log_torn),
+	FIELD_COUNT(struct host, rundir.log_bytes),
+	TEXT(struct host, cgroup.path),
+	FIELD_NUMBER(struct host, uids.first, 0, UINT32_MAX),
+	FIELD_NUMBER(struct host, uids.next, 0, UINT32_MAX),
+	FIELD_NUMBER(struct host, uids.end, 0, UINT32_MAX),
+	FIELD_NUMBER(struct host, net.bridge_ifindex, 0, INT_MAX),
+	FIELD_NUMBER(struct host, net.group, 0, UINT32_MAX),
+	FIELD_BOOL(struct host, net.multicast),
+	TEXT(struct host, net.alias),
+	TEXT(struct host, firsthop.why_off),
+	FIELD_NUMBER(struct host, firsthop.guard.flags, 0, UINT32_MAX),
+	FIELD_BOOL(struct host, firsthop.guard.limits),
+	DESCRIPTOR(struct host, rundir.dir_fd),
+	DESCRIPTOR(struct host, rundir.lock_fd),
+	DESCRIPTOR(struct host, rundir.log_fd),
+	DESCRIPTOR(struct host, keep_fd),
+	DESCRIPTOR(struct host, room.ns_fd[ROOM_NET]),
+	DESCRIPTOR(struct host, room.ns_fd[ROOM_IPC]),
+	DESCRIPTOR(struct host, room.ns_fd[ROOM_UTS]),
+	DESCRIPTOR(struct host, room.ns_fd[ROOM_MNT]),
+	DESCRIPTOR(struct host, cgroup.dir_fd),
+	DESCRIPTOR(struct host, cgroup.parent_fd),
+	DESCRIPTOR(struct host, uids.lock_fd),
+};
+static_assert(ROOM_NAMESPACES == 4, "all of the room's");
+static const struct field_group host_group = FIELD_GROUP_OF(host_fields);
 
 static const struct field own_fields[] = {
 	FIELD_COUNT(struct supervisor, started_ns),
-	TEXT(program),
-	TEXT(boot_id),
-	FIELD_COUNT(struct supervisor, network_inode),
-	FIELD_LABEL(struct supervisor, loaded, filter_digests_valid,
-		    "a list of digests"),
+	TEXT(struct supervisor, program),
 	FIELD_NUMBER(struct supervisor, ping_id, 0, UINT32_MAX),
 	FIELD_BOOL(struct supervisor, foreground),
 	FIELD_BOOL(struct supervisor, querying),
 	FIELD_BOOL(struct supervisor, settled),
 	FIELD_BOOL(struct supervisor, took_over),
-	TEXT(rundir.path),
-	TEXT(rundir.instance),
-	FIELD_BOOL(struct supervisor, rundir.made),
-	FIELD_BOOL(struct supervisor, rundir.keep_socket),
-	FIELD_BOOL(struct supervisor, rundir.log_torn),
-	FIELD_COUNT(struct supervisor, rundir.log_bytes),
-	TEXT(cgroup.path),
-	FIELD_NUMBER(struct supervisor, uids.first, 0, UINT32_MAX),
-	FIELD_NUMBER(struct supervisor, uids.next, 0, UINT32_MAX),
-	FIELD_NUMBER(struct supervisor, uids.end, 0, UINT32_MAX),
-	FIELD_NUMBER(struct supervisor, net.bridge_ifindex, 0, INT_MAX),
-	FIELD_NUMBER(struct supervisor, net.group, 0, UINT32_MAX),
-	FIELD_BOOL(struct supervisor, net.multicast),
-	TEXT(net.alias),
-	TEXT(firsthop.why_off),
-	FIELD_NUMBER(struct supervisor, firsthop.guard.flags, 0, UINT32_MAX),
-	FIELD_BOOL(struct supervisor, firsthop.guard.limits),
-	DESCRIPTOR(rundir.dir_fd),
-	DESCRIPTOR(rundir.lock_fd),
-	DESCRIPTOR(rundir.log_fd),
-	DESCRIPTOR(keep_fd),
-	DESCRIPTOR(room.ns_fd[ROOM_NET]),
-	DESCRIPTOR(room.ns_fd[ROOM_IPC]),
-	DESCRIPTOR(room.ns_fd[ROOM_UTS]),
-	DESCRIPTOR(room.ns_fd[ROOM_MNT]),
-	DESCRIPTOR(cgroup.dir_fd),
-	DESCRIPTOR(cgroup.parent_fd),
-	DESCRIPTOR(uids.lock_fd),
-	DESCRIPTOR(starter_source.fd),
-	DESCRIPTOR(upgrade.guard_fd),
-	DESCRIPTOR(upgrade.guard_pid_fd),
+	DESCRIPTOR(struct supervisor, starter_source.fd),
+	DESCRIPTOR(struct supervisor, upgrade.guard_fd),
+	DESCRIPTOR(struct supervisor, upgrade.guard_pid_fd),
 };
-static_assert(ROOM_NAMESPACES == 4, "all of the room's");
 static const struct field_group own_group = FIELD_GROUP_OF(own_fields);
 
 /* ---- descriptors */
@@ -99,19 +103,27 @@ static void each_machine_fd(const struct vm *vm, visit_fd *visit, void *ctx)
 		visit(ctx, machine->disks[i].fd);
 }
 
+/* The descriptors among the fields of a group. */
+static void each_field_fd(const struct field_group *group, const void *object,
+			  visit_fd *visit, void *ctx)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		const struct field *field = &group->fields[i];
+
+		if (field->kind == FIELD_KIND_INT32 && field->min == -1)
+			visit(ctx, *(const int *)((const char *)object +
+						  field->offset));
+	}
+}
+
 /* Every descriptor that the document names. */
 static void each_fd(const struct supervisor *supervisor, visit_fd *visit,
 		    void *ctx)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(own_fields); i++) {
-		const struct field *field = &own_fields[i];
-
-		if (field->kind == FIELD_KIND_INT32 && field->min == -1)
-			visit(ctx, *(const int *)((const char *)supervisor +
-						  field->offset));
-	}
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		const struct vm *vm = supervisor->vms[i];
+	each_field_fd(&host_group, &supervisor->host, visit, ctx);
+	each_field_fd(&own_group, supervisor, visit, ctx);
+	for (size_t i = 0; i < supervisor->host.vm_count; i++) {
+		const struct vm *vm = supervisor->host.vms[i];
 
 		visit(ctx, vm->tap_fd);
 		visit(ctx, vm->pid_fd);
@@ -120,8 +132,8 @@ static void each_fd(const struct supervisor *supervisor, visit_fd *visit,
 		visit(ctx, vm->uids_fd);
 		each_machine_fd(vm, visit, ctx);
 	}
-	visit(ctx, net_fd(&supervisor->net));
-	visit(ctx, firsthop_fd(supervisor));
+	visit(ctx, net_fd(&supervisor->host.net));
+	visit(ctx, firsthop_fd(&supervisor->host));
 	visit(ctx, net_monitor_fd(&supervisor->monitor));
 	visit(ctx, supervisor->notify.fd);
 	control_each_fd(supervisor->control, visit, ctx);
@@ -164,13 +176,25 @@ static json_t *vms_document(const struct supervisor *supervisor)
 {
 	json_t *vms = json_array();
 
-	for (size_t i = 0; i < supervisor->vm_count; i++)
+	for (size_t i = 0; i < supervisor->host.vm_count; i++)
 		if (json_array_append_new(
-			    vms, vm_document(supervisor->vms[i])) < 0) {
+			    vms, vm_document(supervisor->host.vms[i])) < 0) {
 			json_decref(vms);
 			return NULL;
 		}
 	return vms;
+}
+
+/* The supervisor's own fields and its host's, in one object. */
+static json_t *own_document(const struct supervisor *supervisor)
+{
+	json_t *object = fields_save(&own_group, supervisor);
+
+	if (object && fields_add(&host_group, &supervisor->host, object) < 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
 }
 
 static json_t *document_of(const struct supervisor *supervisor)
@@ -178,15 +202,15 @@ static json_t *document_of(const struct supervisor *supervisor)
 	/* each of the values may be NULL, and so is all of it then */
 	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:i}",
 			 "version", STATE_VERSION, "supervisor",
-			 fields_save(&own_group, supervisor), "config",
-			 state_config_save(supervisor->config), "vms",
+			 own_document(supervisor), "config",
+			 state_config_save(supervisor->host.config), "vms",
 			 vms_document(supervisor), "events",
-			 state_events_save(&supervisor->events), "control",
+			 state_events_save(&supervisor->host.events), "control",
 			 control_save(supervisor->control), "notify",
 			 notify_save(&supervisor->notify), "net_fd",
-			 net_fd(&supervisor->net), "monitor_fd",
+			 net_fd(&supervisor->host.net), "monitor_fd",
 			 net_monitor_fd(&supervisor->monitor), "guard_fd",
-			 firsthop_fd(supervisor));
+			 firsthop_fd(&supervisor->host));
 }
 
 static int write_whole(int fd, const char *text, size_t bytes)
@@ -252,13 +276,13 @@ static json_t *read_document(int state_fd, struct problem *problem)
 static int load_vm(struct supervisor *supervisor, const json_t *object,
 		   struct problem *problem)
 {
-	struct vm *vm = vm_alloc(supervisor, problem);
+	struct vm *vm = vm_alloc(&supervisor->host, problem);
 	int error;
 
 	if (!vm)
 		return -ENOMEM;
 	/* what an older program's document doesn't say */
-	vm->config = supervisor->config->defaults;
+	vm->config = supervisor->host.config->defaults;
 	vm->config.machine = NULL;
 	error = state_vm_load(vm, object, problem);
 	if (!error && vm->pid_fd >= 0 && !proto_is_known(vm->protocol))
@@ -275,7 +299,7 @@ static int load_vm(struct supervisor *supervisor, const json_t *object,
 	if (!error)
 		error = console_load(vm, json_object_get(object, "console"));
 	if (!error)
-		error = vms_add(supervisor, vm);
+		error = vms_add(&supervisor->host, vm);
 	if (error)
 		vm_free(vm);
 	return error;
@@ -295,12 +319,12 @@ static int load_vms(struct supervisor *supervisor, const json_t *vms,
 		error = load_vm(supervisor, object, problem);
 		if (error)
 			return error;
-		config = config_add_unnamed(supervisor->config, problem);
+		config = config_add_unnamed(supervisor->host.config, problem);
 		if (!config)
 			return -ENOMEM;
-		*config = supervisor->vms[i]->config;
+		*config = supervisor->host.vms[i]->config;
 	}
-	supervisor->populated = supervisor->vm_count;
+	supervisor->populated = supervisor->host.vm_count;
 	return 0;
 }
 
@@ -324,14 +348,18 @@ int handover_load(struct supervisor *supervisor, int state_fd,
 			    json_object_get(read, "supervisor"), "supervisor",
 			    problem);
 	if (!error)
-		error = state_config_load(supervisor->config,
+		error = fields_load(&host_group, &supervisor->host,
+				    json_object_get(read, "supervisor"),
+				    "supervisor", problem);
+	if (!error)
+		error = state_config_load(supervisor->host.config,
 					  json_object_get(read, "config"),
 					  problem);
 	if (!error)
 		error = load_vms(supervisor, json_object_get(read, "vms"),
 				 problem);
 	if (!error)
-		error = state_events_load(&supervisor->events,
+		error = state_events_load(&supervisor->host.events,
 					  json_object_get(read, "events"),
 					  problem);
 	return error;

@@ -40,6 +40,9 @@
 #include "supervisor/life/process.h"
 #include "supervisor/takeover/handover.h"
 
+/* What the trial of the new program says of itself, at most. */
+#define UPGRADE_WORDS 256
+
 /* For the trial, and for the new program to serve. */
 #define TRIAL_MS 5000
 #define SERVE_MS 5000
@@ -69,8 +72,8 @@ static void clear(struct supervisor *supervisor)
 {
 	struct upgrade *upgrade = &supervisor->upgrade;
 
-	loop_remove(&supervisor->loop, &upgrade->trial_source);
-	loop_timer_cancel(&supervisor->loop, &upgrade->deadline);
+	loop_remove(&supervisor->host.loop, &upgrade->trial_source);
+	loop_timer_cancel(&supervisor->host.loop, &upgrade->deadline);
 	fd_close(&upgrade->trial_pid_fd);
 	fd_close(&upgrade->words_fd);
 	fd_close(&upgrade->program_fd);
@@ -163,8 +166,9 @@ static void guard(struct supervisor *supervisor, int guard_fd, int old_pid_fd,
 	}
 	end_successor(old_pid_fd);
 	/* a signalfd hears for the process that put it into the loop */
-	signals_close(&supervisor->loop, signals);
-	(void)signals_open(&supervisor->loop, signals, on_signal, supervisor);
+	signals_close(&supervisor->host.loop, signals);
+	(void)signals_open(&supervisor->host.loop, signals, on_signal,
+			   supervisor);
 	control_listen_again(supervisor->control);
 	give_up(supervisor, "the new program failed to take over");
 }
@@ -267,8 +271,8 @@ static void trial_ended(struct source *source, uint32_t events)
 	int status;
 
 	(void)events;
-	loop_remove(&supervisor->loop, source);
-	loop_timer_cancel(&supervisor->loop, &upgrade->deadline);
+	loop_remove(&supervisor->host.loop, source);
+	loop_timer_cancel(&supervisor->host.loop, &upgrade->deadline);
 	status = reap(upgrade->trial_pid_fd);
 	fd_close(&upgrade->trial_pid_fd);
 	read_words(upgrade->words_fd, words);
@@ -280,7 +284,7 @@ static void trial_ended(struct source *source, uint32_t events)
 			 : status < 0    ? "it crashed when it was tried"
 					 : "it doesn't know how to take over");
 		give_up(supervisor, why);
-	} else if (supervisor->ending) {
+	} else if (supervisor->host.ending) {
 		give_up(supervisor, "the supervisor is stopping");
 	} else {
 		replace(supervisor);
@@ -336,8 +340,8 @@ static int begin_trial(struct supervisor *supervisor)
 	}
 	upgrade->deadline.fire = trial_timeout;
 	upgrade->deadline.ctx = supervisor;
-	loop_timer_in(&supervisor->loop, &upgrade->deadline, TRIAL_MS);
-	return loop_add(&supervisor->loop, &upgrade->trial_source,
+	loop_timer_in(&supervisor->host.loop, &upgrade->deadline, TRIAL_MS);
+	return loop_add(&supervisor->host.loop, &upgrade->trial_source,
 			upgrade->trial_pid_fd, EPOLLIN, trial_ended,
 			supervisor);
 }
@@ -347,10 +351,10 @@ static int refuse(const struct supervisor *supervisor, struct problem *problem)
 	if (supervisor->upgrade.program_fd >= 0)
 		return problem_set(problem, -EBUSY,
 				   "an upgrade is under way already");
-	if (supervisor->ending)
+	if (supervisor->host.ending)
 		return problem_set(problem, -ESHUTDOWN,
 				   "the supervisor is stopping");
-	if (supervisor->populated < supervisor->config->vm_count)
+	if (supervisor->populated < supervisor->host.config->vm_count)
 		return problem_set(problem, -EAGAIN,
 				   "the supervisor is still starting its VMs "
 				   "(try again in a moment)");

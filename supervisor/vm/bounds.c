@@ -24,8 +24,8 @@
 
 #include "ipc/fd.h"
 #include "sandbox/stage1.h"
-#include "supervisor/core.h"
 #include "supervisor/vm/events.h"
+#include "supervisor/vm/host.h"
 
 #define MIB (1ULL << 20)
 
@@ -88,8 +88,7 @@ struct cgroup_limits bounds_of(const struct vm_config *config)
 
 static void note_oom(struct vm *vm)
 {
-	(void)cgroup_read_oom(&vm->supervisor->cgroup, vm->config.name,
-			      &vm->oom);
+	(void)cgroup_read_oom(&vm->host->cgroup, vm->config.name, &vm->oom);
 	vm->oom_known = true;
 }
 
@@ -100,8 +99,8 @@ void bounds_watch(struct vm *vm)
 	int error = 0;
 
 	if (!vm->bounded)
-		error = cgroup_open(&vm->supervisor->cgroup, vm->config.name,
-				    &limits, &vm->bounded, &fd);
+		error = cgroup_open(&vm->host->cgroup, vm->config.name, &limits,
+				    &vm->bounded, &fd);
 	if (error)
 		vm_log(vm, LOG_LEVEL_WARN,
 		       "its process goes on without bounds: cgroup: %s",
@@ -147,7 +146,7 @@ static long own_oom_score(int proc_fd)
 
 json_t *bounds_json(const struct vm *vm)
 {
-	const struct cgroup *cgroup = &vm->supervisor->cgroup;
+	const struct cgroup *cgroup = &vm->host->cgroup;
 	const struct cgroup_limits limits = bounds_of(&vm->config);
 	const struct {
 		unsigned int controller;
@@ -159,7 +158,7 @@ json_t *bounds_json(const struct vm *vm)
 		{ CGROUP_PIDS, "pids.max", limits.pids },
 		{ CGROUP_CPU, "cpu.weight", limits.cpu_weight },
 	};
-	long score = own_oom_score(vm->supervisor->proc_fd);
+	long score = own_oom_score(vm->host->proc_fd);
 	json_t *bounds = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)

@@ -23,10 +23,10 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/control/control_save.h"
-#include "supervisor/core.h"
 #include "supervisor/lib/base64.h"
 #include "supervisor/lib/sockets.h"
 #include "supervisor/vm/events.h"
+#include "supervisor/vm/host.h"
 
 /*
  * A turn ends after the part with which it has taken so much, or so long: the
@@ -87,7 +87,7 @@ static void add_line(struct vm *vm, enum log_level level, const char *text)
 		vmlog_add(&vm->log, level, vm->generation, text);
 
 	if (line)
-		events_log(&vm->supervisor->events, vm->config.name, line);
+		events_log(&vm->host->events, vm->config.name, line);
 }
 
 static void end_line(struct vm *vm)
@@ -172,7 +172,7 @@ static bool take_part(struct vm *vm)
 	if (got > 0)
 		take_output(vm, bytes, (size_t)got);
 	else if (got == 0 || (errno != EAGAIN && errno != EINTR))
-		loop_remove(&vm->supervisor->loop, &console->source);
+		loop_remove(&vm->host->loop, &console->source);
 	return got == (ssize_t)sizeof(bytes);
 }
 
@@ -187,8 +187,8 @@ static void end_turn(struct vm *vm)
 		pause_ms = PACE_MS;
 	if (pause_ms > PACE_MS_MAX)
 		pause_ms = PACE_MS_MAX;
-	loop_modify(&vm->supervisor->loop, &console->source, 0);
-	loop_timer_in(&vm->supervisor->loop, &console->pace, pause_ms);
+	loop_modify(&vm->host->loop, &console->source, 0);
+	loop_timer_in(&vm->host->loop, &console->pace, pause_ms);
 }
 
 static void ready(struct source *source, uint32_t events)
@@ -213,8 +213,7 @@ static void listen_again(struct timer *timer)
 	struct vm *vm = timer->ctx;
 
 	if (vm->console->source.fd >= 0)
-		loop_modify(&vm->supervisor->loop, &vm->console->source,
-			    EPOLLIN);
+		loop_modify(&vm->host->loop, &vm->console->source, EPOLLIN);
 }
 
 /* ---- its ends */
@@ -227,8 +226,8 @@ int console_resume(struct vm *vm)
 		return 0;
 	console->pace.fire = listen_again;
 	console->pace.ctx = vm;
-	return loop_add(&vm->supervisor->loop, &console->source, console->fd,
-			EPOLLIN, ready, vm);
+	return loop_add(&vm->host->loop, &console->source, console->fd, EPOLLIN,
+			ready, vm);
 }
 
 int console_restore(struct vm *vm)
@@ -294,8 +293,8 @@ void console_close(struct vm *vm)
 			break;
 	if (console->line_bytes)
 		end_line(vm);
-	loop_remove(&vm->supervisor->loop, &console->source);
-	loop_timer_cancel(&vm->supervisor->loop, &console->pace);
+	loop_remove(&vm->host->loop, &console->source);
+	loop_timer_cancel(&vm->host->loop, &console->pace);
 	fd_close(&console->fd);
 	fd_close(&console->guest_fd);
 }
@@ -306,8 +305,8 @@ void console_uninit(struct vm *vm)
 
 	if (!console)
 		return;
-	loop_remove(&vm->supervisor->loop, &console->source);
-	loop_timer_cancel(&vm->supervisor->loop, &console->pace);
+	loop_remove(&vm->host->loop, &console->source);
+	loop_timer_cancel(&vm->host->loop, &console->pace);
 	fd_close(&console->fd);
 	fd_close(&console->guest_fd);
 	while (console->watchers) {

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/core.h"
 #include "supervisor/lib/time_format.h"
+#include "supervisor/vm/host.h"
 #include "supervisor/vm/vm_state.h"
 
 static json_t *event_json(const struct event *event, uint64_t lost)
@@ -180,7 +180,7 @@ void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
 	log_line(level, "%s: %s", vm->config.name, text);
 	line = vmlog_add(&vm->log, level, vm->generation, text);
 	if (line)
-		events_log(&vm->supervisor->events, vm->config.name, line);
+		events_log(&vm->host->events, vm->config.name, line);
 }
 
 static void end_list(struct listener **list, const char *field)

@@ -21,7 +21,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/config/config_settings.h"
-#include "supervisor/core.h"
+#include "supervisor/vm/host.h"
 #include "supervisor/vm/tap.h"
 
 static const enum guard_reason reason_of[] = {
@@ -55,17 +55,17 @@ static struct guard_port port_of(const struct vm *vm)
 
 /* ---- the beginning and the end */
 
-static bool is_off(const struct supervisor *supervisor)
+static bool is_off(const struct host *host)
 {
-	return supervisor->firsthop.why_off[0];
+	return host->firsthop.why_off[0];
 }
 
 /* 0, or -errno with problem set if it is required. */
-static int do_without(struct supervisor *supervisor, struct problem *problem)
+static int do_without(struct host *host, struct problem *problem)
 {
-	const char *why = supervisor->firsthop.why_off;
+	const char *why = host->firsthop.why_off;
 
-	if (supervisor->config->guard == GUARD_POLICY_REQUIRED)
+	if (host->config->guard == GUARD_POLICY_REQUIRED)
 		return problem_set(problem, -EOPNOTSUPP,
 				   "the first-hop guard is required, and can't "
 				   "be in force: %s",
@@ -78,13 +78,12 @@ static int do_without(struct supervisor *supervisor, struct problem *problem)
 	return 0;
 }
 
-static void explain(struct supervisor *supervisor, int error)
+static void explain(struct host *host, int error)
 {
 	bool lacks = error != -EPERM && error != -ENOMEM;
 
-	snprintf(supervisor->firsthop.why_off,
-		 sizeof(supervisor->firsthop.why_off), "%s (%s)",
-		 strerror(-error),
+	snprintf(host->firsthop.why_off, sizeof(host->firsthop.why_off),
+		 "%s (%s)", strerror(-error),
 		 error == -EPERM ? "run as root, or give vmsup CAP_NET_ADMIN"
 		 : lacks         ? "it takes nf_tables with netdev chains: "
 				   "modprobe nf_tables"
@@ -92,42 +91,40 @@ static void explain(struct supervisor *supervisor, int error)
 }
 
 /* The TAPs that are guarded: the caller's array, NULL without memory. */
-static struct guard_port *guarded_ports(const struct supervisor *supervisor,
-					size_t *count)
+static struct guard_port *guarded_ports(const struct host *host, size_t *count)
 {
-	struct guard_port *ports =
-		calloc(supervisor->vm_count + 1, sizeof(*ports));
+	struct guard_port *ports = calloc(host->vm_count + 1, sizeof(*ports));
 
 	*count = 0;
-	for (size_t i = 0; ports && i < supervisor->vm_count; i++)
-		if (supervisor->vms[i]->guarded)
-			ports[(*count)++] = port_of(supervisor->vms[i]);
+	for (size_t i = 0; ports && i < host->vm_count; i++)
+		if (host->vms[i]->guarded)
+			ports[(*count)++] = port_of(host->vms[i]);
 	return ports;
 }
 
 /* Those that are taken over are to be. */
-static void guard_the_kept(struct supervisor *supervisor)
+static void guard_the_kept(struct host *host)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++) {
-		struct vm *vm = supervisor->vms[i];
+	for (size_t i = 0; i < host->vm_count; i++) {
+		struct vm *vm = host->vms[i];
 
 		vm->guarded = vm->adopting && config_has_network(&vm->config);
 	}
 }
 
-static int put_in_force(struct supervisor *supervisor)
+static int put_in_force(struct host *host)
 {
-	struct guard *guard = &supervisor->firsthop.guard;
+	struct guard *guard = &host->firsthop.guard;
 	cleanup_free struct guard_port *ports = NULL;
 	size_t count;
-	int error = guard_open(guard, supervisor->net.alias);
+	int error = guard_open(guard, host->net.alias);
 
 	if (error)
 		return error;
 	/* while there was no supervisor */
-	firsthop_count_all(supervisor);
-	guard_the_kept(supervisor);
-	ports = guarded_ports(supervisor, &count);
+	firsthop_count_all(host);
+	guard_the_kept(host);
+	ports = guarded_ports(host, &count);
 	if (!ports)
 		error = -ENOMEM;
 	if (!error && count == 0) /* counters of nobody as well */
@@ -140,56 +137,55 @@ static int put_in_force(struct supervisor *supervisor)
 	return error;
 }
 
-static void forget_the_dead(struct supervisor *supervisor)
+static void forget_the_dead(struct host *host)
 {
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		if (!supervisor->vms[i]->guarded)
-			firsthop_forget(supervisor->vms[i]);
+	for (size_t i = 0; i < host->vm_count; i++)
+		if (!host->vms[i]->guarded)
+			firsthop_forget(host->vms[i]);
 }
 
 /* By the configuration: what an earlier supervisor had in force goes. */
-static void turn_off(struct supervisor *supervisor)
+static void turn_off(struct host *host)
 {
-	struct firsthop *firsthop = &supervisor->firsthop;
+	struct firsthop *firsthop = &host->firsthop;
 
 	snprintf(firsthop->why_off, sizeof(firsthop->why_off),
 		 "the configuration turns it off");
-	for (size_t i = 0; i < supervisor->vm_count; i++)
-		supervisor->vms[i]->guarded = false;
-	if (guard_open(&firsthop->guard, supervisor->net.alias) == 0)
+	for (size_t i = 0; i < host->vm_count; i++)
+		host->vms[i]->guarded = false;
+	if (guard_open(&firsthop->guard, host->net.alias) == 0)
 		(void)guard_end(&firsthop->guard);
 	guard_close(&firsthop->guard);
 }
 
-int firsthop_begin(struct supervisor *supervisor, struct problem *problem)
+int firsthop_begin(struct host *host, struct problem *problem)
 {
 	int error;
 
-	if (supervisor->config->guard == GUARD_POLICY_OFF) {
-		turn_off(supervisor);
+	if (host->config->guard == GUARD_POLICY_OFF) {
+		turn_off(host);
 		return 0;
 	}
-	error = put_in_force(supervisor);
+	error = put_in_force(host);
 	if (error) {
-		explain(supervisor, error);
-		return do_without(supervisor, problem);
+		explain(host, error);
+		return do_without(host, problem);
 	}
-	supervisor->firsthop.why_off[0] = '\0';
-	forget_the_dead(supervisor);
-	if (!supervisor->firsthop.guard.limits)
+	host->firsthop.why_off[0] = '\0';
+	forget_the_dead(host);
+	if (!host->firsthop.guard.limits)
 		log_warn("frames to groups aren't bounded: this kernel has no "
 			 "limits (modprobe nft_limit)");
 	return 0;
 }
 
-int firsthop_go_on(struct supervisor *supervisor, int fd)
+int firsthop_go_on(struct host *host, int fd)
 {
-	struct firsthop *firsthop = &supervisor->firsthop;
+	struct firsthop *firsthop = &host->firsthop;
 
 	if (fd >= 0)
-		return guard_attach(&firsthop->guard, supervisor->net.alias,
-				    fd);
-	if (!is_off(supervisor)) {
+		return guard_attach(&firsthop->guard, host->net.alias, fd);
+	if (!is_off(host)) {
 		snprintf(firsthop->why_off, sizeof(firsthop->why_off), "%s",
 			 no_socket);
 		log_warn("VMs run without a first-hop guard: %s", no_socket);
@@ -197,14 +193,14 @@ int firsthop_go_on(struct supervisor *supervisor, int fd)
 	return 0;
 }
 
-int firsthop_fd(const struct supervisor *supervisor)
+int firsthop_fd(const struct host *host)
 {
-	return guard_fd(&supervisor->firsthop.guard);
+	return guard_fd(&host->firsthop.guard);
 }
 
-void firsthop_end(struct supervisor *supervisor, bool leave)
+void firsthop_end(struct host *host, bool leave)
 {
-	struct guard *guard = &supervisor->firsthop.guard;
+	struct guard *guard = &host->firsthop.guard;
 
 	if (guard->sock && !leave)
 		(void)guard_end(guard);
@@ -225,10 +221,10 @@ static size_t ports_of(struct vm *const *vms, size_t count,
 	return used;
 }
 
-int firsthop_guard(struct supervisor *supervisor, struct vm *const *vms,
-		   size_t count, struct problem *problem)
+int firsthop_guard(struct host *host, struct vm *const *vms, size_t count,
+		   struct problem *problem)
 {
-	struct guard *guard = &supervisor->firsthop.guard;
+	struct guard *guard = &host->firsthop.guard;
 	cleanup_free struct guard_port *ports = NULL;
 	int error;
 
@@ -243,7 +239,7 @@ int firsthop_guard(struct supervisor *supervisor, struct vm *const *vms,
 	if (!error)
 		return 0;
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
-	if (supervisor->config->guard == GUARD_POLICY_REQUIRED)
+	if (host->config->guard == GUARD_POLICY_REQUIRED)
 		return problem_set(problem, error,
 				   "the first-hop guard is required, and can't "
 				   "be put on %s: %s",
@@ -258,14 +254,14 @@ int firsthop_guard(struct supervisor *supervisor, struct vm *const *vms,
 /* A firewall that is loaded anew deletes it: for so long at most. */
 #define WATCH_MS 1000
 
-static void put_back(struct supervisor *supervisor)
+static void put_back(struct host *host)
 {
-	struct guard *guard = &supervisor->firsthop.guard;
+	struct guard *guard = &host->firsthop.guard;
 	cleanup_free struct guard_port *ports = NULL;
 	size_t count;
 	int error;
 
-	ports = guarded_ports(supervisor, &count);
+	ports = guarded_ports(host, &count);
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
 	error = ports ? guard_begin(guard, ports, count) : -ENOMEM;
 	if (error)
@@ -279,23 +275,22 @@ static void put_back(struct supervisor *supervisor)
 
 void firsthop_watch(struct timer *timer)
 {
-	struct supervisor *supervisor = timer->ctx;
+	struct host *host = timer->ctx;
 
-	if (supervisor->ending)
+	if (host->ending)
 		return;
-	if (!guard_there(&supervisor->firsthop.guard))
-		put_back(supervisor);
-	loop_timer_in(&supervisor->loop, timer, WATCH_MS);
+	if (!guard_there(&host->firsthop.guard))
+		put_back(host);
+	loop_timer_in(&host->loop, timer, WATCH_MS);
 }
 
-void firsthop_watch_start(struct supervisor *supervisor)
+void firsthop_watch_start(struct host *host)
 {
-	const struct guard *guard = &supervisor->firsthop.guard;
+	const struct guard *guard = &host->firsthop.guard;
 
-	supervisor->watch =
-		(struct timer){ .fire = firsthop_watch, .ctx = supervisor };
+	host->watch = (struct timer){ .fire = firsthop_watch, .ctx = host };
 	if (guard->sock && !guard_is_owned(guard))
-		loop_timer_in(&supervisor->loop, &supervisor->watch, WATCH_MS);
+		loop_timer_in(&host->loop, &host->watch, WATCH_MS);
 }
 
 /* ---- counters */
@@ -314,7 +309,7 @@ static void add_counts(struct vm *vm, const uint64_t now[GUARD_REASONS])
 
 void firsthop_count(struct vm *vm)
 {
-	const struct guard *guard = &vm->supervisor->firsthop.guard;
+	const struct guard *guard = &vm->host->firsthop.guard;
 	uint64_t now[GUARD_REASONS];
 
 	if (vm->guarded && guard->sock &&
@@ -323,7 +318,7 @@ void firsthop_count(struct vm *vm)
 }
 
 struct counts {
-	const struct supervisor *supervisor;
+	const struct host *host;
 	uint64_t (*now)[GUARD_REASONS]; /* by index of the VM */
 	size_t last; /* whose was taken last: the next is often the same */
 };
@@ -332,12 +327,12 @@ static void take_counts(void *ctx, int ifindex, enum guard_reason reason,
 			uint64_t frames)
 {
 	struct counts *counts = ctx;
-	size_t vm_count = counts->supervisor->vm_count;
+	size_t vm_count = counts->host->vm_count;
 
 	for (size_t i = 0; i < vm_count; i++) {
 		size_t index = (counts->last + i) % vm_count;
 
-		if (counts->supervisor->vms[index]->tap_ifindex != ifindex)
+		if (counts->host->vms[index]->tap_ifindex != ifindex)
 			continue;
 		counts->now[index][reason] = frames;
 		counts->last = index;
@@ -345,18 +340,18 @@ static void take_counts(void *ctx, int ifindex, enum guard_reason reason,
 	}
 }
 
-void firsthop_count_all(struct supervisor *supervisor)
+void firsthop_count_all(struct host *host)
 {
-	const struct guard *guard = &supervisor->firsthop.guard;
-	struct counts counts = { .supervisor = supervisor };
+	const struct guard *guard = &host->firsthop.guard;
+	struct counts counts = { .host = host };
 
 	if (!guard->sock)
 		return;
-	counts.now = calloc(supervisor->vm_count + 1, sizeof(*counts.now));
+	counts.now = calloc(host->vm_count + 1, sizeof(*counts.now));
 	if (counts.now && guard_count_all(guard, take_counts, &counts) == 0)
-		for (size_t i = 0; i < supervisor->vm_count; i++)
-			if (supervisor->vms[i]->guarded)
-				add_counts(supervisor->vms[i], counts.now[i]);
+		for (size_t i = 0; i < host->vm_count; i++)
+			if (host->vms[i]->guarded)
+				add_counts(host->vms[i], counts.now[i]);
 	free(counts.now);
 }
 
@@ -365,8 +360,8 @@ void firsthop_forget(struct vm *vm)
 	struct guard_port port = port_of(vm);
 
 	firsthop_count(vm);
-	if (vm->supervisor->firsthop.guard.sock && vm->tap_ifindex > 0)
-		guard_forget(&vm->supervisor->firsthop.guard, &port);
+	if (vm->host->firsthop.guard.sock && vm->tap_ifindex > 0)
+		guard_forget(&vm->host->firsthop.guard, &port);
 	vm->guarded = false;
 	memset(vm->guard_seen, 0, sizeof(vm->guard_seen));
 }

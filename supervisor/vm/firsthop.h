@@ -12,7 +12,7 @@
 #include "supervisor/lib/problem.h"
 #include "supervisor/net/guard.h"
 
-struct supervisor;
+struct host;
 struct vm;
 
 struct firsthop {
@@ -25,28 +25,28 @@ struct firsthop {
  * over; others' are swept. Where the kernel has none, says so once, and VMs go
  * without; -errno with problem set if the configuration requires it.
  */
-int firsthop_begin(struct supervisor *supervisor, struct problem *problem);
+int firsthop_begin(struct host *host, struct problem *problem);
 /* Goes on with it after an upgrade: fd is its socket, -1: there was none. 0 or
  * -errno; fd is taken over. */
-int firsthop_go_on(struct supervisor *supervisor, int fd);
+int firsthop_go_on(struct host *host, int fd);
 /* The socket, -1: none. */
-int firsthop_fd(const struct supervisor *supervisor);
+int firsthop_fd(const struct host *host);
 /* Takes it down with the links (leave false), or leaves it in force. */
-void firsthop_end(struct supervisor *supervisor, bool leave);
+void firsthop_end(struct host *host, bool leave);
 
 /* Guards the TAPs of count VMs, just made. 0, also if they go without it; or
  * -errno with problem set if the configuration requires it. */
-int firsthop_guard(struct supervisor *supervisor, struct vm *const *vms,
-		   size_t count, struct problem *problem);
+int firsthop_guard(struct host *host, struct vm *const *vms, size_t count,
+		   struct problem *problem);
 /* Fires while anybody may delete the guard's table: puts it back. ctx is the
- * supervisor. */
+ * host. */
 void firsthop_watch(struct timer *timer);
 /* Starts that, where it is needed. */
-void firsthop_watch_start(struct supervisor *supervisor);
+void firsthop_watch_start(struct host *host);
 /* Adds what was dropped since the last time to the VM's counters. */
 void firsthop_count(struct vm *vm);
 /* The same for all VMs, at once. */
-void firsthop_count_all(struct supervisor *supervisor);
+void firsthop_count_all(struct host *host);
 /* The same for the last time: its TAP is gone. */
 void firsthop_forget(struct vm *vm);
 

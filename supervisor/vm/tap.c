@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/core.h"
 #include "supervisor/net/tap.h"
 #include "supervisor/net/tap_renew.h"
+#include "supervisor/vm/host.h"
 
 void vm_close_tap(struct vm *vm)
 {
@@ -20,7 +20,7 @@ static struct net_tap tap_of(const struct vm *vm)
 {
 	const struct machine_config *machine = vm->config.machine;
 	struct net_tap tap = {
-		.mtu = vm->supervisor->config->mtu,
+		.mtu = vm->host->config->mtu,
 		.guest_ipv4 = vm->config.ipv4,
 		.queues = machine ? machine->queues : 1,
 		.vnet_header = machine != NULL,
@@ -41,8 +41,8 @@ int vm_open_tap(struct vm *vm, struct problem *problem)
 
 	if (!config_has_network(&vm->config))
 		return 0;
-	error = net_tap_create(&vm->supervisor->net, &tap, fds,
-			       &vm->tap_ifindex, problem);
+	error = net_tap_create(&vm->host->net, &tap, fds, &vm->tap_ifindex,
+			       problem);
 	if (error)
 		return error;
 	vm->tap_mtu = tap.mtu;
@@ -58,7 +58,7 @@ int vm_make_tap(struct vm *vm, struct problem *problem)
 	int error = vm_open_tap(vm, problem);
 
 	if (!error)
-		error = firsthop_guard(vm->supervisor, &vm, 1, problem);
+		error = firsthop_guard(vm->host, &vm, 1, problem);
 	if (error)
 		vm_close_tap(vm);
 	return error;
@@ -70,12 +70,12 @@ int vm_update_tap(struct vm *vm)
 
 	if (!config_has_network(&vm->config))
 		return 0;
-	return net_tap_update(&vm->supervisor->net, &tap, vm->tap_ifindex);
+	return net_tap_update(&vm->host->net, &tap, vm->tap_ifindex);
 }
 
 int vm_read_tap(const struct vm *vm, struct net_counters *now)
 {
-	return net_tap_counters(&vm->supervisor->net, vm->tap_ifindex, now);
+	return net_tap_counters(&vm->host->net, vm->tap_ifindex, now);
 }
 
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now)
@@ -93,7 +93,7 @@ int vm_forward(struct vm *vm)
 {
 	const struct net_tap tap = tap_of(vm);
 
-	return net_tap_forward(&vm->supervisor->net, &tap, vm->tap_ifindex);
+	return net_tap_forward(&vm->host->net, &tap, vm->tap_ifindex);
 }
 
 /* 0: all of the TAP that is there is as it was made, or -errno. */
@@ -105,7 +105,7 @@ static int set_tap_anew(struct vm *vm)
 
 	for (uint32_t i = 1; i < tap.queues; i++)
 		fds[i] = vm->queue_fds[i - 1];
-	error = net_tap_renew(&vm->supervisor->net, &tap, fds, vm->tap_ifindex);
+	error = net_tap_renew(&vm->host->net, &tap, fds, vm->tap_ifindex);
 	if (error)
 		return error;
 	error = vm_forward(vm);
@@ -118,7 +118,7 @@ static int set_tap_anew(struct vm *vm)
 
 int vm_renew_tap(struct vm *vm, struct problem *problem)
 {
-	struct supervisor *supervisor = vm->supervisor;
+	struct host *host = vm->host;
 	const char *why = "deleted from outside";
 	int error;
 
@@ -126,10 +126,10 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 	    (vm->tap_untouched && net_tap_alive(vm->tap_fd)) ||
 	    set_tap_anew(vm) == 0)
 		return 0;
-	if (net_tap_is(vm->tap_fd, vm->config.tap, supervisor->network_inode)) {
+	if (net_tap_is(vm->tap_fd, vm->config.tap, host->network_inode)) {
 		why = "changed for good";
 		/* it may have been made to outlive its descriptors */
-		(void)net_tap_delete(&supervisor->net, vm->tap_ifindex);
+		(void)net_tap_delete(&host->net, vm->tap_ifindex);
 	}
 	vm_close_tap(vm);
 	firsthop_forget(vm);
@@ -138,6 +138,6 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 		return error;
 	memset(&vm->tap_base, 0, sizeof(vm->tap_base));
 	vm_log(vm, LOG_LEVEL_WARN, "%s was %s: made anew", vm->config.tap, why);
-	events_add(&supervisor->events, vm, "tap-recreated", vm->config.tap);
+	events_add(&host->events, vm, "tap-recreated", vm->config.tap);
 	return 0;
 }

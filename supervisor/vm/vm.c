@@ -9,14 +9,14 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/core.h"
 #include "supervisor/vm/console.h"
 #include "supervisor/vm/counters.h"
+#include "supervisor/vm/host.h"
 #include "supervisor/vm/tap.h"
 
 int vm_raise(struct vm *vm, enum vm_event event)
 {
-	return vm->supervisor->hooks->event(vm, event);
+	return vm->host->hooks->event(vm, event);
 }
 
 static void timeout(struct timer *timer)
@@ -24,7 +24,7 @@ static void timeout(struct timer *timer)
 	vm_raise(timer->ctx, VM_TIMEOUT);
 }
 
-struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)
+struct vm *vm_alloc(struct host *host, struct problem *problem)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 
@@ -33,7 +33,7 @@ struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)
 			    "cannot make a VM: out of memory");
 		return NULL;
 	}
-	vm->supervisor = supervisor;
+	vm->host = host;
 	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
 	vm->uids_fd = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
@@ -47,20 +47,20 @@ struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem)
 	return vm;
 }
 
-struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
+struct vm *vm_new(struct host *host, const struct vm_config *config,
 		  struct problem *problem)
 {
-	struct vm *vm = vm_alloc(supervisor, problem);
+	struct vm *vm = vm_alloc(host, problem);
 
 	if (!vm)
 		return NULL;
 	vm->config = *config;
-	if (uids_take(&supervisor->uids, &vm->uid, problem) < 0) {
+	if (uids_take(&host->uids, &vm->uid, problem) < 0) {
 		free(vm);
 		return NULL;
 	}
 	if (vm_open_tap(vm, problem) < 0) {
-		uids_give(&supervisor->uids, vm->uid);
+		uids_give(&host->uids, vm->uid);
 		free(vm);
 		return NULL;
 	}
@@ -69,8 +69,8 @@ struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
 
 void vm_free(struct vm *vm)
 {
-	loop_timer_cancel(&vm->supervisor->loop, &vm->timer);
-	loop_timer_cancel(&vm->supervisor->loop, &vm->heartbeat);
+	loop_timer_cancel(&vm->host->loop, &vm->timer);
+	loop_timer_cancel(&vm->host->loop, &vm->heartbeat);
 	deaths_uninit(&vm->deaths);
 	vmlog_uninit(&vm->log);
 	vm_close_tap(vm);

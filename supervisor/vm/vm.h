@@ -19,8 +19,8 @@
 #include "supervisor/vm/death.h"
 #include "supervisor/vm/vmlog.h"
 
+struct host;
 struct stage1;
-struct supervisor;
 
 enum vm_state {
 	VM_STOPPED,
@@ -62,9 +62,9 @@ enum vm_stat {
 };
 
 struct vm {
-	struct supervisor *supervisor;
+	struct host *host;
 	struct vm_config config;
-	size_t index; /* among the supervisor's VMs */
+	size_t index; /* among the host's VMs */
 	uid_t uid;
 	bool kept; /* its document is as it is now, or unsaved: keep.h */
 	bool unsaved; /* it couldn't be written */
@@ -170,18 +170,18 @@ struct vm_hooks {
 	/* What happened to a process, or that the state's time is over. 0, or
 	 * -EINVAL if the VM's state has no place for the event. */
 	int (*event)(struct vm *vm, enum vm_event event);
-	/* Counters of a VM came in. */
-	void (*stats_arrived)(struct supervisor *supervisor);
+	/* Counters of a VM came in; ctx: hooks_ctx. */
+	void (*stats_arrived)(void *ctx);
 	/* Makes a VM's process: process_make(). */
 	pid_t (*make_process)(const struct stage1 *stage, int cgroup_fd,
 			      int *pid_fd);
 };
 
-/* A VM with nothing but its supervisor. NULL with problem set. */
-struct vm *vm_alloc(struct supervisor *supervisor, struct problem *problem);
+/* A VM with nothing but its host. NULL with problem set. */
+struct vm *vm_alloc(struct host *host, struct problem *problem);
 /* Makes a VM: uid, TAP, which isn't guarded yet (firsthop_guard()). NULL with
  * problem set, and nothing left behind. */
-struct vm *vm_new(struct supervisor *supervisor, const struct vm_config *config,
+struct vm *vm_new(struct host *host, const struct vm_config *config,
 		  struct problem *problem);
 /* Frees a VM without a process; its TAP stays until its link is deleted. */
 void vm_free(struct vm *vm);

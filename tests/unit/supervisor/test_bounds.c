@@ -149,8 +149,8 @@ static void a_death_for_memory_is_told(void **state)
 	assert_non_null(mkdtemp(dir));
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(mkdirat(dir_fd, "vm0", 0700), 0);
-	supervisor.cgroup = (struct cgroup){ dir_fd, -1, "", true, 0 };
-	vm.supervisor = &supervisor;
+	supervisor.host.cgroup = (struct cgroup){ dir_fd, -1, "", true, 0 };
+	vm.host = &supervisor.host;
 	strcpy(vm.config.name, "vm0");
 	vm.config.limits.memory_bytes = 64 * MIB;
 	/* of earlier generations, before this supervisor */

@@ -31,9 +31,9 @@ static int set_up_vm(void **state)
 	memset(&vm, 0, sizeof(vm));
 	memset(&supervisor, 0, sizeof(supervisor));
 	guest_fd = -1;
-	if (error || loop_init(&supervisor.loop) < 0)
+	if (error || loop_init(&supervisor.host.loop) < 0)
 		return -1;
-	vm.supervisor = &supervisor;
+	vm.host = &supervisor.host;
 	strcpy(vm.config.name, "web");
 	vm.generation = 1;
 	open_console();
@@ -44,7 +44,7 @@ static int tear_down_vm(void **state)
 {
 	console_uninit(&vm);
 	vmlog_uninit(&vm.log);
-	loop_uninit(&supervisor.loop);
+	loop_uninit(&supervisor.host.loop);
 	fd_close(&guest_fd);
 	return tear_down(state);
 }
@@ -58,7 +58,7 @@ static void print(const char *text)
 
 	assert_int_equal(send(guest_fd, text, strlen(text), 0), strlen(text));
 	do /* not at once, if there was much of late */
-		assert_int_equal(loop_turn(&supervisor.loop, 1000), 0);
+		assert_int_equal(loop_turn(&supervisor.host.loop, 1000), 0);
 	while (ioctl(console_fd(&vm), FIONREAD, &left) == 0 && left > 0);
 }
 
@@ -140,15 +140,15 @@ static void a_flood_is_bounded_per_turn(void **state)
 	memset(flood, 'f', sizeof(flood));
 	sent = send(guest_fd, flood, sizeof(flood), MSG_DONTWAIT);
 	assert_true(sent > 3 * 4096);
-	assert_int_equal(loop_turn(&supervisor.loop, 0), 0);
+	assert_int_equal(loop_turn(&supervisor.host.loop, 0), 0);
 	assert_int_equal(kept(kept_bytes), 4096);
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(loop_turn(&supervisor.loop, 0), 0);
+		assert_int_equal(loop_turn(&supervisor.host.loop, 0), 0);
 	assert_true(kept(kept_bytes) <= 3 * 4096UL);
 	/* it is heard again, to its end, and the guest's end of it too */
 	while (kept(kept_bytes) < (size_t)sent &&
 	       kept(kept_bytes) < CONSOLE_KEPT_BYTES)
-		assert_int_equal(loop_turn(&supervisor.loop, 100), 0);
+		assert_int_equal(loop_turn(&supervisor.host.loop, 100), 0);
 }
 
 static void the_last_words_are_taken(void **state)

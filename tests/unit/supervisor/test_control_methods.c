@@ -27,7 +27,7 @@ static int set_up_vm(void **state)
 	if (set_up(state) < 0)
 		return -1;
 	memset(&supervisor, 0, sizeof(supervisor));
-	supervisor.hooks = &hooks;
+	supervisor.host.hooks = &hooks;
 	memset(&vm, 0, sizeof(vm));
 	real_config = config;
 	real_config.methods = methods;
@@ -35,10 +35,10 @@ static int set_up_vm(void **state)
 	real_config.ctx = &supervisor;
 	test.control->config = &real_config;
 	assert_int_equal(channel_pair(ends), 0);
-	supervisor.vms = vms;
-	supervisor.vm_count = 1;
+	supervisor.host.vms = vms;
+	supervisor.host.vm_count = 1;
 	supervisor.control = test.control;
-	vm.supervisor = &supervisor;
+	vm.host = &supervisor.host;
 	snprintf(vm.config.name, sizeof(vm.config.name), "vm0");
 	vm.state = VM_RUNNING;
 	vm.generation = 1;
@@ -70,8 +70,8 @@ static int tear_down_vm(void **state)
 
 	control_free(test.control);
 	test.control = NULL;
-	assert_null(supervisor.events.listeners);
-	assert_null(supervisor.events.followers);
+	assert_null(supervisor.host.events.listeners);
+	assert_null(supervisor.host.events.followers);
 	drop_pings();
 	vmlog_uninit(&vm.log);
 	fd_close(&vm.channel.fd);
@@ -145,19 +145,19 @@ static void events_go_on(void **state)
 	struct peer peer = peer_connect(), past = peer_connect();
 
 	(void)state;
-	events_add(&supervisor.events, &vm, "defined", NULL);
+	events_add(&supervisor.host.events, &vm, "defined", NULL);
 	peer_call(&peer, "io.vmsup.Events", ",\"more\":true");
 	expect_count(&peer, "events", 0);
 	peer_call(&past, "io.vmsup.Events",
 		  ",\"more\":true,\"parameters\":{\"past\":true}");
 	expect_count(&past, "events", 1);
-	events_add(&supervisor.events, &vm, "running", NULL);
+	events_add(&supervisor.host.events, &vm, "running", NULL);
 	expect_entry(&peer, "events", "event", "running", 0);
 	expect_entry(&past, "events", "event", "running", 0);
 	/* one that is on its way, and one in the new image */
-	events_add(&supervisor.events, &vm, "paused", NULL);
+	events_add(&supervisor.host.events, &vm, "paused", NULL);
 	upgrade_all();
-	events_add(&supervisor.events, &vm, "resumed", NULL);
+	events_add(&supervisor.host.events, &vm, "resumed", NULL);
 	for (struct peer *each = &peer;; each = &past) {
 		expect_entry(each, "events", "event", "paused", 0);
 		expect_entry(each, "events", "event", "resumed", 0);
@@ -176,13 +176,13 @@ static void lost_events_are_still_told_of(void **state)
 	(void)state;
 	peer_call(&peer, "io.vmsup.Events", ",\"more\":true");
 	expect_count(&peer, "events", 0);
-	supervisor.events.listeners->lost = 7;
+	supervisor.host.events.listeners->lost = 7;
 	upgrade_all();
 	upgrade_all();
 	expect_silence(&peer);
-	events_add(&supervisor.events, &vm, "died", "SIGKILL");
+	events_add(&supervisor.host.events, &vm, "died", "SIGKILL");
 	expect_entry(&peer, "events", "event", "died", 7);
-	events_add(&supervisor.events, &vm, "running", NULL);
+	events_add(&supervisor.host.events, &vm, "running", NULL);
 	expect_entry(&peer, "events", "event", "running", 0);
 	peer_close(&peer);
 }
@@ -196,7 +196,7 @@ static void streams_end_as_ever(void **state)
 	peer_call(&peer, "io.vmsup.Events", ",\"more\":true");
 	expect_count(&peer, "events", 0);
 	upgrade_all();
-	events_end(&supervisor.events);
+	events_end(&supervisor.host.events);
 	message = peer_next(&peer);
 	assert_null(json_object_get(message, "continues"));
 	assert_int_equal(json_array_size(get(message, "events")), 0);
@@ -220,7 +220,7 @@ static void logs_go_on(void **state)
 	expect_silence(&peer);
 	vm_log(&vm, LOG_LEVEL_INFO, "three");
 	expect_entry(&peer, "lines", "text", "three", 0);
-	supervisor.events.followers->lost = 3;
+	supervisor.host.events.followers->lost = 3;
 	upgrade_all();
 	vm_log(&vm, LOG_LEVEL_INFO, "four");
 	expect_entry(&peer, "lines", "text", "four", 3);
@@ -240,7 +240,7 @@ static void logs_of_a_vm_that_is_gone_end(void **state)
 		  "\"parameters\":{\"name\":\"vm0\",\"follow\":true}");
 	expect_count(&peer, "lines", 0);
 	saved = end_image();
-	supervisor.vm_count = 0;
+	supervisor.host.vm_count = 0;
 	restore_all(saved, json_array());
 	expect_error(&peer, "io.vmsup.NoSuchVm", "name", "vm0");
 	expect_silence(&peer);
@@ -260,7 +260,7 @@ static void a_stream_without_its_count_goes_on(void **state)
 		json_array_get(json_object_get(saved, "clients"), 0), "saved",
 		json_string("?"));
 	restore_all(saved, json_array());
-	events_add(&supervisor.events, &vm, "died", NULL);
+	events_add(&supervisor.host.events, &vm, "died", NULL);
 	expect_entry(&peer, "events", "event", "died", 0);
 	peer_close(&peer);
 }

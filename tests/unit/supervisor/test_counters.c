@@ -15,7 +15,7 @@ static int set_up_vm(void **state)
 	int ends[2], error = set_up(state);
 
 	memset(&vm, 0, sizeof(vm));
-	vm.supervisor = &supervisor;
+	vm.host = &supervisor.host;
 	if (error ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends) < 0)
 		return -1;

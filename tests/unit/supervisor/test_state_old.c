@@ -15,11 +15,11 @@
 
 #include "ipc/fd.h"
 #include "supervisor/life/machine.h"
+#include "supervisor/start_upgraded.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"
-#include "supervisor/start_upgraded.h"
 #include "supervisor/takeover/handover.h"
 
 /* From the top of the tree, where tests are run. */

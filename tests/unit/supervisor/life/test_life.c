@@ -222,7 +222,7 @@ static void expect_saved(enum vm_event event, const json_t *before)
 /* A refused event changes nothing, of the VM or of what is saved. */
 static void expect_refused(enum vm_event event)
 {
-	const uint64_t events = supervisor.events.count;
+	const uint64_t events = host.events.count;
 	json_t *saved = saved_vm(), *saved_after;
 	char before[sizeof(*vm)];
 
@@ -230,7 +230,7 @@ static void expect_refused(enum vm_event event)
 	memcpy(before, vm, sizeof(before));
 	assert_int_equal(vm_event(vm, event), -EINVAL);
 	assert_memory_equal(before, vm, sizeof(before));
-	assert_int_equal(supervisor.events.count, events);
+	assert_int_equal(host.events.count, events);
 	if (test.process.fd >= 0)
 		assert_int_equal(heard(), MSG_NONE);
 	saved_after = saved_vm();
@@ -633,7 +633,7 @@ static void a_supervisor_that_ends_restarts_nobody(void **state)
 	(void)state;
 	into_running();
 	pass(5000);
-	supervisor.ending = true;
+	host.ending = true;
 	end_by(SIGHUP);
 	assert_int_equal(vm->state, VM_STOPPED);
 	assert_false(vm->wanted);
@@ -644,7 +644,7 @@ static void nor_does_it_end_a_restart(void **state)
 	(void)state;
 	into_running();
 	vm_raise(vm, VM_RESTART);
-	supervisor.ending = true;
+	host.ending = true;
 	end_by(SIGTERM);
 	assert_int_equal(vm->state, VM_STOPPED);
 	assert_true(deaths_last(&vm->deaths)->asked);
@@ -663,7 +663,7 @@ static void guest_ends_with(int status)
 	vm_signal(vm, SIGUSR1);
 	while (vm->pid_fd >= 0 && vm->running_ns) {
 		vm->config.machine = &a_machine;
-		loop_turn(&supervisor.loop, -1);
+		loop_turn(&host.loop, -1);
 	}
 }
 
@@ -683,7 +683,7 @@ static void a_guest_that_powers_off_stays_off(void **state)
 {
 	(void)state;
 	into_running();
-	supervisor.hooks = &machine_hooks;
+	host.hooks = &machine_hooks;
 	guest_ends_with(VMPROC_EXIT_POWEROFF);
 	assert_int_equal(vm->state, VM_STOPPED);
 	assert_false(vm->wanted);
@@ -694,7 +694,7 @@ static void a_guest_that_powers_off_stays_off(void **state)
 static void a_guest_that_reboots_comes_back(void **state)
 {
 	(void)state;
-	supervisor.hooks = &machine_hooks;
+	host.hooks = &machine_hooks;
 	vm->config.restart.enabled = false;
 	into_running();
 	for (uint64_t i = 1; i <= 2ULL * vm->config.restart.crash_deaths; i++) {

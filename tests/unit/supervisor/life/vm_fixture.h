@@ -33,7 +33,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/stage1.h"
-#include "supervisor/core.h"
+#include "supervisor/vm/host.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/life/life.h"
 #include "supervisor/net/netlink.h"
@@ -43,7 +43,7 @@
 /* A test that waits for longer waits for what never comes. */
 #define TEST_SECONDS 120
 
-static struct supervisor supervisor;
+static struct host host;
 static struct config config;
 static struct vm *vm;
 
@@ -68,7 +68,7 @@ uint64_t loop_now_ns(void)
 
 static inline void turn(void)
 {
-	assert_int_equal(loop_turn(&supervisor.loop, 0), 0);
+	assert_int_equal(loop_turn(&host.loop, 0), 0);
 }
 
 /* Time goes on to the end, from one timer to the next. */
@@ -77,10 +77,9 @@ static inline void pass_ns(uint64_t ns)
 	uint64_t end = test.now_ns + ns;
 
 	turn();
-	while (supervisor.loop.timers &&
-	       supervisor.loop.timers->due_ns <= end) {
-		if (supervisor.loop.timers->due_ns > test.now_ns)
-			test.now_ns = supervisor.loop.timers->due_ns;
+	while (host.loop.timers && host.loop.timers->due_ns <= end) {
+		if (host.loop.timers->due_ns > test.now_ns)
+			test.now_ns = host.loop.timers->due_ns;
 		turn();
 	}
 	test.now_ns = end;
@@ -228,7 +227,7 @@ static inline void await_end(void)
 	uint64_t generation = vm->generation;
 
 	while (vm->pid_fd >= 0 && vm->generation == generation)
-		assert_int_equal(loop_turn(&supervisor.loop, -1), 0);
+		assert_int_equal(loop_turn(&host.loop, -1), 0);
 }
 
 /* The process ends by that signal, which the VM didn't send. */
@@ -251,12 +250,12 @@ static uint64_t told_before;
 
 static inline void nothing_told(void)
 {
-	told_before = supervisor.events.count;
+	told_before = host.events.count;
 }
 
 static inline const struct event *last_event(void)
 {
-	const struct events *events = &supervisor.events;
+	const struct events *events = &host.events;
 
 	return events->count == told_before
 		       ? NULL
@@ -303,9 +302,9 @@ static inline void note_review(struct timer *timer)
 	(void)timer;
 }
 
-static inline void note_stats(struct supervisor *of)
+static inline void note_stats(void *of)
 {
-	assert_ptr_equal(of, &supervisor);
+	assert_ptr_equal(of, &host);
 	test.stats_arrived++;
 }
 
@@ -341,7 +340,7 @@ static inline int make_dir(const char *name)
 static inline void add_vm(void)
 {
 	struct problem problem;
-	struct vm *made = vm_alloc(&supervisor, &problem);
+	struct vm *made = vm_alloc(&host, &problem);
 
 	assert_non_null(made);
 	vm = made;
@@ -351,7 +350,7 @@ static inline void add_vm(void)
 	vm->tap_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	vm->tap_mtu = 1500;
 	vm->tap_untouched = true;
-	assert_int_equal(vms_add(&supervisor, vm), 0);
+	assert_int_equal(vms_add(&host, vm), 0);
 }
 
 static inline int set_up(void **state)
@@ -360,7 +359,7 @@ static inline int set_up(void **state)
 	char path[128];
 
 	(void)state;
-	memset(&supervisor, 0, sizeof(supervisor));
+	memset(&host, 0, sizeof(host));
 	memset(&test, 0, sizeof(test));
 	alarm(TEST_SECONDS);
 	log_set(note_line, NULL, LOG_LEVEL_DEBUG);
@@ -373,19 +372,20 @@ static inline int set_up(void **state)
 	snprintf(test.dir, sizeof(test.dir), "/tmp/vmsup-test-XXXXXX");
 	assert_non_null(mkdtemp(test.dir));
 	config_init(&config);
-	supervisor.hooks = &test_hooks;
-	supervisor.config = &config;
-	supervisor.proc_fd = make_dir("proc");
-	supervisor.keep_fd = make_dir("state");
+	host.hooks = &test_hooks;
+	host.hooks_ctx = &host;
+	host.config = &config;
+	host.proc_fd = make_dir("proc");
+	host.keep_fd = make_dir("state");
 	snprintf(path, sizeof(path), "%s/proc/self", test.dir);
 	assert_int_equal(symlink("/proc/self", path), 0);
-	supervisor.cgroup.dir_fd = supervisor.cgroup.parent_fd = -1;
-	supervisor.uids.lock_fd = memfd_create("uids", MFD_CLOEXEC);
-	supervisor.filter_fd[GUEST_BUILTIN] = -1;
-	supervisor.filter_fd[GUEST_KVM] = -1;
-	supervisor.review.fire = note_review;
-	assert_int_equal(netlink_open(&supervisor.net.sock), 0);
-	assert_int_equal(loop_init(&supervisor.loop), 0);
+	host.cgroup.dir_fd = host.cgroup.parent_fd = -1;
+	host.uids.lock_fd = memfd_create("uids", MFD_CLOEXEC);
+	host.filter_fd[GUEST_BUILTIN] = -1;
+	host.filter_fd[GUEST_KVM] = -1;
+	host.review.fire = note_review;
+	assert_int_equal(netlink_open(&host.net.sock), 0);
+	assert_int_equal(loop_init(&host.loop), 0);
 	add_vm();
 	told_before = 0;
 	return 0;
@@ -410,13 +410,13 @@ static inline int tear_down(void **state)
 	}
 	vm_free(vm);
 	vm = NULL;
-	free(supervisor.vms);
+	free(host.vms);
 	fd_close(&test.process.fd);
-	fd_close(&supervisor.proc_fd);
-	fd_close(&supervisor.keep_fd);
-	fd_close(&supervisor.uids.lock_fd);
-	nl_socket_free(supervisor.net.sock);
-	loop_uninit(&supervisor.loop);
+	fd_close(&host.proc_fd);
+	fd_close(&host.keep_fd);
+	fd_close(&host.uids.lock_fd);
+	nl_socket_free(host.net.sock);
+	loop_uninit(&host.loop);
 	config_uninit(&config);
 	munmap(test.exit_status, sizeof(int));
 	nftw(test.dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
