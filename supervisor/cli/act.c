@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Commands that send named VMs somewhere, and wait until they are there. */
+/* Commands that change the state of named VMs, and wait until they have it. */
 #include "supervisor/cli/act.h"
 
 #include <stdio.h>
@@ -20,7 +20,7 @@ int act_subscribe(struct conn *events, const struct cli *cli)
 	return error ? conn_report_loss(events, error) : CLI_OK;
 }
 
-/* One line for a person who watches. */
+/* One line, if a person watches. */
 static void say_done(const struct cli_args *args, const struct act *act)
 {
 	if (!isatty(STDOUT_FILENO))
@@ -31,15 +31,15 @@ static void say_done(const struct cli_args *args, const struct act *act)
 		printf("%d VMs are %s\n", args->count, act->done);
 }
 
-/* The call itself, between a look at the state before and one after it. */
+/* Asks for the state before the call, then makes the call. */
 static int call_act(struct conn *conn, const struct cli_args *args,
 		    const struct act *act, struct await *await)
 {
 	json_t *before;
 	int status;
 
-	/* The answer also says that the subscription, sent before it, is
-	 * there by now. */
+	/* The subscription was sent before: the answer
+	 * shows that it is in force. */
 	status = conn_call(conn, "Status",
 			   json_pack("{s:o}", "names",
 				     conn_names(args->names, args->count)),
@@ -54,7 +54,7 @@ static int call_act(struct conn *conn, const struct cli_args *args,
 			 CONN_TIMEOUT_MS, NULL);
 }
 
-/* Waits, starting with what is already so. */
+/* Waits for the VMs. The ones that have the state by now are seen first. */
 static int await_all(const struct cli *cli, const struct cli_args *args,
 		     struct conn *events, struct await *await)
 {
@@ -97,7 +97,7 @@ int act_on(const struct cli *cli, const struct cli_args *args,
 	return status;
 }
 
-/* ---- the commands that are nothing but this */
+/* ---- the commands that do this alone */
 
 enum {
 	OPT_NO_WAIT

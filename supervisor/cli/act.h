@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Commands that send named VMs somewhere, and wait until they are there. */
+/* Commands that change the state of named VMs, and wait until they have it. */
 #ifndef VMSUP_SUPERVISOR_CLI_ACT_H
 #define VMSUP_SUPERVISOR_CLI_ACT_H
 
@@ -11,16 +11,17 @@ extern const struct cli_command act_restart_command, act_reset_command;
 extern const struct cli_command act_pause_command, act_resume_command;
 
 struct act {
-	const char *method; /* with a parameter "names" */
+	const char *method; /* it has a parameter "names" */
 	enum await_goal goal;
-	const char *done; /* what the VMs are then */
+	const char *done; /* what is said of the VMs afterwards */
 };
 
-/* Does it to the VMs of args; waits unless told not to. An enum cli_exit. */
+/* Calls the method for the VMs of args. With wait, returns when each VM has
+ * reached the goal, or can't. An enum cli_exit. */
 int act_on(const struct cli *cli, const struct cli_args *args,
 	   const struct act *act, bool wait);
 
-/* Calls Events, from now on. An enum cli_exit. */
+/* Opens a connection and subscribes to Events there. An enum cli_exit. */
 int act_subscribe(struct conn *events, const struct cli *cli);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Waiting until VMs have got where a command sends them. */
+/* Waits until VMs have the state that a command gives them. */
 #include "supervisor/cli/await.h"
 
 #include <assert.h>
@@ -16,15 +16,17 @@
 #include "supervisor/cli/interrupt.h"
 #include "supervisor/cli/report.h"
 
-/* Without a word for this long, ask: events are told to the ready only. */
+/* After this long without an event, Status is asked: the supervisor drops
+ * events for a client that doesn't keep up. */
 #define ASK_AFTER_MS 1000
 
 static const struct {
-	const char *state; /* done in this one */
-	bool newer; /* ... if the generation is newer than before */
-	bool same; /* a newer generation is a failure: it died meanwhile */
-	bool failed_will_do; /* a failed VM has no process either */
-	bool up; /* being stopped is a failure */
+	const char *state; /* the state that is the goal */
+	bool newer; /* the generation must be newer than before, too */
+	bool same; /* a newer generation is a failure: the VM died meanwhile */
+	/* "failed" is a success, too: such a VM has no process */
+	bool failed_will_do;
+	bool up; /* "stopped" is a failure */
 } goals[] = {
 	[AWAIT_RUNNING] = { .state = "running", .up = true },
 	[AWAIT_ALL_RUNNING] = { .state = "running", .up = true },
@@ -32,7 +34,7 @@ static const struct {
 	[AWAIT_STOPPED] = { .state = "stopped", .failed_will_do = true },
 	[AWAIT_PAUSED] = { .state = "paused", .same = true },
 	[AWAIT_RESUMED] = { .state = "running", .same = true },
-	[AWAIT_RESET] = { .state = "" }, /* any but failed */
+	[AWAIT_RESET] = { .state = "" }, /* any state but "failed" */
 };
 static_assert(ARRAY_SIZE(goals) == AWAIT_GOALS, "one line for each goal");
 
@@ -45,7 +47,7 @@ int await_init(struct await *await, enum await_goal goal,
 		goto fail;
 	for (size_t i = 0; i < count; i++) {
 		if (json_object_get(await->index, names[i]))
-			continue; /* named twice */
+			continue; /* the VM was named twice */
 		await->vms[await->count].name = strdup(names[i]);
 		if (!await->vms[await->count].name ||
 		    json_object_set_new(await->index, names[i],
@@ -92,8 +94,8 @@ void await_baseline(struct await *await, const json_t *status)
 	}
 }
 
-/* event: "" if all that is known is the state. down: it is stopped, and nobody
- * wants it otherwise. */
+/* event is "" where only the state is known. down: the VM is stopped, and
+ * its intent is to stay so. */
 static enum await_verdict judge_vm(enum await_goal goal,
 				   const struct await_vm *vm, const char *state,
 				   const char *event, bool down,
@@ -102,10 +104,10 @@ static enum await_verdict judge_vm(enum await_goal goal,
 	bool newer = generation > vm->generation;
 	bool failed = strcmp(state, "failed") == 0;
 
-	/* as it was, paused perhaps */
+	/* it may be paused: it is as it was before */
 	if (vm->defined_will_do || strcmp(event, "adopted") == 0)
 		return AWAIT_DONE;
-	/* paused by who asked for it, before or since: it came up */
+	/* it was started, and somebody paused it */
 	if (goal == AWAIT_ALL_RUNNING && strcmp(state, "paused") == 0)
 		return AWAIT_DONE;
 	if (goal == AWAIT_RESET)
@@ -118,12 +120,12 @@ static enum await_verdict judge_vm(enum await_goal goal,
 		return AWAIT_FAILED;
 	if (failed && goals[goal].failed_will_do)
 		return AWAIT_DONE;
-	/* It may have been so before, and the command is about to end that. */
+	/* A VM that had failed before is about to be started by the command. */
 	if (failed && (newer || !vm->was_failed || *event))
 		return AWAIT_FAILED;
 	if (goals[goal].up && newer && down)
 		return AWAIT_FAILED;
-	/* it died, and is not restarted */
+	/* the VM died, and isn't restarted */
 	if (goals[goal].same && down)
 		return AWAIT_FAILED;
 	return AWAIT_PENDING;
@@ -184,7 +186,8 @@ void await_status(struct await *await, const json_t *status)
 	}
 }
 
-/* Asks for the state of all, quietly: that may not be possible yet. */
+/* Asks for the state of all VMs. A failure is not reported: the supervisor
+ * may not serve clients yet. */
 static void ask_status(struct await *await, const struct cli *cli)
 {
 	struct problem problem;
@@ -201,7 +204,7 @@ static void ask_status(struct await *await, const struct cli *cli)
 	conn_close(&conn);
 }
 
-/* True if some got lost on the way. */
+/* Returns true if the supervisor had to drop events. */
 static bool take_events(struct await *await, const json_t *parameters)
 {
 	bool lost = false;
@@ -224,7 +227,7 @@ int await_follow(struct await *await, struct conn *events,
 	int result;
 
 	while (await->pending > 0) {
-		/* it may have come while the status was asked for */
+		/* the signal may have come while Status was asked */
 		if (interrupt_take())
 			return -EINTR;
 		if (lost || loop_now_ns() >= ask_at) {

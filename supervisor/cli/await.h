@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Waiting until VMs have got where a command sends them. */
+/* Waits until VMs have the state that a command gives them. */
 #ifndef VMSUP_SUPERVISOR_CLI_AWAIT_H
 #define VMSUP_SUPERVISOR_CLI_AWAIT_H
 
@@ -24,49 +24,51 @@ enum await_goal {
 enum await_verdict {
 	AWAIT_PENDING,
 	AWAIT_DONE,
-	AWAIT_FAILED, /* it will not get there by itself */
+	AWAIT_FAILED, /* the VM will not reach the goal by itself */
 };
 
 struct await_vm {
 	char *name;
-	json_int_t generation; /* when the waiting began */
-	bool was_failed; /* then */
-	bool defined_will_do; /* nobody starts it: being there is enough */
-	bool adopted; /* it ran before this supervisor */
+	json_int_t generation; /* at the beginning */
+	bool was_failed; /* at the beginning */
+	bool defined_will_do; /* autostart is off: to be defined is enough */
+	bool adopted; /* an earlier supervisor started it */
 	enum await_verdict verdict;
-	char detail[208]; /* why it failed */
+	char detail[208]; /* why the VM failed */
 };
 
 struct await {
 	enum await_goal goal;
 	struct await_vm *vms; /* owned */
 	size_t count, pending;
-	json_t *index; /* name: index in vms; owned */
-	/* Called after a change; may be NULL. */
+	json_t *index; /* index in vms by name; owned */
+	/* Called after each change of pending; may be NULL. */
 	void (*progress)(const struct await *await);
 	void *ctx; /* for progress */
 };
 
-/* For the named VMs, of which nothing is known yet. 0 or -ENOMEM. */
+/* Waits for the named VMs, of which nothing is known yet. 0 or -ENOMEM. */
 int await_init(struct await *await, enum await_goal goal,
 	       const char *const *names, size_t count);
 void await_uninit(struct await *await);
 
 /* Takes a reply of Status as the state before the command. */
 void await_baseline(struct await *await, const json_t *status);
-/* Takes note of an Event, or of a reply of Status. */
+/* Takes an Event, or a reply of Status, as news of the VMs. */
 void await_event(struct await *await, const json_t *event);
 void await_status(struct await *await, const json_t *status);
 
 /*
- * Follows events, a connection on which Events was called with more, until no
- * VM is pending; asks Status again where events were lost, or none comes. The
- * result is that of conn_receive(): 1 is done, 0 the supervisor is gone.
+ * Reads events, a connection with a subscription (act_subscribe()), until
+ * no VM is pending. Asks Status where events were lost, or where none
+ * comes. Returns what conn_receive() does: 1, no VM is pending; 0, the
+ * supervisor is gone; -errno.
  */
 int await_follow(struct await *await, struct conn *events,
 		 const struct cli *cli);
 
-/* Prints a line for each VM that failed. CLI_OK if none did. */
+/* Prints a line for each VM that failed. CLI_OK if
+ * none did, else CLI_FAILED. */
 int await_report(const struct await *await);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup check: what this host has and lacks, and the remedy. */
+/* vmsup check: what this host has, what it lacks, and the remedy. */
 #include "supervisor/cli/check.h"
 
 #include <stdio.h>
@@ -45,7 +45,7 @@ static const struct {
 	{ "/dev/kvm", check_kvm, false },
 };
 
-/* Where the last column begins. */
+/* The column at which the text begins. */
 static unsigned int text_column(void)
 {
 	size_t longest = 0;

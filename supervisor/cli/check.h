@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup check: what this host has and lacks, and the remedy. */
+/* vmsup check: what this host has, what it lacks, and the remedy. */
 #ifndef VMSUP_SUPERVISOR_CLI_CHECK_H
 #define VMSUP_SUPERVISOR_CLI_CHECK_H
 

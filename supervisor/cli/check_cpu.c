@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup check: what VMs on one processor or in one memory can learn of each
- * other. */
+/* vmsup check: what VMs can learn of each other through a shared
+ * processor or shared memory. */
 #include "supervisor/cli/check_cpu.h"
 
 #include <dirent.h>
@@ -16,7 +16,8 @@
 
 #define CPU_DIR "/sys/devices/system/cpu"
 
-/* The first line of a file of the kernel's; false: it has none such. */
+/* Reads the first line of a file of sysfs. False:
+ * this kernel lacks the file. */
 static bool read_line(const char *path, char *line, size_t size)
 {
 	if (proc_read(AT_FDCWD, path, line, size) < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup check: what VMs on one processor or in one memory can learn of each
- * other. */
+/* vmsup check: what VMs can learn of each other through a shared
+ * processor or shared memory. */
 #ifndef VMSUP_SUPERVISOR_CLI_CHECK_CPU_H
 #define VMSUP_SUPERVISOR_CLI_CHECK_CPU_H
 

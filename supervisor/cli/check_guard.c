@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup check: whether there can be a first-hop guard. */
+/* vmsup check: whether this host can have a first-hop guard. */
 #include "supervisor/cli/check_guard.h"
 
 #include <errno.h>
@@ -11,13 +11,14 @@
 
 #include "supervisor/net/guard.h"
 
-/* In a network namespace of its own, which ends with it: an errno, or 0. */
+/* Makes a guard in a new network namespace, which ends with
+ * this process. 0 or an errno. */
 static int try_guard(void)
 {
 	return unshare(CLONE_NEWNET) < 0 ? errno : -guard_try();
 }
 
-/* What came of it in a child. */
+/* Calls try_guard() in a child. 0 or an errno. */
 static int in_child(void)
 {
 	int status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup check: whether there can be a first-hop guard. */
+/* vmsup check: whether this host can have a first-hop guard. */
 #ifndef VMSUP_SUPERVISOR_CLI_CHECK_GUARD_H
 #define VMSUP_SUPERVISOR_CLI_CHECK_GUARD_H
 

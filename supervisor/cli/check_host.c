@@ -59,8 +59,8 @@ bool check_tun(struct finding *finding)
 			  "device in");
 }
 
-/* ---- a bridge with a TAP, in a network namespace that nobody else sees and
- * that ends with the child */
+/* ---- a bridge with a TAP, in a network namespace of a
+ * child, which ends with it */
 
 enum trial_step {
 	TRIAL_NAMESPACE,
@@ -72,7 +72,7 @@ enum trial_step {
 };
 
 struct trial {
-	int step; /* that failed; TRIAL_STEPS: none */
+	int step; /* the step that failed; TRIAL_STEPS: none */
 	int error;
 };
 
@@ -99,7 +99,8 @@ static enum trial_step try_bridge(void)
 	return TRIAL_STEPS;
 }
 
-/* The child says over a pipe how far it got: exit and kernel close the rest. */
+/* Makes the trial in a child, which reports over a
+ * pipe. Its exit undoes all. */
 static void run_trial(struct trial *trial)
 {
 	int ends[2];
@@ -145,7 +146,7 @@ bool check_bridge(struct finding *finding)
 			       strerror(trial.error), steps[trial.step].remedy);
 }
 
-/* ---- the rest */
+/* ---- other checks */
 
 bool check_descriptors(struct finding *finding)
 {

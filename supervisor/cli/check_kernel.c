@@ -28,7 +28,7 @@
 #ifndef PR_GET_MDWE
 #define PR_GET_MDWE 66
 #endif
-/* All of them have one number on every architecture. */
+/* Each has the same number on every architecture. */
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
@@ -51,7 +51,7 @@ bool check_linux(struct finding *finding)
 	return finding_there(finding, "this is %s", system.release);
 }
 
-/* Each call is made with arguments that must fail, but not with ENOSYS. */
+/* Makes each call with arguments that must fail, but not with ENOSYS. */
 bool check_syscalls(struct finding *finding)
 {
 	static const struct {
@@ -96,13 +96,14 @@ bool check_seccomp(struct finding *finding)
 				      "system calls");
 }
 
-/* The room itself, as a start makes it: it is gone with its descriptors. */
+/* Makes a room (sandbox/room.h) as a start does; it
+ * ends with its descriptors. */
 bool check_namespaces(struct finding *finding)
 {
 	char why[ROOM_WHY_BYTES];
 	struct room room;
 
-	fflush(stdout); /* it forks */
+	fflush(stdout); /* the next call forks */
 	if (room_init(&room, why) < 0)
 		return finding_missing(finding,
 				       "no empty room for VM "
@@ -114,11 +115,12 @@ bool check_namespaces(struct finding *finding)
 			     "processes, made and looked at");
 }
 
-/* ---- a process like a VM's, whose descriptors are to be had */
+/* ---- adoption: descriptors taken out of a process like a VM's */
 
-#define TRIAL_UID 65534 /* any but root's */
+#define TRIAL_UID 65534 /* any but 0 */
 
-/* In the child: another user's, closed to ptrace but root's, and waiting. */
+/* In the child: becomes another user's, closed to ptrace by all but root, as a
+ * VM process is; then waits. */
 static _Noreturn void be_patient(int ready_fd)
 {
 	char error = 0;
@@ -132,7 +134,7 @@ static _Noreturn void be_patient(int ready_fd)
 	_exit(0);
 }
 
-/* The errno of taking descriptor number out of the process, or 0. */
+/* Takes descriptor number out of the process, and closes it. 0 or an errno. */
 static int try_getfd(pid_t pid, int number)
 {
 	cleanup_fd int pid_fd = pidfd_of(pid);
@@ -144,18 +146,19 @@ static int try_getfd(pid_t pid, int number)
 	return taken_fd < 0 ? errno : 0;
 }
 
-/* What came of it with that child: an errno, or 0. */
+/* Waits until that child is ready, then tries to take its
+ * descriptor. 0 or an errno. */
 static int ask_patient(pid_t pid, int ready_fd, int number)
 {
 	char error;
 
-	/* its end is heard of, for nobody else has the other end */
+	/* the child alone has the other end: its exit ends the read */
 	if (read(ready_fd, &error, 1) != 1)
 		return EIO;
 	return error ? error : try_getfd(pid, number);
 }
 
-/* The errno of an adoption, or 0. */
+/* Adopts a descriptor of a child. 0 or an errno. */
 static int try_adoption(void)
 {
 	int ends[2], result;
@@ -245,7 +248,7 @@ bool check_passrights(struct finding *finding)
 			     "the control socket takes no descriptors");
 }
 
-/* The word that stands in a list of words, or nothing. */
+/* Whether a word is one of a list, which blanks divide. */
 static bool has_word(const char *list, const char *word)
 {
 	size_t length = strlen(word);

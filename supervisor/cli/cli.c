@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The command line: finds the command in the table, and runs it. */
+/* The command line: finds the command in the table and runs it. */
 #include "supervisor/cli/cli.h"
 
 #include <errno.h>
@@ -34,7 +34,8 @@
 #include "supervisor/host/rundir.h"
 #include "supervisor/supervisor.h"
 
-/* What the run directory leaves of a socket's address to "/control.sock". */
+/* The address of the socket ends in "/control.sock": the run directory
+ * has the rest of its bytes. */
 #define RUN_DIR_MAX RUNDIR_PATH_MAX
 
 static const struct cli_command help_command, complete_command;
@@ -104,7 +105,7 @@ static const struct cli_command help_command = {
 	.run = run_help,
 };
 
-/* Lists for the shell's completion: the commands, the options of one, ... */
+/* Lists words for the completion of the shell. */
 static int run_complete(const struct cli *cli, const struct cli_args *args)
 {
 	const struct cli_command *command;
@@ -148,7 +149,7 @@ static int too_long(const char *run_dir)
 			    run_dir, RUN_DIR_MAX);
 }
 
-/* The run directory, made absolute; without slashes at the end. */
+/* Makes the run directory absolute, without slashes at the end. */
 static int set_run_dir(struct cli *cli, const char *given)
 {
 	char cwd[RUN_DIR_MAX + 1] = "";
@@ -222,8 +223,8 @@ static int run_global(int argc, char **argv)
 	return run_command_line(command, argc - next, argv + next, run_dir);
 }
 
-/* Whoever left out a standard descriptor must not find a socket there. What is
- * written to these still fails, as it should. */
+/* Opens /dev/null in place of each standard descriptor that is closed, so that
+ * none becomes a socket. It is open to read: a write still fails. */
 static void fill_standard_descriptors(void)
 {
 	int fd;
@@ -240,6 +241,6 @@ int cli_main(int argc, char **argv)
 
 	fill_standard_descriptors();
 	status = run_global(argc, argv);
-	/* A command that failed has said why: also if that is why. */
+	/* A command that failed has said why, this failure included. */
 	return status ? status : report_flush();
 }

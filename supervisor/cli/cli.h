@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The command line: finds the command in the table, and runs it. */
+/* The command line: finds the command in the table and runs it. */
 #ifndef VMSUP_SUPERVISOR_CLI_H
 #define VMSUP_SUPERVISOR_CLI_H
 

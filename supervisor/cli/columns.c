@@ -14,7 +14,7 @@
 
 struct column {
 	const char *name;
-	const char *key; /* for format(), in the VM */
+	const char *key; /* the member of the VM that format() shows */
 	const char *help;
 	int flags;
 	void (*format)(const json_t *vm, const char *key, char *cell);
@@ -69,7 +69,7 @@ static void format_exit_time(const json_t *vm, const char *key, char *cell)
 	format_text(json_object_get(vm, key), "time", cell);
 }
 
-/* Of the totals over all generations. */
+/* A counter's total over all generations. */
 static void format_total(const json_t *vm, const char *key, char *cell)
 {
 	format_int(json_object_get(vm, "total"), key, cell);
@@ -132,7 +132,7 @@ void columns_default(struct columns *columns, bool retry, bool machines)
 		columns_add(columns, "GUEST,MEM,VCPUS");
 	columns_add(columns, retry ? "NEXT-RETRY" : "PID");
 	columns_add(columns, "GEN,RESTARTS,UPTIME,LAST-EXIT,IPV4");
-	if (!machines) /* a terminal is 80 wide */
+	if (!machines) /* these wouldn't fit a terminal of 80 columns */
 		columns_add(columns, "RX,TX");
 }
 
@@ -183,7 +183,8 @@ const char *columns_cell(const struct columns *columns, size_t i,
 
 const char *columns_exit(const json_t *exit, char *text, size_t size)
 {
-	/* What stands before the detail, unless it does already. */
+	/* Words for reasons, put before a detail that
+	 * doesn't begin with them. */
 	static const struct {
 		const char *reason, *word;
 	} words[] = {

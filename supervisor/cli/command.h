@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A command as the table has it: parsing, help and completion are made from
- * these. */
+/* A command as the table has it: parsing, help and
+ * completion use these types. */
 #ifndef VMSUP_SUPERVISOR_CLI_COMMAND_H
 #define VMSUP_SUPERVISOR_CLI_COMMAND_H
 
@@ -17,43 +17,47 @@ enum cli_exit {
 };
 
 #define CLI_MAX_OPTIONS 16
-/* Of the option that may be given several times. */
+/* How often an option can be given that may be given several times. */
 #define CLI_MAX_REPEATS 16
 
 struct cli_option {
-	const char *name; /* the long one, without dashes; NULL: table's end */
-	char letter; /* 0: none */
-	const char *arg; /* what it takes, for help; NULL: nothing */
-	bool arg_optional; /* only as --name=ARG then */
+	/* the long name, without dashes; NULL ends the table */
+	const char *name;
+	char letter; /* the short name; 0: none */
+	const char *arg; /* the argument's name in help; NULL: no argument */
+	bool arg_optional; /* an argument is given as --name=ARG only */
 	const char *help;
 };
 
 struct cli_args {
-	/* By index in the command's options: NULL if not given; "" if given
-	 * without an argument; the last one wins. */
+	/* By index in the command's options. NULL: not given; "": given without
+	 * an argument. Of several, the last one counts. */
 	const char *values[CLI_MAX_OPTIONS];
 	const char *repeated[CLI_MAX_REPEATS];
 	size_t repeated_count;
-	char **names; /* what is left, NULL at the end */
+	char **names; /* the arguments that are no options; NULL at the end */
 	int count;
 };
 
-/* What every command is told. */
+/* What each command is given. */
 struct cli {
 	char run_dir[PATH_MAX]; /* absolute */
 };
 
 struct cli_command {
 	const char *name;
-	const char *usage; /* after the name */
+	const char *usage; /* what follows the name */
 	const char *summary;
-	const char *details; /* more for its --help; may be NULL */
-	void (*more_help)(void); /* prints what is computed; may be NULL */
-	const struct cli_option *options; /* NULL: none of its own */
-	int repeats; /* index of the one whose values are in repeated; 0: none */
+	const char *details; /* more text for --help; may be NULL */
+	/* prints text for --help that is computed; may be NULL */
+	void (*more_help)(void);
+	/* NULL: only those that each command has */
+	const struct cli_option *options;
+	/* index of the option whose values are in repeated; 0: none */
+	int repeats;
 	int min_args, max_args; /* -1: no limit */
-	const char *missing; /* what to say if there are fewer than min_args */
-	bool names_vms; /* its arguments are VMs, for completion */
+	const char *missing; /* the message if there are fewer than min_args */
+	bool names_vms; /* for completion: its arguments are VMs */
 	bool hidden;
 	int (*run)(const struct cli *cli, const struct cli_args *args);
 };

@@ -19,7 +19,7 @@
 #include "supervisor/cli/report.h"
 #include "supervisor/lib/safepath.h"
 
-/* A reply can't be longer: 1,023 VMs take about 1.5 MiB. */
+/* The longest reply that is taken: Status of 1,023 VMs has about 1.5 MiB. */
 #define IN_MAX_BYTES   (32U * 1024 * 1024)
 #define IN_FIRST_BYTES 16384U
 
@@ -34,8 +34,8 @@ void conn_adopt(struct conn *conn, int fd)
 		conn->peer_pid = peer.pid;
 }
 
-/* Who listens there is root or the caller: anybody else could be told what to
- * answer, and would be handed what a VM is made of. */
+/* The listener must be root's or the caller's. Another user's could answer what
+ * it likes, and would be given the descriptors of a VM. */
 static int check_peer(int fd, const char *path, struct problem *problem)
 {
 	struct ucred peer;
@@ -56,7 +56,7 @@ static int check_peer(int fd, const char *path, struct problem *problem)
 int conn_connect(struct conn *conn, const char *run_dir,
 		 struct problem *problem)
 {
-	/* Also bounds the wait in a full queue of connections. */
+	/* Bounds the wait for a place in the queue of connections, too. */
 	static const struct timeval timeout = {
 		.tv_sec = CONN_TIMEOUT_MS / 1000,
 	};
@@ -157,7 +157,8 @@ static int send_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-/* The first byte of text, with the descriptors; nothing if there are none. */
+/* Sends the first byte of text with the descriptors beside it; sends
+ * nothing if there are none. */
 static int send_beside(const struct conn *conn, const char *text)
 {
 	union {
@@ -198,7 +199,7 @@ int conn_settle(struct conn *conn)
 	if (!result)
 		result = conn_receive(conn, CONN_TIMEOUT_MS, &reply);
 	if (result == 1)
-		conn_reply_free(&reply); /* any answer will do */
+		conn_reply_free(&reply); /* any answer shows life */
 	return result == 1 ? 0 : result == 0 ? -EPIPE : result;
 }
 
@@ -219,8 +220,8 @@ int conn_send(struct conn *conn, const char *method, json_t *parameters,
 	json_decref(call);
 	if (!text)
 		return -ENOMEM;
-	/* The NUL at the end is part of the message. Who hangs up at once has
-	 * said why: conn_receive() finds it. */
+	/* The NUL at the end is part of the message. A supervisor that hung up
+	 * may have said why: conn_receive() reads that. */
 	error = send_beside(conn, text);
 	if (!error && conn->fd_count == 0)
 		error = send_all(conn->fd, text, strlen(text) + 1);
@@ -230,7 +231,8 @@ int conn_send(struct conn *conn, const char *method, json_t *parameters,
 	return error == -EPIPE || error == -ECONNRESET ? 0 : error;
 }
 
-/* Room for more input: what was taken is let go of first. 0 or -errno. */
+/* Makes room for more input; drops the messages that
+ * were taken. 0 or -errno. */
 static int make_room(struct conn *conn)
 {
 	size_t size;
@@ -334,7 +336,7 @@ int conn_wait(struct conn *const conns[], size_t count, int timeout_ms)
 	return -EAGAIN;
 }
 
-/* What is left until due_ns, for poll(). */
+/* The time until due_ns, for poll(). */
 static int left_ms(uint64_t due_ns)
 {
 	uint64_t now = loop_now_ns();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Whole calls: one request, one reply, and what errors mean to a person. */
+/* Calls with one reply, and errors in words. */
 #include "supervisor/cli/conn_call.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ static int say_failed(const char *method, const json_t *parameters)
 	const char *message = field_text(parameters, "message");
 
 	(void)method;
-	/* It may be a whole line already. */
+	/* The message may be a whole line of the supervisor's. */
 	if (strncmp(message, "vmsup: ", 7) == 0)
 		message += 7;
 	return report_error("%s", message);
@@ -103,8 +103,8 @@ int conn_report_loss(const struct conn *conn, int result)
 			"the supervisor, process %d, doesn't answer "
 			"(it hangs, or is stopped)",
 			conn->peer_pid);
-	case -EINTR: /* whoever pressed Ctrl-C knows */
-	case -ECANCELED: /* what the reply said was printed */
+	case -EINTR: /* the person pressed Ctrl-C, and knows */
+	case -ECANCELED: /* the error of the reply was printed */
 		return CLI_FAILED;
 	case -EPROTO:
 		return report_error("what answers is no supervisor: the reply "
@@ -124,7 +124,8 @@ int conn_call(struct conn *conn, const char *method, json_t *parameters,
 	if (out)
 		*out = NULL;
 	result = conn_send(conn, method, parameters, false);
-	/* After EPIPE, a refusal may still lie there to be read. */
+	/* The supervisor may have refused the connection, and hung up: after
+	 * EPIPE, the refusal can still be read. */
 	if (result && result != -EPIPE)
 		return conn_report_loss(conn, result);
 	result = conn_receive(conn, timeout_ms, &reply);
@@ -161,7 +162,8 @@ json_t *conn_names(char *const *names, int count)
 	json_t *array = json_array();
 
 	for (int i = 0; i < count; i++) {
-		/* What isn't UTF-8 is no VM; still, let the supervisor say. */
+		/* A name that isn't UTF-8 is no VM's.
+		 * The supervisor says so. */
 		json_t *name = json_string(names[i]);
 
 		if (json_array_append_new(array,

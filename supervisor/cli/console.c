@@ -17,7 +17,7 @@
 #include "supervisor/cli/field.h"
 #include "supervisor/lib/base64.h"
 
-/* Ctrl-], as telnet has it. */
+/* Ctrl-], as in telnet(1). */
 #define DETACH_KEY 0x1d
 #define KEYS_BYTES 256
 
@@ -25,7 +25,7 @@ struct terminal {
 	const char *name; /* of the VM */
 	struct conn output, input;
 	struct termios before;
-	bool raw; /* before is to be restored */
+	bool raw; /* the settings in before are to be restored */
 };
 
 static void restore_terminal(struct terminal *terminal)
@@ -35,13 +35,13 @@ static void restore_terminal(struct terminal *terminal)
 	terminal->raw = false;
 }
 
-/* Every key goes to the guest, and none is shown but by it. */
+/* Each key goes to the guest, which alone echoes it. */
 static void make_raw(struct terminal *terminal)
 {
 	struct termios raw;
 
 	if (tcgetattr(STDIN_FILENO, &terminal->before) < 0)
-		return; /* no terminal: bytes go as they come */
+		return; /* no terminal: bytes go as they are */
 	raw = terminal->before;
 	cfmakeraw(&raw);
 	terminal->raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
@@ -72,7 +72,7 @@ static int show_output(const json_t *parameters)
 	return length < 0 ? length : write_all(bytes, (size_t)length);
 }
 
-/* What has come of the guest. 1: go on; 0: it is over; -errno. */
+/* Prints what came from the guest. 1: go on; 0: the console ended; -errno. */
 static int take_output(struct terminal *terminal)
 {
 	for (;;) {
@@ -81,7 +81,7 @@ static int take_output(struct terminal *terminal)
 
 		if (result == -EAGAIN)
 			return 1;
-		if (result == 0) { /* it didn't end: it was cut off */
+		if (result == 0) { /* the supervisor hung up */
 			restore_terminal(terminal);
 			conn_report_loss(&terminal->output, result);
 			return -ECANCELED;
@@ -103,8 +103,8 @@ static int take_output(struct terminal *terminal)
 	}
 }
 
-/* Sends keys; what the guest doesn't take now is sent again. An enum
- * cli_exit. */
+/* Sends keys. The ones that the guest didn't take are sent
+ * again. An enum cli_exit. */
 static int type_key(struct terminal *terminal, const uint8_t *keys,
 		    size_t length)
 {
@@ -125,14 +125,15 @@ static int type_key(struct terminal *terminal, const uint8_t *keys,
 		taken = field_int(reply, "taken");
 		json_decref(reply);
 		if (taken <= 0)
-			return CLI_OK; /* a guest that doesn't listen: lost */
+			return CLI_OK; /* lost: the guest doesn't read */
 		keys += taken;
 		length -= (size_t)taken;
 	}
 	return CLI_OK;
 }
 
-/* 1: go on; 0: detached; an enum cli_exit, negative, if typing failed. */
+/* Reads keys and sends them. 1: go on; 0: the person detached; below 0:
+ * an enum cli_exit, negated. */
 static int take_keys(struct terminal *terminal)
 {
 	uint8_t keys[KEYS_BYTES];
@@ -143,7 +144,7 @@ static int take_keys(struct terminal *terminal)
 	if (got < 0 && errno == EINTR)
 		return 1;
 	if (got <= 0) {
-		return 0; /* a pipe that is at its end detaches as well */
+		return 0; /* the end of a pipe detaches, too */
 	}
 	while (before < got && keys[before] != DETACH_KEY)
 		before++;
@@ -153,7 +154,7 @@ static int take_keys(struct terminal *terminal)
 	return before < got ? 0 : 1;
 }
 
-/* An enum cli_exit. */
+/* Carries bytes both ways until the console ends. An enum cli_exit. */
 static int serve_console(struct terminal *terminal)
 {
 	int result = take_output(terminal);

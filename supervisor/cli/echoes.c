@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What ping(8) says at its end: echoes counted, their times summed up. Pure. */
+/* The statistics that ping(8) prints at its end. No I/O. */
 #include "supervisor/cli/echoes.h"
 
 #include <stdio.h>
@@ -13,19 +13,19 @@ void echoes_reply(struct echoes *echoes, double rtt_ms)
 		echoes->min_ms = rtt_ms;
 	if (echoes->received == 1 || rtt_ms > echoes->max_ms)
 		echoes->max_ms = rtt_ms;
-	/* Welford: a running variance that doesn't lose its digits. */
+	/* Welford's algorithm: a running variance that keeps its precision. */
 	echoes->mean_ms += from_old_mean / (double)echoes->received;
 	echoes->squares += from_old_mean * (rtt_ms - echoes->mean_ms);
 }
 
-/* Newton's, which spares the program libm. */
+/* Newton's method: so the program doesn't need libm. */
 static double square_root(double value)
 {
 	double root = value > 1 ? value : 1, next;
 
 	if (!(value > 0))
 		return 0;
-	/* From above, it falls until the precision is used up. */
+	/* From above, the root falls until no more digits change. */
 	while ((next = (root + value / root) / 2) < root)
 		root = next;
 	return root;

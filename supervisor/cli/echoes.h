@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What ping(8) says at its end: echoes counted, their times summed up. Pure. */
+/* The statistics that ping(8) prints at its end. No I/O. */
 #ifndef VMSUP_SUPERVISOR_CLI_ECHOES_H
 #define VMSUP_SUPERVISOR_CLI_ECHOES_H
 
@@ -11,15 +11,15 @@ struct echoes {
 	double squares; /* sum of squared distances from the mean */
 };
 
-/* One reply that took that long. */
+/* Counts a reply, with its round-trip time. */
 void echoes_reply(struct echoes *echoes, double rtt_ms);
-/* Standard deviation of the replies' times, which ping(8) calls mdev. */
+/* The standard deviation of the round-trip times; ping(8) calls it mdev. */
 double echoes_mdev_ms(const struct echoes *echoes);
-/* Of those sent, 0 to 100. */
+/* The part of the requests that got no reply, 0 to 100. */
 double echoes_loss_percent(const struct echoes *echoes);
 
-/* Both lines of the statistics block; elapsed_ms from the first request to the
- * last. Returns text. */
+/* Writes the lines of the statistics. elapsed_ms: from the first request
+ * to the last. Returns text. */
 const char *echoes_summary(const struct echoes *echoes, double elapsed_ms,
 			   char *text, size_t size);
 

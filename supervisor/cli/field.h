@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* Good as long as object is; "" if it isn't there. */
+/* The text lives as long as object; "" if the field is absent. */
 static inline const char *field_text(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));

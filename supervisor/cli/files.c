@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Kernel, initrd and disks of a VM: opened with the rights of who asks. */
+/* Opens kernel, initrd and disks of a VM, with the rights of the caller. */
 #include "supervisor/cli/files.h"
 
 #include <errno.h>
@@ -19,10 +19,10 @@
 #define MIB          (UINT64_C(1) << 20)
 #define HUGE_PAGE    (2 * MIB)
 
-/* What isn't certainly wrong. */
+/* What happens to a file that is probably wrong. */
 enum strictness {
-	STRICT, /* is refused */
-	LENIENT, /* is warned of */
+	STRICT, /* the file is refused */
+	LENIENT, /* a warning is printed */
 };
 
 static int open_file(const char *what, const char *path, const char *vm,
@@ -42,7 +42,7 @@ static int open_file(const char *what, const char *path, const char *vm,
 			   what, path, vm, strerror(errno), remedy);
 }
 
-/* An image that is read once, when the VM starts. */
+/* Opens an image that the VM reads once, when it starts. */
 static int open_image(const char *what, const char *path, const char *vm,
 		      int *fd, struct problem *problem)
 {
@@ -79,7 +79,7 @@ static int disk_bytes(int fd, uint64_t *bytes)
 	return ioctl(fd, BLKGETSIZE64, bytes) < 0 ? -errno : 0;
 }
 
-/* Two that write to one image destroy it. */
+/* Locks a disk: two VMs that write to one image destroy it. */
 static int lock_disk(const struct machine_disk *disk, const char *vm,
 		     struct problem *problem)
 {
@@ -99,7 +99,8 @@ static int lock_disk(const struct machine_disk *disk, const char *vm,
 			   disk->path, vm, strerror(errno));
 }
 
-/* The host opens such a device to write, and refuses each write later. */
+/* Whether a block device is read-only: the host opens it to write all the same,
+ * and refuses each write later. */
 static bool is_read_only(int fd)
 {
 	int read_only = 0;
@@ -107,7 +108,7 @@ static bool is_read_only(int fd)
 	return ioctl(fd, BLKROGET, &read_only) == 0 && read_only;
 }
 
-/* Whether it can be read and written, and how many bytes it has. */
+/* Checks that a disk can be read and written, and finds its bytes. */
 static int check_disk(const struct machine_disk *disk, const char *vm,
 		      uint64_t *bytes, struct problem *problem)
 {
@@ -135,9 +136,10 @@ static int check_disk(const struct machine_disk *disk, const char *vm,
 }
 
 /*
- * A guest sees the bytes of the file, and a guest that finds no file system in
- * them makes one: that is the end of an image of another format. A new VM isn't
- * made of it. One that is configured may have written such bytes itself.
+ * The guest sees the bytes of the file. A guest that finds no file system in
+ * them may make one, which destroys an image of another format. So a new VM
+ * isn't given such an image. A VM that was configured before may have
+ * written these bytes itself.
  */
 static int check_format(const struct machine_disk *disk, const char *vm,
 			uint64_t bytes, enum strictness strictness,
@@ -191,7 +193,7 @@ static int open_disk(struct machine_disk *disk, const char *vm,
 	int flags = (disk->read_only ? O_RDONLY : O_RDWR) |
 		    (disk->direct ? O_DIRECT : 0);
 	uint64_t bytes = 0;
-	/* O_NONBLOCK: a FIFO would wait for its writer */
+	/* O_NONBLOCK: the open of a FIFO would wait for a writer */
 	int error = open_file("disk", disk->path, vm, flags | O_NONBLOCK,
 			      &disk->fd, problem);
 
@@ -199,7 +201,7 @@ static int open_disk(struct machine_disk *disk, const char *vm,
 		error = check_disk(disk, vm, &bytes, problem);
 	if (!error)
 		error = lock_disk(disk, vm, problem);
-	/* without O_DIRECT, for that doesn't read into any buffer */
+	/* before O_DIRECT is set, which needs an aligned buffer */
 	if (!error)
 		error = set_flags(disk, 0, vm, problem);
 	if (!error)
@@ -209,7 +211,7 @@ static int open_disk(struct machine_disk *disk, const char *vm,
 	return error ? error : set_flags(disk, flags, vm, problem);
 }
 
-/* ---- all of a machine */
+/* ---- all files of a machine */
 
 static int check_pages(const struct machine_config *machine, const char *vm,
 		       struct problem *problem)
@@ -263,14 +265,14 @@ void files_open_or_not(struct machine_config *machine, const char *vm)
 
 	if (open_all(machine, vm, LENIENT, &problem) == 0)
 		return;
-	/* no lock on a disk that another VM may have */
+	/* another VM may use a disk: no lock on it is kept */
 	close_all(machine);
 	snprintf(machine->why_closed, sizeof(machine->why_closed), "%s",
 		 problem.text);
 }
 
-/* result: of opening *fd. What isn't open needs a reason; the first one is
- * told. */
+/* result: what the open of *fd returned. A file that isn't open needs a
+ * reason; the first one is kept. */
 static void keep_or_close(struct machine_config *machine, int result, int *fd,
 			  const struct problem *problem)
 {

@@ -7,7 +7,7 @@
 
 struct finding {
 	bool there;
-	char text[200]; /* what it is for, or the remedy */
+	char text[200]; /* what the thing is for, or the remedy */
 };
 
 /* Fills in finding, and returns true: it is there. */
@@ -17,7 +17,7 @@ bool finding_there(struct finding *finding, const char *format, ...)
 bool finding_missing(struct finding *finding, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* A check: looks for one thing, and leaves no trace. */
+/* A check: looks for one thing, and changes nothing on the host. */
 typedef bool check_fn(struct finding *finding);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Ctrl-C where a command has something to finish. */
+/* Ctrl-C in commands that have to clean up. */
 #include "supervisor/cli/interrupt.h"
 
 #include <stddef.h>
@@ -29,7 +29,8 @@ void interrupt_catch(void)
 	sigemptyset(&mask);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		sigaction(signals[i], NULL, &old_actions[i]);
-		/* nohup(1) and shells without job control ignore some. */
+		/* nohup(1), and shells without job control, let a command
+		 * ignore some: it goes on ignoring them. */
 		if (old_actions[i].sa_handler == SIG_IGN)
 			continue;
 		sigaddset(&mask, signals[i]);
@@ -59,8 +60,8 @@ bool interrupt_take(void)
 	sigset_t held;
 	bool taken;
 
-	/* One that came while there was always something to read was never
-	 * let through by ppoll(). */
+	/* ppoll() lets a signal through only when it waits. One that came while
+	 * there was always something to read is still pending. */
 	if (caught) {
 		sigprocmask(SIG_SETMASK, &old_mask, &held);
 		sigprocmask(SIG_SETMASK, &held, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Ctrl-C where a command has something to finish: SIGINT, SIGTERM and SIGHUP
- * are held back, except while waiting (ppoll() with interrupt_mask()), so that
- * none can come between the look at the flag and the wait.
+ * Ctrl-C in commands that have to clean up: SIGINT, SIGTERM and SIGHUP are
+ * blocked, except in ppoll() with interrupt_mask(). So none can come between
+ * the test of the flag and the wait.
  */
 #ifndef VMSUP_SUPERVISOR_CLI_INTERRUPT_H
 #define VMSUP_SUPERVISOR_CLI_INTERRUPT_H
@@ -10,13 +10,14 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* From now on the signals only set a flag. */
+/* Catches the signals: from now on they only set a flag. */
 void interrupt_catch(void);
-/* Back to how it was, for a child that goes its own way. */
+/* Restores the handlers and the mask, for a child
+ * that becomes the supervisor. */
 void interrupt_release(void);
-/* The mask to wait with; NULL while nothing is caught. */
+/* The signal mask for ppoll(); NULL before interrupt_catch(). */
 const sigset_t *interrupt_mask(void);
-/* True once one came; takes note of it: the next call says false again. */
+/* Returns true if a signal came, and clears the flag. */
 bool interrupt_take(void);
 
 #endif

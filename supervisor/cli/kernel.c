@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a kernel's file says of itself, looked at before anything runs. */
+/* Checks the headers of a kernel's file before anything runs. */
 #include "supervisor/cli/kernel.h"
 
 #include <asm/bootparam.h>
@@ -20,13 +20,14 @@
 #define SETUP_AT    0x1f1
 #define SETUP_MAGIC 0x53726448U /* "HdrS" */
 #define BOOT_FLAG   0xaa55U
-#define SETUP_64    0x020cU /* the first version that tells of a 64-bit entry */
+/* the first version with a field for the 64-bit entry */
+#define SETUP_64 0x020cU
 /* ELF, and its note of the PVH entry (Xen, docs/misc/pvh.pandoc). */
 #define SEGMENTS_MAX 32
 #define NOTES_BYTES  16384
 #define PVH_ENTRY    18 /* XEN_ELFNOTE_PHYS32_ENTRY */
-/* Where kernels may lie in the guest's memory (vmproc/kvm/layout.h): from the
- * second MiB to the hole. */
+/* The part of the guest's memory for kernels (vmproc/kvm/layout.h): from
+ * the second MiB to the hole. */
 #define RAM_FIRST MIB
 #define RAM_END   (3072 * MIB)
 
@@ -34,9 +35,9 @@ struct look {
 	const struct machine_config *machine;
 	const char *vm;
 	struct problem *problem;
-	uint64_t bytes; /* of the file */
-	uint64_t end; /* of the RAM that a kernel may use */
-	/* what it says */
+	uint64_t bytes; /* the length of the file */
+	uint64_t end; /* of the RAM for kernels */
+	/* ends in the guest's memory, by the headers */
 	uint64_t kernel_end, initrd_end;
 };
 
@@ -56,7 +57,8 @@ static int no_kernel(const struct look *look)
 			   look->machine->kernel, look->vm);
 }
 
-/* Why, the remedy: of what the file is, as far as that is known. */
+/* Refuses a file that is no kernel; tells what it is, if its magic number
+ * is known, and the remedy. */
 static int is_stranger(const struct look *look, const char *what,
 		       const char *remedy)
 {
@@ -64,7 +66,7 @@ static int is_stranger(const struct look *look, const char *what,
 			   look->machine->kernel, look->vm, what, remedy);
 }
 
-/* No memory would be enough. */
+/* Refuses a kernel that no memory would be enough for. */
 static int nowhere(const struct look *look)
 {
 	return problem_set(look->problem, -EINVAL,
@@ -76,7 +78,8 @@ static int nowhere(const struct look *look)
 			   (unsigned long long)(RAM_END / MIB));
 }
 
-/* end: of the memory that it takes. */
+/* Refuses a kernel for which the memory of the VM is too small. end: of
+ * the memory that it takes. */
 static int too_little(const struct look *look, uint64_t end)
 {
 	if (end > RAM_END)
@@ -177,7 +180,7 @@ static int look_at_segments(struct look *look, const Elf64_Phdr *segments,
 	return error;
 }
 
-/* ELF files for other processors: what people have at hand. */
+/* ELF files for other processors, by e_machine. */
 static int other_machine(const struct look *look, const Elf64_Ehdr *elf)
 {
 	static const struct {
@@ -227,14 +230,14 @@ static int look_at_elf(struct look *look, const Elf64_Ehdr *elf)
 
 /* ---- bzImage */
 
-/* The place that it wants is one where kernels may lie. */
+/* Whether a kernel at that place is in the part for kernels. */
 static bool may_lie(uint64_t at, uint64_t bytes)
 {
 	return at >= RAM_FIRST && at <= RAM_END && bytes <= RAM_END - at;
 }
 
-/* The end of the memory that it takes: where it wants to be, or lower if it can
- * and must; UINT64_MAX if it can't be anywhere. */
+/* The end of the memory that a kernel takes: at its preferred address or, if it
+ * is relocatable and must be, lower. UINT64_MAX: it fits nowhere. */
 static uint64_t place(const struct look *look,
 		      const struct setup_header *header, uint64_t bytes)
 {
@@ -245,7 +248,7 @@ static uint64_t place(const struct look *look,
 	if (end <= look->end || !header->relocatable_kernel ||
 	    alignment < PAGE_BYTES || (alignment & (alignment - 1)) != 0)
 		return end;
-	/* no overflow: of 33 and of 36 bits at most */
+	/* no overflow: at most 33 and 36 bits */
 	alignment = (RAM_FIRST + alignment - 1) & ~(alignment - 1);
 	return alignment + bytes < end ? alignment + bytes : end;
 }
@@ -260,10 +263,10 @@ static int look_at_bzimage(struct look *look, const struct setup_header *header)
 				   "kernel %s of %s has no 64-bit entry (an "
 				   "x86-64 one is needed, Linux 3.8 or later)",
 				   look->machine->kernel, look->vm);
-	/* the last paragraph may be a part of one */
+	/* the last paragraph may be incomplete */
 	if ((sectors + 1) * SECTOR_BYTES + bytes >= look->bytes + PARAGRAPH)
 		return truncated(look);
-	/* what it takes to unpack itself */
+	/* the memory that it needs to unpack itself */
 	if (bytes < header->init_size)
 		bytes = header->init_size;
 	look->kernel_end = place(look, header, bytes);
@@ -273,7 +276,7 @@ static int look_at_bzimage(struct look *look, const struct setup_header *header)
 	return 0;
 }
 
-/* ---- both */
+/* ---- either format */
 
 static int look_at_kernel(struct look *look)
 {
@@ -299,7 +302,7 @@ static int look_at_kernel(struct look *look)
 		     : no_kernel(look);
 }
 
-/* It goes as high as it may, for kernels unpack themselves below. */
+/* The initrd goes as high as it may: kernels unpack themselves below it. */
 static int look_at_initrd(const struct look *look)
 {
 	const struct machine_config *machine = look->machine;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a kernel's file says of itself, looked at before anything runs. */
+/* Checks the headers of a kernel's file before anything runs. */
 #ifndef VMSUP_SUPERVISOR_CLI_KERNEL_H
 #define VMSUP_SUPERVISOR_CLI_KERNEL_H
 
@@ -7,10 +7,10 @@
 #include "supervisor/lib/problem.h"
 
 /*
- * Whether the machine's kernel, which is open, is one that can be booted, and
- * fits into its memory together with the initrd. The VM process finds the same
- * out when it loads them, and its word counts: this is to tell who asks, at
- * once. vm: its name, for messages. 0 or -errno with problem set.
+ * Checks that the machine's kernel, which is open, can be booted, and that
+ * kernel and initrd fit into its memory. The VM process checks both again when
+ * it loads them, and decides; this check tells the user at once. vm: the name
+ * of the VM, for messages. 0, or -errno with problem set.
  */
 int kernel_check(const struct machine_config *machine, const char *vm,
 		 struct problem *problem);

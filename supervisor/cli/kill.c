@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup kill: the fault drill, a signal that nobody asked for. */
+/* vmsup kill: the fault drill. It sends a signal to processes of VMs. */
 #include "supervisor/cli/kill.h"
 
 #include "supervisor/cli/conn_call.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup kill: the fault drill, a signal that nobody asked for. */
+/* vmsup kill: the fault drill. It sends a signal to processes of VMs. */
 #ifndef VMSUP_SUPERVISOR_CLI_KILL_H
 #define VMSUP_SUPERVISOR_CLI_KILL_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* From command to supervisor: fork, progress, and the way back. */
+/* Makes a supervisor: forks it, shows the progress of
+ * its start, or undoes it. */
 #include "supervisor/cli/launch.h"
 
 #include <arpa/inet.h>
@@ -24,18 +25,18 @@
 #include "supervisor/start.h"
 #include "supervisor/supervisor.h"
 
-/* A supervisor that was already done when the command was interrupted doesn't
- * take a hang-up as a wish: it is asked after this long. */
+/* A supervisor whose start was complete doesn't end when the command hangs up.
+ * One that is still there after this long is asked to shut down. */
 #define UNDO_ASK_MS 1000
 
-/* A start under way. */
+/* A start that is under way. */
 struct launch {
 	const struct cli *cli;
 	struct config *config;
 	const struct launch_place *place;
 	struct conn starter;
 	struct await await;
-	size_t started; /* VMs that start by themselves */
+	size_t started; /* how many VMs start by themselves */
 	pid_t pid;
 	bool tty;
 };
@@ -74,7 +75,8 @@ int launch_open_vmproc(bool quiet)
 	return -1;
 }
 
-/* Nothing was made: the directory goes, too, unless VMs need it. */
+/* For a start that made nothing: removes the run directory, unless VMs of an
+ * earlier supervisor need it. */
 static int leave_place(const struct launch_place *place)
 {
 	if (!place->kept->instance)
@@ -84,7 +86,7 @@ static int leave_place(const struct launch_place *place)
 
 static void show_progress(const struct await *await)
 {
-	/* The cursor goes back, so that an error overwrites it. */
+	/* The cursor goes back to column 1: an error overwrites the line. */
 	fprintf(stderr, "starting %zu/%zu\r", await->count - await->pending,
 		await->count);
 }
@@ -100,7 +102,8 @@ static int compare_fds(const void *left, const void *right)
 	return *(const int *)left - *(const int *)right;
 }
 
-/* What the caller of the command had open is none of the supervisor's. */
+/* Closes all descriptors but these and the standard ones: the supervisor must
+ * not keep what the caller had open. */
 static void close_others(int *fds, size_t count)
 {
 	unsigned int next = STDERR_FILENO + 1;
@@ -114,7 +117,8 @@ static void close_others(int *fds, size_t count)
 	close_range(next, ~0U, 0);
 }
 
-/* What VMs are made of, with room for four more; NULL without memory. */
+/* Lists the open files of all machines, with room for
+ * four more. NULL: no memory. */
 static int *list_fds(const struct config *config, size_t *count)
 {
 	int *fds = calloc(config->vm_count * (MACHINE_DISKS + 2) + 4,
@@ -151,11 +155,12 @@ static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 	cleanup_free int *kept_fds = list_fds(launch->config, &count);
 	cleanup_fd int null_fd = -1;
 
-	/* Before the signals of the terminal can come again. */
+	/* Before signals are let through: those of the
+	 * terminal are not for it. */
 	setsid();
 	interrupt_release();
-	/* Whoever reads the command's output waits for the command only. stderr
-	 * stays for the errors of the start. */
+	/* A reader of the command's output must not wait for the supervisor.
+	 * stderr stays open for errors of the start. */
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
 	    dup2(null_fd, STDOUT_FILENO) < 0 || chdir("/") < 0) {
@@ -202,7 +207,7 @@ static int fork_supervisor(struct launch *launch, int vmproc_fd)
 	return CLI_OK;
 }
 
-/* The supervisor ended by itself, and said why. */
+/* For a supervisor that ended by itself. It has said why. */
 static int reap_supervisor(struct launch *launch)
 {
 	int status = 0;
@@ -222,7 +227,7 @@ static int reap_supervisor(struct launch *launch)
 	return CLI_FAILED;
 }
 
-/* Hangs up, which undoes the start, and waits until nothing is left. */
+/* Hangs up, which undoes the start, and waits for the supervisor's end. */
 static int undo_start(struct launch *launch)
 {
 	cleanup_fd int pid_fd = pidfd_of(launch->pid);
@@ -242,7 +247,7 @@ static int undo_start(struct launch *launch)
 	return report_error("interrupted: start undone");
 }
 
-/* VMs that ran before this start aren't its to end. */
+/* Leaves the supervisor running: its VMs ran before this start. */
 static int leave_start(const struct launch *launch)
 {
 	return report_error("interrupted: supervisor %d goes on (vmsup status)",
@@ -278,7 +283,8 @@ static int say_running(const struct launch *launch)
 	return report_flush();
 }
 
-/* Follows the start to its end, one way or another. */
+/* Waits until the start is complete, fails, or is
+ * interrupted. An enum cli_exit. */
 static int follow_start(struct launch *launch)
 {
 	int result;
@@ -308,7 +314,8 @@ static int follow_start(struct launch *launch)
 	}
 }
 
-/* The kept VMs come first, each with its intent of old. */
+/* Whether a VM is to run. Kept VMs come first; the intent of
+ * each is in its document. */
 static bool is_wanted(const struct launch *launch, size_t index)
 {
 	const struct kept *kept = launch->place->kept;
@@ -319,8 +326,7 @@ static bool is_wanted(const struct launch *launch, size_t index)
 	return launch->config->vms[index].autostart;
 }
 
-/* All VMs must be there before the supervisor is left alone, and those that
- * start by themselves must have. */
+/* Waits for all VMs: each must be defined, and run if it starts by itself. */
 static int await_autostart(struct launch *launch)
 {
 	const struct config *config = launch->config;
@@ -386,8 +392,8 @@ int launch_foreground(struct config *config, const struct launch_place *place)
 	return supervisor_main(config, &options);
 }
 
-/* In the child: what systemd passed to the parent is for this process, and
- * what it wants to hear, it wants to hear from the parent. */
+/* In the child: takes over the sockets that systemd passed to the parent, but
+ * not its notifications, which the parent sends. */
 static void take_listener(void)
 {
 	char pid[16];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup logs: what a VM process said. */
+/* vmsup logs: the log lines of a VM's process. */
 #include "supervisor/cli/logs.h"
 
 #include "supervisor/cli/field.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup logs: what a VM process said. */
+/* vmsup logs: the log lines of a VM's process. */
 #ifndef VMSUP_SUPERVISOR_CLI_LOGS_H
 #define VMSUP_SUPERVISOR_CLI_LOGS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a file is by its magic number. */
+/* Tells what a file is, by its magic number. */
 #include "supervisor/cli/magic.h"
 
 #include <stdbool.h>
@@ -16,14 +16,14 @@
 #define VMLINUZ           "take /boot/vmlinuz-..., or vmlinux"
 
 static const struct magic magics[] = {
-	/* kernels; before "MZ", with which some of them begin as well */
+	/* kernels; they stand before "MZ", because some begin with that */
 	{ AT(0x38, "ARM\x64"), "a kernel for arm64", X86_64, NULL },
 	{ AT(0x38, "RSC\x05"), "a kernel for RISC-V", X86_64, NULL },
 	{ AT(0x24, "\x18\x28\x6f\x01"), "a kernel for arm", X86_64, NULL },
 	{ AT(0, "\x27\x05\x19\x56"), "an image for U-Boot", VMLINUZ, NULL },
 	{ AT(0, "MZ"), "an EFI program and no bzImage",
 	  "of a unified kernel image: objcopy -O binary -j .linux", NULL },
-	/* packed */
+	/* compressed files */
 	{ AT(0, "\x1f\x8b"), "compressed by gzip", UNPACK("gzip -dc"), NULL },
 	{ AT(0, "\x28\xb5\x2f\xfd"), "compressed by zstd", UNPACK("zstd -dc"),
 	  NULL },
@@ -35,7 +35,7 @@ static const struct magic magics[] = {
 	  NULL },
 	{ AT(0, "\x89LZO"), "compressed by lzop", UNPACK("lzop -dc"), NULL },
 	{ AT(0, "\x5d\0\0"), "compressed by lzma", UNPACK("lzma -dc"), NULL },
-	/* what isn't one at all */
+	/* other files */
 	{ AT(0, "070701"), "an initrd", VMLINUZ, NULL },
 	{ AT(0, "070702"), "an initrd", VMLINUZ, NULL },
 	{ AT(257, "ustar"), "a tar archive", VMLINUZ, NULL },
@@ -59,7 +59,7 @@ static const struct magic magics[] = {
 	  "parallels" },
 };
 
-/* Of a VHD image of fixed size, the data comes first. */
+/* Formats with a footer: a VHD image of fixed size begins with its data. */
 static const struct magic footers[] = {
 	{ AT(0, "conectix"), "a VHD disk image", NULL, "vpc" },
 	{ AT(0, "koly"), "a DMG disk image", NULL, "dmg" },

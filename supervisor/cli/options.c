@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Options of a command: parsed, explained and listed from its table. */
+/* Parses the options of a command, and lists them for help and completion. */
 #include "supervisor/cli/options.h"
 
 #include <ctype.h>
@@ -9,8 +9,8 @@
 
 #include "supervisor/cli/report.h"
 
-/* What getopt_long() returns for the options that every command takes; those
- * of the command are its index plus OPTION_FIRST, outside any letter. */
+/* What getopt_long() returns for the options that each command has. For an
+ * option of the command it is the index plus OPTION_FIRST, above any letter. */
 enum {
 	OPTION_HELP = 1000,
 	OPTION_RUN_DIR,
@@ -24,7 +24,7 @@ static const struct option common_options[] = {
 };
 #define COMMON_COUNT (sizeof(common_options) / sizeof(common_options[0]))
 
-/* Tells what is wrong with the option that getopt_long() just refused. */
+/* Reports what is wrong with the option that getopt_long() just refused. */
 static enum options_result refuse_option(const char *command, int result,
 					 char **argv)
 {
@@ -101,7 +101,7 @@ static void make_tables(const struct cli_command *command, struct option *longs,
 	*shorts = '\0';
 }
 
-/* The index of the command's option that getopt_long() returned as c. */
+/* The index of the command's option for which getopt_long() returned c. */
 static int option_index(const struct cli_command *command, int c)
 {
 	if (c >= OPTION_FIRST)
@@ -137,7 +137,7 @@ enum options_result options_parse(const struct cli_command *command, int argc,
 
 	make_tables(command, longs, shorts);
 	*args = (struct cli_args){ 0 };
-	optind = 0; /* glibc: start over, with a new table */
+	optind = 0; /* glibc starts over, with a new table */
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == 'h' || c == OPTION_HELP)

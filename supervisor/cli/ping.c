@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup ping: one VM pings another, or any address. */
+/* vmsup ping: one VM pings another one, or any address. */
 #include "supervisor/cli/ping.h"
 
 #include <arpa/inet.h>
@@ -53,7 +53,7 @@ struct ping {
 	long count, interval_ms, size, timeout_ms;
 	struct conn conn;
 	struct echoes echoes;
-	json_t *replies; /* if json */
+	json_t *replies; /* for --json */
 };
 
 static int parse_numbers(const struct cli_args *args, struct ping *ping)
@@ -93,9 +93,10 @@ static int parse_numbers(const struct cli_args *args, struct ping *ping)
 	return CLI_OK;
 }
 
-/* ---- who is pinged */
+/* ---- the target */
 
-/* fe80::/64 and the modified EUI-64 of the MAC (RFC 4291 appendix A). */
+/* The link-local address: fe80::/64, and the modified EUI-64 of the
+ * MAC (RFC 4291 appendix A). */
 static void link_local(const char *mac_text, char *text)
 {
 	unsigned int mac[6] = { 0 };
@@ -179,7 +180,7 @@ static int resolve_target(const struct cli *cli, struct ping *ping)
 	return result;
 }
 
-/* ---- one echo */
+/* ---- one request */
 
 static void print_header(const struct ping *ping)
 {
@@ -208,7 +209,7 @@ static void print_reply(const struct ping *ping, const json_t *parameters)
 	       text_ms(field_number(parameters, "rtt_ms"), time));
 }
 
-/* What came of the request just sent, if the supervisor had no quarrel. */
+/* Takes the result of the request that was sent last. */
 static void take_result(struct ping *ping, const json_t *parameters)
 {
 	static const struct {
@@ -243,8 +244,9 @@ static void take_result(struct ping *ping, const json_t *parameters)
 	}
 }
 
-/* A VM that dies while it pings is back soon: only the first refusal ends it
- * all. An enum cli_exit. */
+/* Takes an error. After the first request, a VM that isn't running
+ * was restarted meanwhile: it will answer soon, so the command
+ * goes on. An enum cli_exit. */
 static int take_error(struct ping *ping, const struct reply *reply)
 {
 	const char *state = field_text(reply->parameters, "state");
@@ -292,7 +294,7 @@ static int ping_once(struct ping *ping)
 	return status ? status : report_flush();
 }
 
-/* ---- all of them */
+/* ---- all requests */
 
 static void print_json(const struct ping *ping, double elapsed_ms)
 {
@@ -334,7 +336,7 @@ static void print_end(const struct ping *ping, uint64_t elapsed_ns)
 				      sizeof(text)));
 }
 
-/* True if it was interrupted before. */
+/* Waits until due_ns. True: a signal came before. */
 static bool wait_until(uint64_t due_ns)
 {
 	uint64_t now = loop_now_ns();
@@ -348,8 +350,8 @@ static bool wait_until(uint64_t due_ns)
 	return interrupt_take();
 }
 
-/* Keeps one connection for it all, unless the pause is longer than the
- * supervisor leaves a silent one open. */
+/* Keeps one connection for all requests, unless the interval is longer than the
+ * supervisor keeps a silent connection. */
 static int ping_all(const struct cli *cli, struct ping *ping)
 {
 	uint64_t begin = loop_now_ns(), due = begin, last = begin;

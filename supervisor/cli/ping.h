@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup ping: one VM pings another, or any address. */
+/* vmsup ping: one VM pings another one, or any address. */
 #ifndef VMSUP_SUPERVISOR_CLI_PING_H
 #define VMSUP_SUPERVISOR_CLI_PING_H
 

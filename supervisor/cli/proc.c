@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What /proc says of a process, through a descriptor of its directory. */
+/* Reads /proc of a process, through a descriptor of its directory. */
 #include "supervisor/cli/proc.h"
 
 #include <ctype.h>
@@ -45,7 +45,7 @@ int proc_read(int dir_fd, const char *name, char *text, size_t size)
 	return 0;
 }
 
-/* Copies up to the end of the line, white space folded. */
+/* Copies text up to the end of the line, with white space folded. */
 static void copy_folded(const char *from, char *value, size_t size)
 {
 	size_t used = 0;
@@ -61,7 +61,7 @@ static void copy_folded(const char *from, char *value, size_t size)
 	value[used] = '\0';
 }
 
-/* What follows key at the start of a line; NULL: no such line. */
+/* Finds the line that begins with key: what follows key there. NULL: none. */
 static const char *find_line(const char *text, const char *key)
 {
 	size_t length = strlen(key);

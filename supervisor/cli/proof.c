@@ -2,9 +2,10 @@
 /*
  * The proof of a cage, from outside: identity, rights, room, limits.
  *
- * Theory of operation: the supervisor says what the cage should be; what it is
- * comes from the kernel alone, by /proc, and none of it from the VM process or
- * the supervisor. What can't be read is not proved, and so doesn't hold.
+ * Theory of operation: the supervisor says what the cage should be. What the
+ * cage is comes from the kernel alone, by /proc: nothing comes from the VM
+ * process or from the supervisor. A property that can't be read is not
+ * proved, and so doesn't hold.
  */
 #include "supervisor/cli/proof.h"
 
@@ -43,7 +44,7 @@ void proof_add(struct proof *proof, const char *check, const char *wanted,
 	json_t *row = json_pack("{s:s, s:s, s:s, s:b}", "check", check,
 				"wanted", wanted, "found", found, "ok", ok);
 
-	/* A row that is lost must not look like a proof. */
+	/* Without memory for the row, the proof must not hold. */
 	if (json_array_append_new(proof->checks, row) || !ok)
 		proof->holds = false;
 }
@@ -101,13 +102,14 @@ int proof_print(const struct proof *proof)
 /* ---- identity and rights: /proc/PID/task/TID/status of each thread */
 
 struct threads {
-	struct proof *proof; /* for this thread */
+	struct proof *proof; /* the checks of one thread */
 	const json_t *cage;
 	int task_fd;
 	unsigned int count;
 };
 
-/* Real, effective, saved, for files: the VM's own, and nothing else. */
+/* Checks the real, effective, saved and file system
+ * ID: each is the VM's own. */
 static void check_id(struct proof *proof, const char *key, const char *text,
 		     long long id)
 {
@@ -122,8 +124,8 @@ static void check_id(struct proof *proof, const char *key, const char *text,
 		proof_add(proof, key, wanted, found, false);
 }
 
-/* A VM process inherits the filters of the supervisor that made it; that of its
- * set-up and that of stage 2 are its own. */
+/* A VM process inherits the filters of its supervisor. It adds those
+ * of set-up and of stage 2. */
 static void check_filters(struct proof *proof, const json_t *cage,
 			  const char *text)
 {
@@ -131,7 +133,7 @@ static void check_filters(struct proof *proof, const json_t *cage,
 	long long filters = field_int(cage, "filters");
 	char wanted[VALUE_SIZE], value[VALUE_SIZE];
 
-	/* a thread may have stacked a narrower one of its own */
+	/* a thread may have one more, which allows less */
 	snprintf(wanted, sizeof(wanted), "%lld%s", filters,
 		 field_int(cage, "threads") > 1 ? " or one more" : "");
 	proc_value(text, key, value, sizeof(value));
@@ -182,7 +184,8 @@ static int check_thread(void *ctx, const char *tid)
 	proof_init(&proof);
 	check_status(&proof, threads->cage, text);
 	threads->count++;
-	/* The first one is shown whole; of the others, what is wrong. */
+	/* All rows of the first thread are shown; of
+	 * the others, the failures. */
 	if (threads->count == 1 || !proof.holds) {
 		json_array_extend(threads->proof->checks, proof.checks);
 		threads->proof->holds &= proof.holds;
@@ -204,7 +207,7 @@ void proof_identity(struct proof *proof, const json_t *cage, int dir_fd)
 	proc_each(dir_fd, "task", check_thread, &threads);
 	snprintf(value, sizeof(value), "%u", threads.count);
 	proof_add(proof, "threads", "1 or more", value, threads.count > 0);
-	/* Behind the name in parentheses: state, ppid, pgrp, session. */
+	/* After the name in parentheses: state, ppid, pgrp, session. */
 	proc_read(dir_fd, "stat", stat, sizeof(stat));
 	end = strrchr(stat, ')');
 	if (end)
@@ -280,14 +283,14 @@ static void check_root(struct proof *proof, int dir_fd)
 	proof_compare(proof, "its file system", "read-only", found);
 }
 
-/* wanted: with or without the mount point in front. */
+/* wanted may begin with the mount point of cgroup v2. */
 static void check_cgroup(struct proof *proof, const char *wanted, int dir_fd)
 {
 	char text[PROC_FILE_SIZE], found[VALUE_SIZE], mount[VALUE_SIZE];
 	size_t length;
 
 	proc_read(dir_fd, "cgroup", text, sizeof(text));
-	/* The line of cgroup v2 is the one with number 0 and no name. */
+	/* The line of cgroup v2 has the number 0 and no name. */
 	proc_value(text, "0:", found, sizeof(found));
 	if (proc_cgroup_mount(mount, sizeof(mount))) {
 		length = strlen(mount);
@@ -317,7 +320,7 @@ void proof_limits(struct proof *proof, const json_t *cage, int dir_fd)
 {
 	const struct {
 		const char *line, *check;
-		json_int_t most; /* soft and hard */
+		json_int_t most; /* of the soft and the hard limit */
 	} limits[] = {
 		{ "Max open files", "limit NOFILE",
 		  field_int(cage, "open_files") },
@@ -337,7 +340,7 @@ void proof_limits(struct proof *proof, const json_t *cage, int dir_fd)
 		bool ok =
 			proc_limit(text, limits[i].line, found, sizeof(found));
 
-		/* "unlimited" is no number, and so is too much. */
+		/* "unlimited" is no number: the check fails. */
 		ok = ok && strtoll(found, &end, 10) <= most && *end == '/' &&
 		     strtoll(end + 1, &hard_end, 10) <= most &&
 		     hard_end != end + 1 && *hard_end == '\0';

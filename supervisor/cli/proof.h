@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The list of what was looked at in a cage: what it should be, what it is. */
+/* The list of checks of a cage: what each property should be, what it is. */
 #ifndef VMSUP_SUPERVISOR_CLI_PROOF_H
 #define VMSUP_SUPERVISOR_CLI_PROOF_H
 
@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 struct proof {
-	/* array of { check, wanted, found, ok }; ok is null of what can't be
-	 * told; owned */
+	/* array of { check, wanted, found, ok }; ok is null where
+	 * it can't be known; owned */
 	json_t *checks;
-	bool holds; /* no check has failed */
-	bool whole; /* all can be told */
-	uint64_t held_ns; /* how long a thread was stopped, at most */
+	bool holds; /* no check failed */
+	bool whole; /* no check is without an outcome */
+	uint64_t held_ns; /* the longest time for which a thread was stopped */
 };
 
 void proof_init(struct proof *proof);
@@ -22,18 +22,18 @@ void proof_uninit(struct proof *proof);
 /* Adds a check whose outcome is known. */
 void proof_add(struct proof *proof, const char *check, const char *wanted,
 	       const char *found, bool ok);
-/* Adds one whose outcome can't be told here, with the reason. */
+/* Adds a check whose outcome can't be known on this host, with the reason. */
 void proof_unknown(struct proof *proof, const char *check, const char *wanted,
 		   const char *why);
-/* Adds one that is ok if found is what is wanted, letter by letter. */
+/* Adds a check that is ok if found equals wanted. */
 void proof_compare(struct proof *proof, const char *check, const char *wanted,
 		   const char *found);
 
 /* Prints the table CHECK, WANTED, FOUND, OK. An enum cli_exit. */
 int proof_print(const struct proof *proof);
 
-/* Parts of the proof, each looking through dir_fd, of /proc/PID, at the process
- * in cage (type Cage of the interface). */
+/* Parts of the proof. Each adds its checks of the process: cage says what
+ * should be (type Cage of the interface), dir_fd is its /proc/PID. */
 void proof_identity(struct proof *proof, const json_t *cage, int dir_fd);
 void proof_room(struct proof *proof, const json_t *cage, int dir_fd);
 void proof_limits(struct proof *proof, const json_t *cage, int dir_fd);

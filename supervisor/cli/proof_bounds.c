@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The proof of a cage: what the VM may use up, as its cgroup has it. */
+/* The proof of a cage: what the VM may use of the host, by its cgroup. */
 #include "supervisor/cli/proof_bounds.h"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #define SCORE "oom_score_adj"
 
-/* The first line of a file; "?" without one. */
+/* Reads the first line of a file; "?" if it can't be read. */
 static void first_line(int dir_fd, const char *name, char *line, size_t size)
 {
 	if (proc_read(dir_fd, name, line, size) < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The proof of a cage: every descriptor against the manifest. */
+/* The proof of a cage: each descriptor is compared with the manifest. */
 #include "supervisor/cli/proof_fds.h"
 
 #include <stdio.h>
@@ -12,18 +12,18 @@
 
 #define ENTRIES_MAX 512
 
-/* The manifest, and how many of each were seen. */
+/* The descriptors that there should be, and how many of each were found. */
 struct manifest {
 	struct proof *proof;
 	int dir_fd;
-	int channel_fd; /* which number the channel must have */
+	int channel_fd; /* the number of the channel */
 	bool channel_seen;
 	json_t *entries[ENTRIES_MAX]; /* type Descriptor; borrowed */
 	json_int_t seen[ENTRIES_MAX];
 	size_t count;
 };
 
-/* The interface that a TAP descriptor is attached to, as fdinfo has it. */
+/* Reads, from fdinfo, the interface that a TAP descriptor is attached to. */
 static void read_interface(int dir_fd, const char *fd, char *name, size_t size)
 {
 	char path[32], text[1024];
@@ -33,8 +33,9 @@ static void read_interface(int dir_fd, const char *fd, char *name, size_t size)
 	proc_value(text, "iff", name, size);
 }
 
-/* "socket:[123]" is of the kind "socket", "anon_inode:[eventpoll]" is of that
- * kind and of "eventpoll", "/dev/net/tun" of "/dev/net/tun" and "tun". */
+/* Whether the target of a link is of a kind. "socket:[123]" is a "socket";
+ * "anon_inode:[eventpoll]" is an "anon_inode:[eventpoll]" and an "eventpoll";
+ * "/dev/net/tun" is a "/dev/net/tun" and a "tun". */
 static bool is_kind(const char *target, const char *kind)
 {
 	const char *found = strstr(target, kind);
@@ -47,7 +48,7 @@ static bool is_kind(const char *target, const char *kind)
 	return *end == '\0' || strchr(":]", *end) || end[-1] == ':';
 }
 
-/* Whether the descriptor is what that entry of the manifest says. */
+/* Whether the descriptor is the one of that entry. */
 static bool matches(const struct manifest *manifest, const json_t *entry,
 		    const char *fd, const char *target)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The proof of a cage: every descriptor against the manifest. */
+/* The proof of a cage: each descriptor is compared with the manifest. */
 #ifndef VMSUP_SUPERVISOR_CLI_PROOF_FDS_H
 #define VMSUP_SUPERVISOR_CLI_PROOF_FDS_H
 
@@ -7,7 +7,7 @@
 
 #include "supervisor/cli/proof.h"
 
-/* A part of the proof, as those of proof.h are. */
+/* A part of the proof, like those of proof.h. */
 void proof_fds(struct proof *proof, const json_t *cage, int dir_fd);
 
 #endif

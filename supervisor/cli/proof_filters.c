@@ -33,16 +33,17 @@ struct filters {
 	struct tracer *tracer;
 	int task_fd;
 	pid_t pid; /* of the process */
-	size_t inherited, older; /* how many; of them, before the known ones */
-	char wanted[TEXT_SIZE]; /* of each thread */
-	size_t count; /* of these */
-	bool one_more; /* and one that is the thread's own */
+	/* how many; how many of them come before the known ones */
+	size_t inherited, older;
+	char wanted[TEXT_SIZE]; /* what each thread should have */
+	size_t count; /* how many digests */
+	bool one_more; /* a thread may have one more */
 	unsigned int threads, vcpus;
-	unsigned int kernels; /* threads that the kernel runs for itself */
+	unsigned int kernels; /* threads of the kernel's own */
 	char kernel_names[TEXT_SIZE];
 };
 
-/* Adds to a list for people. */
+/* Adds an item to a list that is printed. */
 static void list(char text[TEXT_SIZE], const char *item)
 {
 	size_t length = strlen(text);
@@ -69,9 +70,9 @@ static void list_wanted(struct filters *filters)
 	filters->one_more = !field_absent(filters->digests, "seal");
 }
 
-/* Of those that were inherited, the last so many are known. What comes before
- * was in force before the first of this version's supervisors, in a container
- * for instance: no VM process can put one there. */
+/* Counts the filters that each thread should have. Of the inherited ones, the
+ * last are known: those that supervisors loaded. Older ones were in force
+ * before, in a container for instance. No VM process can add a filter there. */
 static void count_wanted(struct filters *filters)
 {
 	const json_t *known = json_object_get(filters->digests, "inherited");
@@ -99,10 +100,10 @@ static bool digest_fits(const struct filters *filters, size_t i,
 				  (uint32_t)filters->pid, digest);
 }
 
-/* What each of the own filters is called. */
+/* The names of the filters that a VM process loads itself. */
 static const struct {
 	const char *key, *name;
-	bool threads_own; /* some threads' alone, over the others */
+	bool threads_own; /* only some threads have it, after the others */
 } own[] = {
 	{ "setup", "set-up", false },
 	{ "running", "running", false },
@@ -119,7 +120,7 @@ static bool is_inherited(const struct filters *filters, size_t i)
 		json_string_value(json_array_get(known, i - filters->older)));
 }
 
-/* What the i-th filter of the thread is; NULL: none that belongs there. */
+/* The name of the i-th filter of a thread. NULL: it doesn't belong there. */
 static const char *name_of(const struct filters *filters, size_t i)
 {
 	if (i < filters->older)
@@ -134,8 +135,8 @@ static const char *name_of(const struct filters *filters, size_t i)
 	return NULL;
 }
 
-/* Lists the filters of the thread. NULL if they aren't what is wanted; else the
- * name of the last one. */
+/* Lists the filters of a thread. The name of the last one; NULL: they aren't
+ * the ones that are wanted. */
 static const char *list_found(const struct filters *filters,
 			      char found[TEXT_SIZE])
 {
@@ -155,7 +156,7 @@ static const char *list_found(const struct filters *filters,
 		known = known && name;
 		list(found, name ? name : "UNKNOWN");
 	}
-	/* in their order: what was wanted is what the text begins with */
+	/* the order counts: the text begins with what is wanted */
 	return known && count == filters->count + filters->one_more &&
 			       strncmp(found, filters->wanted,
 				       strlen(filters->wanted)) == 0
@@ -182,7 +183,7 @@ static void look_at_thread(struct filters *filters, pid_t tid)
 	const char *last = NULL;
 
 	if (error == -ESRCH)
-		return; /* a thread that has ended since it was listed */
+		return; /* the thread has ended */
 	filters->threads++;
 	if (tracer->held_ns > filters->proof->held_ns)
 		filters->proof->held_ns = tracer->held_ns;
@@ -194,16 +195,16 @@ static void look_at_thread(struct filters *filters, pid_t tid)
 	filters->vcpus += last && strcmp(last, VCPU) == 0;
 	snprintf(wanted, sizeof(wanted), "%s%s", filters->wanted,
 		 filters->one_more ? ", " VCPU " or seal" : "");
-	/* the first one is shown whole; of the others, what is wrong */
+	/* the first thread is shown; of the others, the failures */
 	if (filters->threads == 1 || !last)
 		proof_add(filters->proof, CHECK, wanted, found, last);
 }
 
 /* ---- threads */
 
-/* Threads that the kernel makes in a process for its own work (vhost's, KVM's):
- * they run none of the process's code. Their flag had another meaning before
- * Linux 6.4, when they were no threads of the process. */
+/* Threads that the kernel makes in a process for its own work (vhost, KVM):
+ * they run no code of the process. Before Linux 6.4 such threads were not the
+ * process's, and the flag had another meaning. */
 #define PF_USER_WORKER 0x4000U
 
 static bool is_kernels(int task_fd, const char *tid, char *name, size_t size)

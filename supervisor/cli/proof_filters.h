@@ -7,7 +7,7 @@
 
 #include "supervisor/cli/proof.h"
 
-/* A part of the proof, as those of proof.h are. */
+/* A part of the proof, like those of proof.h. */
 void proof_filters(struct proof *proof, const json_t *cage, int dir_fd);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a command says when it fails, and whether all it said was written. */
+/* Errors of a command for the user, and the flush of its output. */
 #include "supervisor/cli/report.h"
 
 #include <errno.h>

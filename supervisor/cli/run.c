@@ -93,7 +93,7 @@ static bool is_mac(const char *text)
 	return text[17] == '\0';
 }
 
-/* Mistakes of form; whether it is taken is the supervisor's to say. */
+/* Checks the form of the options. The supervisor checks the values. */
 static int check_form(const struct cli_args *args)
 {
 	const char *const *values = args->values;
@@ -146,7 +146,7 @@ static int make_machine(const struct cli_args *args,
 	return run_machine_make(&given, args->names[0], machine);
 }
 
-/* The words between commas; NULL: of nothing. */
+/* An array of the words between commas; NULL for NULL. */
 static json_t *split_words(const char *words)
 {
 	json_t *array = words ? json_array() : NULL;
@@ -215,7 +215,7 @@ static int define_vm(const struct cli *cli, const struct cli_args *args)
 
 struct attached {
 	const struct cli *cli;
-	char **names; /* of the VM, as an array of one */
+	char **names; /* the name of the VM, as an array of one */
 	struct conn events, logs;
 	bool ended, failed;
 };
@@ -245,7 +245,7 @@ static void take_lines(const json_t *parameters)
 		stream_log_line(line);
 }
 
-/* One reply of either; result as conn_receive() has it. */
+/* Takes a reply of either connection. Returns what conn_receive() does. */
 static int take_reply(struct attached *vm)
 {
 	struct conn *const both[] = { &vm->events, &vm->logs };
@@ -257,7 +257,7 @@ static int take_reply(struct attached *vm)
 		return which;
 	result = conn_receive(both[which], 0, &reply);
 	if (result == -EAGAIN)
-		return 1; /* not a whole one yet */
+		return 1; /* the reply isn't complete yet */
 	if (result != 1)
 		return result;
 	if (reply.error[0]) {
@@ -293,7 +293,8 @@ static int follow_attached(struct attached *vm)
 			return CLI_FAILED;
 		if (interrupt_take() && !vm->ended) {
 			if (stopping)
-				return CLI_FAILED; /* twice: let go */
+				/* the second Ctrl-C: leave the VM */
+				return CLI_FAILED;
 			stopping = true;
 			if (stop_vm(vm))
 				return CLI_FAILED;
@@ -333,7 +334,7 @@ static int attach_vm(const struct cli *cli, const struct cli_args *args)
 	return status;
 }
 
-/* ---- without: until it runs */
+/* ---- without --attach: until the VM runs */
 
 static int define_and_wait(const struct cli *cli, const struct cli_args *args)
 {

@@ -18,7 +18,7 @@
 #define MIB (UINT64_C(1) << 20)
 #define TIB (UINT64_C(1) << 40)
 
-/* What is shown of it: whole, so that it says which. */
+/* Makes the path absolute: so Status tells which file it is. */
 static int set_path(char path[MACHINE_PATH], const char *given)
 {
 	cleanup_free char *whole = realpath(given, NULL);
@@ -83,7 +83,7 @@ static int set_vhost(struct machine_config *machine, const char *text)
 		    : CLI_OK;
 }
 
-/* "web.img,ro,direct" */
+/* Parses "web.img,ro,direct". */
 static int set_disk(struct machine_config *machine, const char *given)
 {
 	struct machine_disk *disk = &machine->disks[machine->disk_count];
@@ -103,7 +103,7 @@ static int set_disk(struct machine_config *machine, const char *given)
 		else if (strcmp(word, ",raw") == 0)
 			disk->raw = true;
 		else
-			break; /* a comma of the name */
+			break; /* the comma is a part of the name */
 		*word = '\0';
 	}
 	machine->disk_count++;

@@ -7,7 +7,7 @@
 #include "supervisor/cli/conn.h"
 #include "supervisor/config/config.h"
 
-/* Their values; NULL or false: not given. */
+/* The values of these options. NULL or false: not given. */
 struct run_machine {
 	const char *kernel, *initrd, *cmdline, *memory, *cpus, *queues, *vhost;
 	bool nic, hugepages;
@@ -15,13 +15,14 @@ struct run_machine {
 	size_t disk_count;
 };
 
-/* Makes a machine of them, with its files opened; *machine is NULL without a
- * kernel, and the caller's. An enum cli_exit, the reason printed. */
+/* Makes a machine of the options and opens its files. *machine is the caller's;
+ * NULL: no kernel was given. An enum cli_exit, with the reason printed. */
 int run_machine_make(const struct run_machine *options, const char *vm,
 		     struct machine_config **machine);
 
-/* What Define takes as its machine, and in fds (room for CONN_MAX_FDS) what
- * goes beside it; *count of them, still the machine's. NULL without memory. */
+/* The machine as Define takes it. fds, with room for CONN_MAX_FDS, gets the
+ * descriptors that go beside the call: *count of them, which stay the
+ * machine's. NULL: no memory. */
 json_t *run_machine_json(const struct machine_config *machine, int *fds,
 			 size_t *count);
 

@@ -17,7 +17,8 @@
 #include "supervisor/cli/proof_filters.h"
 #include "supervisor/cli/report.h"
 
-/* A VM may die and come back while it is looked at: as often as this. */
+/* A VM may be restarted while its process is
+ * checked: so many tries are made. */
 #define TRIES 5
 
 enum {
@@ -32,7 +33,8 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-/* What the cage should be; *cage is the caller's. */
+/* Asks the supervisor what the cage should be. *cage is the
+ * caller's. An enum cli_exit. */
 static int ask_cage(const struct cli *cli, const char *name, json_t **cage)
 {
 	json_t *reply;
@@ -69,10 +71,10 @@ static void look_at_process(struct proof *proof, const json_t *cage, int dir_fd)
 }
 
 /*
- * Looks at one process from beginning to end. The directory in /proc is that
- * of one process for good; if the VM is still in the same generation at the
- * end, it was the VM's all the time. 1: it wasn't, try again; else 0 with
- * *cage, or an enum cli_exit below 0.
+ * Checks one process from beginning to end. The descriptor of its directory in
+ * /proc stays that of one process. If the VM has the same generation at the
+ * end, the process was the VM's all the time. 0: it was, and *cage is the
+ * caller's; 1: it wasn't, try again; below 0: an enum cli_exit, negated.
  */
 static int try_once(const struct cli *cli, const char *name,
 		    struct proof *proof, json_t **cage)
@@ -119,7 +121,7 @@ static void print_syscalls(const json_t *cage)
 	putchar('\n');
 }
 
-/* Of the network, which is no matter of /proc: what the supervisor says. */
+/* The first-hop guard isn't in /proc: prints what the supervisor says. */
 static void print_guard(const json_t *cage)
 {
 	const json_t *guarded = json_object_get(cage, "guarded"), *name;
@@ -136,7 +138,7 @@ static void print_guard(const json_t *cage)
 	putchar('\n');
 }
 
-/* null: nothing is wrong, but not all could be told. */
+/* null: no check failed, but some have no outcome. */
 static json_t *outcome_json(const struct proof *proof)
 {
 	if (proof->holds && !proof->whole)

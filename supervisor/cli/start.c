@@ -18,7 +18,7 @@
 #include "supervisor/config/config_file.h"
 #include "supervisor/lib/problem.h"
 
-/* More than any bridge takes; whether the configuration does is its to say. */
+/* More ports than any bridge has. The configuration may allow fewer. */
 #define VMS_MAX 100000
 
 enum {
@@ -41,7 +41,7 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-/* Says so if a supervisor serves this run directory already. */
+/* Refuses a start if a supervisor serves this run directory already. */
 static int refuse_second(const struct cli *cli)
 {
 	struct problem problem;
@@ -59,7 +59,7 @@ static int refuse_second(const struct cli *cli)
 			cli->run_dir);
 	if (error)
 		return CLI_OK;
-	/* one that was just killed may have taken the connection as well */
+	/* a connection may also be that of a supervisor that was just killed */
 	life = conn_settle(&conn);
 	if (life == 0)
 		status = report_error("%s: a supervisor runs there already, "
@@ -77,7 +77,7 @@ static int refuse_second(const struct cli *cli)
 	return status;
 }
 
-/* Errors of the file go to stderr as they are: FILE:LINE: what (remedy). */
+/* Reads the configuration. Errors go to stderr as FILE:LINE: what (remedy). */
 static int read_config(struct config *config, const char *name, bool must_exist)
 {
 	FILE *file = fopen(name, "re");
@@ -117,8 +117,8 @@ static int enter_place(const struct cli *cli, struct rundir *rundir,
 	return report_error("%s", problem.text);
 }
 
-/* Locks the run directory and looks for what an earlier supervisor left; if it
- * was just taking that down, that comes first. */
+/* Locks the run directory, and reads what an earlier supervisor left there. If
+ * that supervisor died in its shutdown, finishes the shutdown first. */
 static int take_place(const struct cli *cli, struct rundir *rundir,
 		      struct kept *kept)
 {
@@ -135,9 +135,9 @@ static int take_place(const struct cli *cli, struct rundir *rundir,
 	return status ? status : enter_place(cli, rundir, kept);
 }
 
-/* Opens what VMs are made of. Of the first kept ones, an earlier supervisor's,
- * the processes may have it. A VM without what it needs will say so itself, by
- * failing: the others run. */
+/* Opens the files of all machines. The first kept VMs are an earlier
+ * supervisor's: their processes may have the files open. A VM that lacks a file
+ * fails later, by itself: the others run. */
 static void open_files(struct config *config, size_t kept)
 {
 	for (size_t i = 0; i < config->vm_count; i++) {
@@ -181,7 +181,7 @@ static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 	struct config config;
 	int status;
 
-	/* systemd's socket takes connections before anybody serves it */
+	/* the socket of systemd takes connections though nobody serves it */
 	status = getenv("LISTEN_FDS") ? CLI_OK : refuse_second(cli);
 	if (status)
 		return status;

@@ -39,11 +39,11 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-/* What is shown, and how. */
+/* What status shows, and in which form. */
 struct view {
 	const struct cli_args *args;
-	struct columns columns; /* none: the usual ones */
-	struct columns added; /* to the usual ones */
+	struct columns columns; /* none: the default ones */
+	struct columns added; /* in addition to the default ones */
 	bool json, raw, noheadings;
 };
 
@@ -74,7 +74,7 @@ static bool any_has(const json_t *vms, const char *key)
 	return false;
 }
 
-/* The columns of this view for those VMs. */
+/* Chooses the columns of this view for those VMs. */
 static void choose_columns(const struct view *view, const json_t *vms,
 			   struct columns *chosen)
 {
@@ -100,7 +100,8 @@ static bool add_vm(struct libscols_table *table, const struct columns *columns,
 	return table_row(table, row, columns->count);
 }
 
-/* The table of the VMs, max_rows of them (0: all); NULL: no memory. */
+/* Makes the table of the VMs, at most max_rows of them
+ * (0: all). NULL: no memory. */
 static struct libscols_table *make_table(const struct view *view,
 					 const json_t *vms, size_t max_rows)
 {
@@ -135,7 +136,7 @@ static int print_json(const json_t *status)
 	return report_flush();
 }
 
-/* What the table has no place for. */
+/* Warnings that have no column in the table. */
 static void warn_of_state(const json_t *status)
 {
 	const json_t *supervisor = json_object_get(status, "supervisor");
@@ -185,8 +186,8 @@ static void print_title(const json_t *status)
 	       json_array_size(vms), running);
 }
 
-/* One picture on the terminal, over the last one: each line cleared behind
- * its text, then everything below. */
+/* Draws over the last picture on the terminal. The rest of each line is
+ * cleared, then the rest of the screen. */
 static int redraw(const struct view *view, const json_t *status)
 {
 	const json_t *vms = json_object_get(status, "vms");
@@ -196,7 +197,7 @@ static int redraw(const struct view *view, const json_t *status)
 	size_t rows = 0;
 
 	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-	/* The title takes two lines, the headings one, the cursor another. */
+	/* The title takes two lines, the headings and the cursor one each. */
 	if (size.ws_row > 5)
 		rows = size.ws_row - 4U;
 	table = make_table(view, vms, rows);
@@ -214,7 +215,7 @@ static int redraw(const struct view *view, const json_t *status)
 	return report_flush();
 }
 
-/* True if it was interrupted. */
+/* Waits. True: a signal came. */
 static bool wait_interval(long ms)
 {
 	struct timespec interval = { .tv_sec = ms / 1000,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup stop: named VMs, or everything, supervisor included; vmsup detach: the
- * supervisor alone. */
+/* vmsup stop ends named VMs, or all VMs and the supervisor; vmsup detach
+ * ends the supervisor alone. */
 #include "supervisor/cli/stop.h"
 
 #include <stdio.h>
@@ -24,8 +24,8 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-/* Calls method, which ends the supervisor, and waits for its end. said: what
- * to tell a person then, of its pid. */
+/* Calls a method that ends the supervisor, and waits for its end. said: what is
+ * added to the message. An enum cli_exit. */
 static int end_supervisor(const struct cli *cli, const char *method,
 			  const char *said)
 {
@@ -36,8 +36,8 @@ static int end_supervisor(const struct cli *cli, const char *method,
 	status = conn_open(&conn, cli);
 	if (status)
 		return status;
-	/* Before the call: it is the process that we are connected to, so its
-	 * number can't be another's yet. */
+	/* Before the call, the number is that of the supervisor: it holds the
+	 * other end of the connection. */
 	if (conn.peer_pid > 0)
 		pid_fd = pidfd_of(conn.peer_pid);
 	status = conn_call(&conn, method, NULL, CONN_FOREVER, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup stop: named VMs, or everything, supervisor included; vmsup detach: the
- * supervisor alone. */
+/* vmsup stop ends named VMs, or all VMs and the supervisor; vmsup detach
+ * ends the supervisor alone. */
 #ifndef VMSUP_SUPERVISOR_CLI_STOP_H
 #define VMSUP_SUPERVISOR_CLI_STOP_H
 

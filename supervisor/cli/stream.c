@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Replies that keep coming: events and log lines, printed one a line. */
+/* Calls with several replies: events and log lines, printed one a line. */
 #include "supervisor/cli/stream.h"
 
 #include <errno.h>
@@ -12,7 +12,8 @@
 #include "supervisor/cli/interrupt.h"
 #include "supervisor/cli/report.h"
 
-/* Text that may be a VM's own: no control characters reach the terminal. */
+/* Prints text that a VM may have written: control characters
+ * don't reach the terminal. */
 static void print_clean(const char *text, const char *end)
 {
 	char clean[1024];
@@ -50,7 +51,7 @@ void stream_log_line(const json_t *line)
 	print_clean(field_text(line, "text"), "\n");
 }
 
-/* A stream that ends: with an error, by itself, or because all ends. */
+/* The exit status for the end of a stream. result: of conn_receive(), not 1. */
 static int end_of_stream(const struct conn *conn, int result)
 {
 	if (result == -EINTR)

@@ -59,7 +59,7 @@ void table_fold(char *text, size_t indent)
 	if (size.ws_col > 0)
 		width = size.ws_col;
 	width = width > indent + 20 ? width - indent : 20;
-	/* A blank becomes a new line if the word behind it doesn't fit. */
+	/* A blank becomes a newline if the next word doesn't fit. */
 	for (; *text; text += word) {
 		text += *text == ' ';
 		word = strcspn(text, " ");

@@ -10,26 +10,27 @@ struct libscols_table;
 
 enum {
 	TABLE_RIGHT = 1, /* numbers */
-	TABLE_TRUNCATE = 2, /* gives way on a narrow terminal */
-	TABLE_WRAP = 4, /* goes on in the next line there */
-	TABLE_FOLD = 8, /* has lines of its own, by table_fold() */
+	TABLE_TRUNCATE = 2, /* cut off on a narrow terminal */
+	TABLE_WRAP = 4, /* wrapped on a narrow terminal */
+	TABLE_FOLD = 8, /* keeps its newlines, see table_fold() */
 };
 
-/* NULL: no memory. raw: columns not aligned, one space between. */
+/* Makes a table. raw: one space between columns, which aren't
+ * aligned. NULL: no memory. */
 struct libscols_table *table_new(bool raw, bool noheadings);
-/* flags: of TABLE_*. False: no memory. */
+/* Adds a column. flags: of TABLE_*. False: no memory. */
 bool table_column(struct libscols_table *table, const char *name, int flags);
-/* Adds a row of count cells, copied; an empty one is shown as "-". False: no
- * memory. */
+/* Adds a row of count cells, which are copied. An empty cell is shown
+ * as "-". False: no memory. */
 bool table_row(struct libscols_table *table, const char *const cells[],
 	       size_t count);
-/* On a terminal, breaks text into lines, between words, that fit beside indent
- * columns. */
+/* On a terminal, breaks text between words, into lines that
+ * fit beside indent columns. */
 void table_fold(char *text, size_t indent);
-/* Prints the table and frees it, as it frees a table that is NULL. An enum
- * cli_exit. */
+/* Prints the table and frees it. NULL, for no memory, is
+ * reported. An enum cli_exit. */
 int table_print(struct libscols_table *table);
-/* The same as text, the caller's to free; NULL: no memory. */
+/* The table as text, which the caller frees. NULL: no memory. */
 char *table_text(struct libscols_table *table);
 void table_free(struct libscols_table *table);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Numbers and times as people write and read them. Pure. */
+/* Numbers and times as people write and read them. No I/O. */
 #include "supervisor/cli/text.h"
 
 #include <ctype.h>

@@ -48,7 +48,7 @@
 
 struct tracer *tracer_new(void)
 {
-	/* in place before a thread has to wait for it */
+	/* MAP_POPULATE: no page fault while a thread is stopped */
 	struct tracer *tracer =
 		mmap(NULL, sizeof(*tracer), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -62,7 +62,7 @@ void tracer_free(struct tracer *tracer)
 		munmap(tracer, sizeof(*tracer));
 }
 
-/* ---- in a process of its own */
+/* ---- the tracer, which is a process of its own */
 
 static uint64_t now_ns(void)
 {
@@ -72,7 +72,8 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* From here on it lives for so long, and is heard of by nobody. */
+/* From here on the tracer lives for TRACER_LIMIT_NS, and
+ * sends no signal at its end. */
 static int live_briefly(pid_t parent)
 {
 	struct sigevent end = { .sigev_notify = SIGEV_SIGNAL,
@@ -88,7 +89,7 @@ static int live_briefly(pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		return -ESRCH;
-	/* where neither is allowed, it runs out of time, and is tried again */
+	/* without either, the tracer may run out of time, and is tried again */
 	if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
 		setpriority(PRIO_PROCESS, 0, -20);
 	if (timer_create(CLOCK_MONOTONIC, &end, &timer) < 0 ||
@@ -103,7 +104,8 @@ static int fail_step(struct tracer *tracer, enum tracer_step step, int error)
 	return -error;
 }
 
-/* Has it stop. *signal is what it was about to get, to be passed on; 0: none. */
+/* Stops the thread. *signal: a signal that was about to be delivered,
+ * to be passed on; 0: none. */
 static int stop_thread(struct tracer *tracer, pid_t tid, int *signal)
 {
 	int status;
@@ -143,14 +145,14 @@ static int read_all(struct tracer *tracer, int task_fd, pid_t tid)
 	struct stat st;
 	int error;
 
-	/* nobody else has the number as long as this thread is traced */
+	/* the number stays that of this thread while it is traced */
 	snprintf(name, sizeof(name), "%d", tid);
 	if (fstatat(task_fd, name, &st, 0) < 0)
 		return fail_step(tracer, TRACER_STOP, ESRCH);
 	do
 		error = read_one(tracer, tid);
 	while (!error);
-	/* of a thread without any: the request is no valid one */
+	/* EINVAL: the thread has no filter */
 	if (error == -ENOENT || (error == -EINVAL && tracer->count == 0))
 		return 0;
 	return fail_step(tracer, TRACER_READ, -error);
@@ -172,7 +174,7 @@ static _Noreturn void be_tracer(struct tracer *tracer, int task_fd, pid_t tid,
 	_exit(0);
 }
 
-/* ---- what is asked of it */
+/* ---- the process that makes the tracer */
 
 static int try_once(struct tracer *tracer, int task_fd, pid_t tid)
 {
@@ -188,7 +190,7 @@ static int try_once(struct tracer *tracer, int task_fd, pid_t tid)
 		be_tracer(tracer, task_fd, tid, parent);
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
 		return -errno;
-	if (!WIFEXITED(status)) /* killed by its own timer: see above */
+	if (!WIFEXITED(status)) /* its own timer killed it: live_briefly() */
 		tracer->held_ns = TRACER_LIMIT_NS;
 	return tracer->error;
 }
@@ -197,16 +199,16 @@ int tracer_read(struct tracer *tracer, int task_fd, pid_t tid)
 {
 	int error = -ETIMEDOUT;
 
-	/* a machine that is busy may hold up both of them */
+	/* a busy machine may delay tracer and thread */
 	for (int i = 0; i < TRIES && error == -ETIMEDOUT; i++)
 		error = try_once(tracer, task_fd, tid);
 	return error;
 }
 
-/* ---- whether it can be done here */
+/* ---- whether this host lets filters be read */
 
-/* In a child: two filters that can be told apart, and as closed to others as a
- * VM process is. */
+/* In a child: loads two filters that differ, and closes itself to
+ * others as a VM process does. */
 static _Noreturn void be_traced(int ready_fd)
 {
 	struct sock_filter code[] = {
@@ -228,7 +230,7 @@ static _Noreturn void be_traced(int ready_fd)
 	_exit(0);
 }
 
-/* The filters of such a child. 0 or -errno. */
+/* Reads the filters of such a child. 0 or -errno. */
 static int read_child(struct tracer *tracer, pid_t pid, int ready_fd)
 {
 	char path[32], ready;
@@ -238,7 +240,7 @@ static int read_child(struct tracer *tracer, pid_t pid, int ready_fd)
 	task_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (task_fd < 0)
 		return -errno;
-	/* its end is heard of: it has the only other end */
+	/* the child alone has the other end: its exit ends the read */
 	if (read(ready_fd, &ready, 1) != 1)
 		return -EIO;
 	return tracer_read(tracer, task_fd, pid);
@@ -283,7 +285,7 @@ const char *tracer_obstacle(struct tracer *tracer)
 {
 	int error;
 
-	/* the kernel shows filters to nobody who has some */
+	/* the kernel shows filters to no process that has some */
 	if (prctl(PR_GET_SECCOMP, 0L, 0L, 0L, 0L) != 0)
 		return "this command has a filter itself (run it outside of "
 		       "the container)";

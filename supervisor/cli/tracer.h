@@ -8,26 +8,26 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A thread that was stopped for longer than this isn't any more. */
+/* The longest time for which a thread is stopped. */
 #define TRACER_LIMIT_NS 4000000
 /* The kernel's bound on the code of all filters of a thread together. */
 #define TRACER_CODE    32768
 #define TRACER_FILTERS 128
 
 enum tracer_step {
-	TRACER_SEIZE, /* to become its tracer */
-	TRACER_STOP, /* to have it stop */
-	TRACER_READ, /* to have its filters */
+	TRACER_SEIZE, /* become its tracer */
+	TRACER_STOP, /* stop it */
+	TRACER_READ, /* read its filters */
 	TRACER_STEPS
 };
 
-/* Shared with the process that reads. */
+/* Memory that the tracer process shares with the one that asks. */
 struct tracer {
-	enum tracer_step step; /* that failed */
+	enum tracer_step step; /* the step that failed */
 	int error;
-	uint64_t held_ns; /* from the stop of the thread to its going on */
-	size_t count; /* of filters; the one that was loaded first is 0 */
-	size_t at[TRACER_FILTERS + 1]; /* where in code each begins */
+	uint64_t held_ns; /* for how long the thread was stopped */
+	size_t count; /* how many filters; number 0 was loaded first */
+	size_t at[TRACER_FILTERS + 1]; /* where each begins in code */
 	struct sock_filter code[TRACER_CODE];
 };
 
@@ -35,13 +35,13 @@ struct tracer {
 struct tracer *tracer_new(void);
 void tracer_free(struct tracer *tracer);
 
-/* Reads the filters of thread tid of the process whose directory task/ in /proc
- * is task_fd; tracer is shown what came of it. 0 or -errno: -ETIMEDOUT, it
- * didn't stop; -ESRCH, it has ended. Needs CAP_SYS_ADMIN and CAP_SYS_PTRACE. */
+/* Reads the filters of thread tid into tracer. task_fd: /proc/PID/task of its
+ * process. 0 or -errno: -ETIMEDOUT, the thread didn't stop; -ESRCH, it ended.
+ * Needs CAP_SYS_ADMIN and CAP_SYS_PTRACE. */
 int tracer_read(struct tracer *tracer, int task_fd, pid_t tid);
 
-/* Whether filters can be read here at all: tried with a process of its own,
- * which is as a VM's. NULL, or why not, with the remedy. */
+/* Tries whether filters can be read on this host, with a child that is like a
+ * VM process. NULL: they can; else why not, with the remedy. */
 const char *tracer_obstacle(struct tracer *tracer);
 
 #endif

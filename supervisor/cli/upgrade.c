@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup upgrade: another program for the supervisor, under its VMs. */
+/* vmsup upgrade: replaces the program of the supervisor while its VMs run. */
 #include "supervisor/cli/upgrade.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "supervisor/start_upgraded.h"
 #include "supervisor/takeover/handover.h"
 
-/* The trial and the start of the new program, and then some. */
+/* The time for the trial and the start of the new program, with a margin. */
 #define UPGRADE_TIMEOUT_MS 30000
 
 static int run_upgrade(const struct cli *cli, const struct cli_args *args)
@@ -51,7 +51,7 @@ const struct cli_command upgrade_command = {
 	.run = run_upgrade,
 };
 
-/* How the old program calls the new one. */
+/* The command with which the old program calls the new one. */
 static int run_take_over(const struct cli *cli, const struct cli_args *args)
 {
 	long state_fd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* vmsup upgrade: another program for the supervisor, under its VMs. */
+/* vmsup upgrade: replaces the program of the supervisor while its VMs run. */
 #ifndef VMSUP_SUPERVISOR_CLI_UPGRADE_H
 #define VMSUP_SUPERVISOR_CLI_UPGRADE_H
 
