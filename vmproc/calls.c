@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ioctl() and fcntl(), in the place of musl's: the kernel gets what the caller
- * said, to the bit, and a filter that pins it sees just that. glibc's do the
- * same.
+ * ioctl() and fcntl() in the place of musl's. musl's change some of their
+ * arguments; these hand them to the kernel bit by bit, so that a filter that
+ * pins them sees what the caller passed. glibc's do the same.
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -12,8 +12,8 @@
 
 #ifndef __GLIBC__
 
-/* A request is of 32 bits. musl takes it as an int, and hands on one that reads
- * (bit 31 is set) with the upper half of 64 bits set as well. */
+/* A request has 32 bits. musl takes it as an int: if bit 31 is set (the request
+ * reads), musl passes 64 bits on whose upper half is set, too. */
 int ioctl(int fd, int request, ...)
 {
 	unsigned long argument;
@@ -26,8 +26,8 @@ int ioctl(int fd, int request, ...)
 			    argument);
 }
 
-/* musl sets O_LARGEFILE besides what F_SETFL is to set, and says F_SETFD after
- * F_DUPFD_CLOEXEC, for kernels that knew the one and not the other. */
+/* musl adds O_LARGEFILE to the flags of F_SETFL. After F_DUPFD_CLOEXEC it calls
+ * F_SETFD, for kernels that knew only the latter. */
 int fcntl(int fd, int command, ...)
 {
 	unsigned long argument;

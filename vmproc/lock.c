@@ -15,8 +15,8 @@ enum lock_state {
 	LOCK_AWAITED, /* taken, and somebody may sleep until it is free */
 };
 
-/* Sleeps while *word is value; a signal or a wake ends it. Not to sleep is an
- * error of the call's, and none of the caller's. */
+/* Sleeps while *word is value; a signal or a wake-up ends the sleep. The call's
+ * errors are of no interest: they only mean that it didn't sleep. */
 static void futex_wait(_Atomic uint32_t *word, uint32_t value)
 {
 	int saved = errno;
@@ -38,7 +38,7 @@ void lock_take(struct lock *lock)
 
 	if (atomic_compare_exchange_strong(&lock->state, &state, LOCK_TAKEN))
 		return;
-	/* whoever slept can't know whether others still do */
+	/* A thread that has slept can't know whether others sleep. */
 	while (atomic_exchange(&lock->state, LOCK_AWAITED) != LOCK_FREE)
 		futex_wait(&lock->state, LOCK_AWAITED);
 }
@@ -51,7 +51,8 @@ void lock_release(struct lock *lock)
 
 void lock_wait(struct lock *lock)
 {
-	/* a wake between release and sleep changes it: no sleep then */
+	/* A wake-up between release and sleep changes it; the sleep ends at
+	 * once. */
 	uint32_t wakes = atomic_load(&lock->wakes);
 
 	lock_release(lock);

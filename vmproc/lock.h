@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Locks between the threads of a VM process, and waiting under them.
+ * Locks between the threads of a VM process, and waiting for a condition under
+ * a lock.
  *
- * Of futexes alone, a wait and a wake: what a C library makes its own locks of
- * differs between libraries, and the filter pins it. errno stays as it is.
+ * They are made of futexes alone (wait and wake). A C library's locks need
+ * calls that differ between libraries, and the filter pins calls. errno isn't
+ * changed.
  */
 #ifndef VMSUP_VMPROC_LOCK_H
 #define VMSUP_VMPROC_LOCK_H
@@ -11,20 +13,21 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* All zero: nobody has it. */
+/* All zero: a free lock. */
 struct lock {
 	_Atomic uint32_t state; /* enum lock_state */
 	_Atomic uint32_t wakes; /* calls of lock_wake() so far */
 };
 
-/* Not by a thread that has it. */
+/* Takes the lock. The caller mustn't hold it. */
 void lock_take(struct lock *lock);
 void lock_release(struct lock *lock);
 
-/* By a thread that has it: gives it up until another thread calls lock_wake(),
- * and takes it again. May return early: look, and wait again. */
+/* The caller holds the lock: releases it until another thread calls
+ * lock_wake(), then takes it again. It may return early: check the condition,
+ * and wait again. */
 void lock_wait(struct lock *lock);
-/* By a thread that has it: wakes all who wait. */
+/* The caller holds the lock: wakes all threads that wait. */
 void lock_wake(struct lock *lock);
 
 #endif

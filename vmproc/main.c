@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The VM process: born in the cage, told all it knows over the channel. */
+/* The VM process: it is born in the cage, and gets all it needs over the
+ * channel. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 #include "vmproc/relro.h"
 #include "vmproc/vmproc.h"
 
-/* Lines go to the supervisor; what finds the channel full is counted. */
+/* Log lines go to the supervisor. Lines that find the channel full are
+ * counted. */
 static void log_to_supervisor(void *ctx, enum log_level level, const char *line)
 {
 	struct vmproc *vm = ctx;

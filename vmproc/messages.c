@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the supervisor says, when it may say it, and what is done then. */
+/* The supervisor's messages: in which state each may come, and its handler. */
 #include "vmproc/messages.h"
 
 #include <assert.h>
@@ -15,11 +15,11 @@
 #include "vmproc/kvm/kvm.h"
 #include "vmproc/vmproc.h"
 
-/* Messages served in one go, so that frames get their turn. */
+/* Messages handled in a row; frames get their turn afterwards. */
 #define MESSAGE_BUDGET 16
 
-/* What every guest needs: the stage 2 program, and what the next supervisor
- * takes over. */
+/* Roles that every guest needs: the filter of stage 2, and what the next
+ * supervisor takes over. */
 #define COMMON_NEEDS \
 	(1U << FD_ROLE_FILTER | 1U << FD_ROLE_ADOPT | 1U << FD_ROLE_UIDS)
 
@@ -34,7 +34,7 @@ static void on_config(struct vmproc *vm, const union msg *message, int *fd)
 	const struct msg_config *config = &message->config;
 
 	(void)fd;
-	/* the first message says which generation this process is */
+	/* CONFIG, the first message, says which generation this process is. */
 	vm->channel.generation = config->header.generation;
 	if (config->version != PROTO_VERSION)
 		vmproc_end(VMPROC_EXIT_PROTOCOL,
@@ -54,7 +54,8 @@ static unsigned int needs(const struct vmproc *vm)
 	return vm->guest->needs | COMMON_NEEDS;
 }
 
-/* In the order of their index, so that none is missing in between. */
+/* True if the guest takes the descriptor, and the one of the index before has
+ * come. */
 static bool wanted(const struct vmproc *vm, const struct msg_fd *msg)
 {
 	unsigned int most;
@@ -88,7 +89,8 @@ static void on_fd(struct vmproc *vm, const union msg *message, int *fd)
 		vm->more_fds[msg->role][msg->index - 1] = moved;
 }
 
-/* Stage 2, and the proof of it: READY carries the filter's listener. */
+/* Closes stage 2, and sends the filter's listener with READY, which proves
+ * it. */
 static void close_cage(struct vmproc *vm)
 {
 	cleanup_fd int listener_fd = -1;
@@ -106,8 +108,8 @@ static void close_cage(struct vmproc *vm)
 	if (error)
 		vmproc_end(VMPROC_EXIT_OS, "cannot report READY: %s",
 			   error_name(-error));
-	/* with it, this process could approve its own calls: closed here, on
-	 * return, before anything else runs */
+	/* The listener is closed on return, before anything else runs: with it,
+	 * this process could approve its own calls. */
 }
 
 static void on_start(struct vmproc *vm, const union msg *message, int *fd)
@@ -135,7 +137,7 @@ static void on_stats_request(struct vmproc *vm, const union msg *message,
 
 	(void)fd;
 	if (vm->guest->healthy && !vm->guest->healthy(vm))
-		return; /* the watchdog's business */
+		return; /* for the watchdog to see */
 	answer.stats.id = message->stats_request.id;
 	answer.stats.paused = vm->state == VMPROC_PAUSED;
 	memcpy(answer.stats.counters, vm->counters, sizeof(vm->counters));
@@ -226,7 +228,8 @@ static void on_counters_request(struct vmproc *vm, const union msg *message,
 
 static const struct {
 	unsigned int states; /* in which it may come */
-	/* *fd, if the type has one: closed afterwards unless taken */
+	/* *fd: the descriptor that came with the message, closed afterwards
+	 * unless the handler has taken it */
 	void (*handle)(struct vmproc *vm, const union msg *message, int *fd);
 } handlers[MSG_TYPES] = {
 	[MSG_CONFIG] = { IN(NEW), on_config },
@@ -278,9 +281,9 @@ void messages_ready(struct source *source, uint32_t events)
 		handle(vm, &message, &fd);
 		fd_close(&fd);
 	}
-	/* What is said meanwhile waits for vmproc_loaded(): so whatever is
-	 * answered says, too, that the guest is there. A supervisor that took
-	 * this process over needs no other sign of it. */
+	/* While the guest is loaded, messages wait for vmproc_loaded(). So each
+	 * answer proves that the guest is there, and a supervisor that took
+	 * this process over needs no other proof. */
 	if (vm->state == VMPROC_LOADING)
 		loop_modify(&vm->loop, source, 0);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Descriptors that a VM process makes itself, in their place of the plan. */
+/* Descriptors that a VM process makes itself, moved to their numbers of the
+ * plan. */
 #include "vmproc/place.h"
 
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * RELRO: tables of functions, and other addresses that the start has filled in,
- * are read-only from then on.
+ * RELRO: makes the memory read-only that only start-up may write, as tables of
+ * functions, whose addresses start-up fills in.
  *
- * A dynamic loader does so, and so does glibc in a static program; musl doesn't.
- * Done twice, it changes nothing.
+ * A dynamic loader does the same, and so does glibc in a static program; musl
+ * doesn't. Doing it twice is no error.
  */
 #include "vmproc/relro.h"
 
@@ -16,7 +16,7 @@
 
 #define PAGE 4096
 
-/* This program's first byte, by the linker. */
+/* The program's first byte; the linker defines it. */
 extern char program[] __asm__("__ehdr_start")
 	__attribute__((visibility("hidden")));
 

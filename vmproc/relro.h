@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Makes what only the start may write to read-only. */
+/* Makes the memory read-only that only start-up may write. */
 #ifndef VMSUP_VMPROC_RELRO_H
 #define VMSUP_VMPROC_RELRO_H
 
-/* First thing in main(). 0 or -errno. */
+/* To be called first in main(). 0 or -errno. */
 int relro_apply(void);
 
 #endif

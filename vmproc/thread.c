@@ -2,25 +2,27 @@
 /*
  * Threads, made by clone() itself.
  *
- * Theory of operation: the list of calls, inherited by every VM process and not
- * to be changed by an upgrade, has clone() with one value of its flags: that of
- * glibc's threads. musl's own threads add CLONE_DETACHED, which is another one,
- * and its clone() takes no CLONE_SETTLS. So these threads are made here, behind
- * musl's back, and it must not need to know of them:
+ * Theory of operation: the supervisor's list of calls, which every VM process
+ * inherits and which an upgrade can't change, allows clone() with one value of
+ * its flags: that of glibc's threads. musl's own threads add CLONE_DETACHED,
+ * and musl's clone() takes no CLONE_SETTLS. So these threads are made here, and
+ * musl must not need to know of them:
  *
  * - By the processor's ABI (ELF Handling For Thread-Local Storage, variant II),
- *   the word at the thread pointer is the pointer itself; by the compiler's, the
- *   stack protector's value lies 0x28 bytes on. Both are set here.
- * - The program has no thread-local variables (a test holds it), so that nothing
- *   lies before the thread pointer.
- * - What lies after it is musl's own record of a thread. Of that, what these
- *   threads call uses errno alone, which begins as 0. The rest is 0 as well: no
- *   locale, no cancellation, no list of threads. (musl takes the process for one
- *   of a single thread, and so wouldn't lock its heap or its streams: none is
- *   used after the first thread is made. A test lists what is linked.)
+ * the word at the thread pointer is the pointer itself. By the compiler's ABI,
+ * the stack protector's value lies 0x28 bytes after it. Both are set here.
  *
- * glibc's threads have the right flags, and glibc has to know of each: there,
- * they are its own.
+ * - The program has no thread-local variables (a test proves it), so nothing
+ * lies before the thread pointer.
+ *
+ * - musl's own record of a thread lies after the thread pointer. These threads
+ * use errno alone of it, which begins as 0. The rest is 0 as well: no locale,
+ * no cancellation, no list of threads. (musl believes that the process has one
+ * thread, and so wouldn't lock its heap or its streams: neither is used after
+ * the first thread is made. A test lists what is linked.)
+ *
+ * glibc's threads have the right flags, and glibc has to know of each thread:
+ * with glibc, its own threads are used.
  */
 #include "vmproc/thread.h"
 
@@ -38,8 +40,8 @@
 #include "ipc/fd.h"
 #include "sandbox/stage2.h"
 
-/* A few KiB are used of each. Of a library's own choice, up to 8 MiB, a host
- * that gives huge pages unasked would fill 2 MiB. */
+/* A few KiB of each are used. A library's own choice may be 8 MiB, of which a
+ * host that gives huge pages unasked would fill 2 MiB. */
 #define STACK_BYTES (128 * 1024)
 
 int thread_begin(const char *name)
@@ -80,32 +82,32 @@ int thread_start(struct thread *thread, void (*run)(void *ctx), void *ctx)
 #else
 
 #define GUARD_BYTES 4096
-/* As on the list, exactly. */
+/* Exactly the flags that the filter allows. */
 #define THREAD_FLAGS                                                        \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | \
 	 CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |               \
 	 CLONE_CHILD_CLEARTID)
 
-/* At the thread pointer. */
+/* The memory at the thread pointer. */
 struct control {
 	struct control *self;
 	uintptr_t unused[4];
 	uintptr_t canary; /* of the stack protector */
-	uint8_t libc[1024 - 6 * sizeof(uintptr_t)]; /* musl's is some 200 */
+	uint8_t libc[1024 - 6 * sizeof(uintptr_t)]; /* musl's is about 200 */
 };
 static_assert(offsetof(struct control, canary) == 0x28, "the compiler's ABI");
 static_assert(sizeof(struct control) % 16 == 0, "a stack begins below it");
 
-/* A thread's memory, mapped: nothing of it is anybody else's. */
+/* A thread's memory, a mapping of its own. */
 struct area {
-	uint8_t guard[GUARD_BYTES]; /* a stack that is too long ends here */
+	uint8_t guard[GUARD_BYTES]; /* a stack overflow ends the process here */
 	uint8_t stack[STACK_BYTES - sizeof(struct control)];
 	struct control control;
 };
 static_assert(offsetof(struct area, control) % 16 == 0,
 	      "the stack's alignment");
 
-/* The caller's own, which is the process's. */
+/* The stack protector's value of the process, read from the caller's thread. */
 static uintptr_t canary(void)
 {
 	uintptr_t value;
@@ -121,8 +123,9 @@ static _Noreturn void begin(struct thread *thread)
 		syscall(SYS_exit, 0);
 }
 
-/* The new thread's first instructions are here, on its empty stack: it can't
- * return to where the caller was. Its id or -errno. */
+/* Clones a thread. Its first instructions are here: it begins on an empty
+ * stack, so it can't return to its caller's frame. Returns the thread's id or
+ * -errno. */
 static long clone_thread(struct thread *thread, struct control *control)
 {
 	_Atomic pid_t *tid = &thread->tid;
@@ -135,7 +138,7 @@ static long clone_thread(struct thread *thread, struct control *control)
 	__asm__ volatile("syscall\n\t"
 			 "test %%rax, %%rax\n\t"
 			 "jnz 1f\n\t"
-			 "xor %%ebp, %%ebp\n\t" /* the first of all frames */
+			 "xor %%ebp, %%ebp\n\t" /* marks the outermost frame */
 			 "mov %%r12, %%rdi\n\t"
 			 "call *%%r13\n\t"
 			 "ud2\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Threads of a VM process, made as the list of calls has it. */
+/* Threads of a VM process, made by the one clone() that the filter allows. */
 #ifndef VMSUP_VMPROC_THREAD_H
 #define VMSUP_VMPROC_THREAD_H
 
@@ -13,18 +13,18 @@ struct thread {
 };
 
 /*
- * In set-up: has run(ctx) done by a thread of its own, with the caller's signal
- * mask. thread lasts as long as the process. 0 or -errno.
+ * In set-up: makes a thread that calls run(ctx), with the caller's signal mask.
+ * thread lasts as long as the process. 0 or -errno.
  *
- * What such a thread may call of the C library: wrappers of system calls with
- * errno, the printf family into memory, functions of memory and strings. Not:
- * heap, streams, locale, pthread_*(); see thread.c.
+ * Such a thread may call these of the C library: wrappers of system calls,
+ * errno, the printf family into memory, functions of memory and strings. It
+ * mustn't use heap, streams, locale or pthread_*(); see thread.c.
  */
 int thread_start(struct thread *thread, void (*run)(void *ctx), void *ctx);
 
-/* First thing in every thread that set-up makes: its name (15 bytes), and its
- * share of stage 2 that loading the filter can't do for it (Landlock is a
- * thread's own). 0 or -errno. */
+/* To be called first in every thread that set-up makes. Sets the thread's name
+ * (15 bytes), and applies to it the part of stage 2 that holds for one thread
+ * alone (Landlock). 0 or -errno. */
 int thread_begin(const char *name);
 
 #endif

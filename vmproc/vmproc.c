@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What every part of a VM process uses: its end, and its word to the
- * supervisor. */
+/* What every part of a VM process uses: its state, its end, its messages. */
 #include "vmproc/vmproc.h"
 
 #include <errno.h>
@@ -13,7 +12,7 @@
 
 enum vmproc_exit vmproc_exit_for(int error)
 {
-	/* all but what memory, descriptors and time make good */
+	/* Errors that neither memory, descriptors nor time would mend. */
 	static const int lasting[] = {
 		EINVAL, E2BIG, ENOTTY, ENOSYS, EOPNOTSUPP,
 		ENODEV, ENXIO, EPERM,  EACCES,
@@ -39,8 +38,9 @@ void vmproc_end(enum vmproc_exit status, const char *format, ...)
 void vmproc_send(const struct vmproc *vm, enum msg_type type,
 		 union msg *message)
 {
-	/* A full channel is the supervisor's to notice: it asked, and gets no
-	 * answer. Waiting for it would let it stop the guest. */
+	/* A message that finds the channel full is dropped: if it was an
+	 * answer, the supervisor notices that none comes. Waiting here would
+	 * let the supervisor stop the guest. */
 	channel_send(&vm->channel, type, message, -1);
 }
 
