@@ -46,7 +46,7 @@ static void blk_config(struct device *device, void *into)
 
 /* ---- the worker */
 
-/* False: a request without room for its status. */
+/* Does one request. False if it has no room for its status. */
 static bool serve(struct blk *blk, struct device_queue *queue,
 		  struct chain *chain)
 {
@@ -60,8 +60,8 @@ static bool serve(struct blk *blk, struct device_queue *queue,
 	status = (uint8_t *)last->iov_base + last->iov_len - 1;
 	atomic_store(&blk->io->busy_since_ns, loop_now_ns());
 	*status = blk_request(blk, chain, &written);
-	/* what is told is written without a gap: with the status only if all
-	 * that comes before it was (§2.7.8.2) */
+	/* The bytes that are reported are written without a gap: the status
+	 * counts only if all bytes before it were written (§2.7.8.2). */
 	queue_push(&queue->ring, chain->head,
 		   written == data ? data + 1 : written);
 	return true;
@@ -86,7 +86,7 @@ static bool serve_some(struct blk *blk, struct device_queue *queue)
 			return false;
 		}
 		if (got > 0) {
-			/* the driver can go on while the next one is done */
+			/* the driver goes on while the next request is done */
 			device_signal(queue);
 			continue;
 		}
@@ -160,8 +160,8 @@ const char *blk_counter_name(enum blk_counter counter)
 
 /* ---- making it */
 
-/* The least alignment, of memory, offset and length, with which O_DIRECT reads
- * from fd, found by trying; 0: none does. */
+/* The least alignment of memory, offset and length with which O_DIRECT reads
+ * from fd, found by trying; 0: none works. */
 static uint32_t direct_alignment(int fd, struct blk_io *io)
 {
 	for (uint32_t bytes = BLK_SECTOR; bytes <= BLK_ALIGNMENT; bytes *= 2)
@@ -170,7 +170,8 @@ static uint32_t direct_alignment(int fd, struct blk_io *io)
 	return 0;
 }
 
-/* Why the image can't be a disk; NULL: it can, and blk says how. */
+/* Reads the image's properties into blk. NULL, or why the image can't be a
+ * disk. */
 static const char *examine(struct blk *blk)
 {
 	int flags = fcntl(blk->fd, F_GETFL);

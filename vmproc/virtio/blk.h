@@ -15,7 +15,7 @@
 
 #define BLK_QUEUES_MAX   16
 #define BLK_QUEUE        256
-#define BLK_SECTOR       512 /* in which the protocol counts */
+#define BLK_SECTOR       512 /* the protocol's unit */
 #define BLK_BOUNCE_BYTES (128 * 1024)
 #define BLK_ALIGNMENT    4096 /* the most that O_DIRECT may ask for */
 
@@ -41,11 +41,12 @@ enum blk_counter {
 	BLK_COUNTERS
 };
 
-/* The thread that does the requests, and what it works with. */
+/* The thread that does the requests, and its buffers. */
 struct blk_io {
 	struct loop loop;
-	/* CLOCK_MONOTONIC since when it has been at work of its own; 0: at
-	 * none, or in a call of the host, which may take as long as it likes */
+	/* Since when (CLOCK_MONOTONIC) the thread has been at work of its own.
+	 * 0: it has none, or is in a call of the host, which may take as long
+	 * as the disk does. */
 	_Atomic uint64_t busy_since_ns;
 	struct iovec iov[QUEUE_CHAIN_MAX];
 	_Alignas(BLK_ALIGNMENT) uint8_t bounce[BLK_BOUNCE_BYTES];
@@ -70,10 +71,11 @@ struct blk_setup {
 	const char *id; /* what the guest sees as serial number */
 };
 
-/* Before the thread is made; it takes over epoll_fd, which watches nothing. */
+/* To be called before the thread is made. epoll_fd, which watches nothing, is
+ * io's from now on. */
 void blk_io_init(struct blk_io *io, int epoll_fd);
 void blk_io_uninit(struct blk_io *io);
-/* What the thread does: never returns, unless epoll_wait() fails (-errno). */
+/* The thread's work. It returns only if epoll_wait() fails (-errno). */
 int blk_io_run(struct blk_io *io);
 
 /*

@@ -13,7 +13,7 @@
 #include "ipc/fd.h"
 #include "vmproc/virtio/iov.h"
 
-/* Zeroes to write where the host can't make any otherwise. */
+/* Zeroes to write where the host has no other way to make them. */
 #define ZERO_BYTES 65536
 #define ZERO_PARTS 16
 _Alignas(BLK_ALIGNMENT) static uint8_t zeroes[ZERO_BYTES];
@@ -34,7 +34,7 @@ static uint8_t invalid(struct blk *blk)
 	return VIRTIO_BLK_S_IOERR;
 }
 
-/* The status for what the host said: 0 or -errno. */
+/* The status for the host's answer, which is 0 or -errno. */
 static uint8_t outcome(struct blk *blk, int error)
 {
 	if (error == 0)
@@ -47,7 +47,7 @@ static uint8_t outcome(struct blk *blk, int error)
 	return VIRTIO_BLK_S_IOERR;
 }
 
-/* Whether sectors lie on the disk, in whole blocks. */
+/* True if the sectors lie on the disk and are whole blocks. */
 static bool in_range(const struct blk *blk, uint64_t sector, uint64_t count)
 {
 	uint64_t block = blk->block_bytes / BLK_SECTOR;
@@ -82,13 +82,13 @@ static int flush(struct blk *blk)
 	return error;
 }
 
-/* As preadv() and pwritev(). By the bare calls: newer C libraries make others of
- * them, and a VM process has these alone. */
+/* As preadv() and pwritev(), by the bare system calls: newer C libraries use
+ * others in their place, and a VM process may make these alone. */
 static ssize_t move_some(struct blk *blk, const struct iovec *iov,
 			 unsigned int parts, uint64_t offset, bool write)
 {
 	uint64_t since_ns = enter_host(blk);
-	/* the last one: the upper half of an offset of 128 bits */
+	/* the last argument: the upper half of an offset of 128 bits */
 	long done = syscall(write ? SYS_pwritev : SYS_preadv, blk->fd, iov,
 			    (long)parts, offset, 0L);
 
@@ -112,8 +112,8 @@ static int change_space(struct blk *blk, int mode, uint64_t offset,
 
 /* ---- reading and writing */
 
-/* Moves all of a list from or to the image; the list is used up. 0 or -errno;
- * -EIO where the image ends. */
+/* Moves all bytes of a list from or to the image, and uses up the list. 0 or
+ * -errno; -EIO if the image ends before. */
 static int transfer(struct blk *blk, struct iovec *iov, unsigned int parts,
 		    uint64_t offset, bool write)
 {
@@ -133,7 +133,7 @@ static int transfer(struct blk *blk, struct iovec *iov, unsigned int parts,
 	return 0;
 }
 
-/* Whether O_DIRECT takes the list as it is. */
+/* True if O_DIRECT takes the list as it is. */
 static bool aligned(const struct blk *blk, const struct iovec *iov,
 		    unsigned int parts)
 {
@@ -144,7 +144,7 @@ static bool aligned(const struct blk *blk, const struct iovec *iov,
 	return bits % blk->alignment == 0;
 }
 
-/* The same as transfer(), by way of a buffer that O_DIRECT takes. */
+/* As transfer(), by way of a buffer that O_DIRECT takes. */
 static int bounce(struct blk *blk, const struct request *request,
 		  uint64_t offset, bool write)
 {
@@ -211,7 +211,8 @@ static uint8_t do_write(struct blk *blk, struct request *request)
 	error = move(blk, request, true);
 	if (!error)
 		device_count(&blk->counters[BLK_WRITE_BYTES], request->bytes);
-	/* a driver that knows no flush expects none to be needed (§5.2.6.2) */
+	/* A driver that hasn't negotiated flush needs each write to be on the
+	 * disk when it is done (§5.2.6.2). */
 	if (!error && !(blk->device.features & FEATURE(VIRTIO_BLK_F_FLUSH)))
 		error = flush(blk);
 	return outcome(blk, error);
@@ -275,7 +276,7 @@ static int do_segment(struct blk *blk, bool zero,
 	return error;
 }
 
-/* Checks all segments, which are copied, before any of them is done. */
+/* Copies all segments and checks them before any of them is done. */
 static uint8_t do_segments(struct blk *blk, struct request *request, bool zero)
 {
 	struct virtio_blk_discard_write_zeroes segments[BLK_SEGMENTS];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A virtio device's life, and what passes between its two sides. */
+/* A virtio device's life, and the hand-over between its two sides. */
 #include "vmproc/virtio/device.h"
 
 #include <linux/virtio_config.h>
@@ -13,7 +13,8 @@
 #include "vmproc/place.h"
 #include "vmproc/virtio/transport.h"
 
-/* By edge: every write to an eventfd is one, and nobody needs to read it. */
+/* Edge-triggered: every write to an eventfd is an edge, so that nobody needs to
+ * read it. */
 #define WAKE_EVENTS (EPOLLIN | EPOLLET)
 
 #define ISR_QUEUE  1
@@ -23,7 +24,7 @@ static void wake(int fd)
 {
 	static const uint64_t one = 1;
 
-	/* full: it has been woken often enough */
+	/* EAGAIN: the counter is full, so a wake-up is pending */
 	if (write(fd, &one, sizeof(one)) < 0)
 		return;
 }
@@ -154,7 +155,7 @@ static void reset_queue(struct device_queue *queue)
 	atomic_store(&queue->vector, VIRTIO_MSI_NO_VECTOR);
 }
 
-/* All registers as they were in the beginning (virtio 1.2 §2.4.1). */
+/* Gives all registers their first values (virtio 1.2 §2.4.1). */
 static void reset(struct device *device)
 {
 	device->status = 0;
@@ -214,7 +215,7 @@ void device_set_vector(struct device *device, struct device_queue *queue,
 
 /* ---- */
 
-/* An eventfd that wakes the worker; its descriptor or -errno. */
+/* Makes an eventfd that wakes the worker. Its descriptor or -errno. */
 static int add_source(struct device *device, struct source *source,
 		      source_fn *ready, void *ctx)
 {

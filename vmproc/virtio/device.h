@@ -32,8 +32,8 @@
 
 struct device;
 
-/* Who may do what: STOPPED: vCPU threads may change all registers. STARTING,
- * STOPPING: the worker has been woken to do so. */
+/* STOPPED: vCPU threads may change all registers. STARTING, STOPPING: the
+ * worker has been woken to do so. */
 enum device_life {
 	DEVICE_STOPPED,
 	DEVICE_STARTING,
@@ -61,14 +61,16 @@ struct device_ops {
 	/* Fills in the device's configuration space, which is zeroed
 	 * DEVICE_CONFIG_MAX bytes. Called by a vCPU thread. */
 	void (*config)(struct device *device, void *config);
-	/* The worker's: the driver is ready, and every queue that it enabled
-	 * has started. */
+	/* Called by the worker: the driver is ready, and every queue that it
+	 * enabled has started. */
 	void (*start)(struct device *device);
-	/* Drops all that belongs to the driver; the queues stop after it. */
+	/* Called by the worker: drops all that belongs to the driver. The
+	 * queues stop afterwards. */
 	void (*stop)(struct device *device);
-	/* A queue was kicked: while running, and not paused. */
+	/* Called by the worker while the device runs and isn't paused: a queue
+	 * was kicked. */
 	void (*kick)(struct device *device, struct device_queue *queue);
-	/* Optional: another vector was set for some queue. */
+	/* Optional, called by the worker: a queue got another vector. */
 	void (*revector)(struct device *device);
 };
 
@@ -111,13 +113,13 @@ struct device_setup {
 	struct loop *loop; /* of its worker, which isn't running yet */
 	uint64_t features; /* offered besides those of every device */
 	unsigned int queues;
-	uint16_t queue_sizes[DEVICE_QUEUES_MAX]; /* at most, powers of two */
+	uint16_t queue_sizes[DEVICE_QUEUES_MAX]; /* most; powers of two */
 };
 
 /*
- * Makes a device and adds it to bus: before the cage closes, and before the
- * worker and the guest run. 0 or -errno; what was made is released by
- * device_uninit() in both cases.
+ * Makes a device and adds it to bus. To be called before the cage closes, and
+ * before the worker and the guest run. 0 or -errno; device_uninit() releases
+ * what was made in both cases.
  */
 int device_init(struct device *device, struct pci_bus *bus,
 		const struct device_setup *setup);
@@ -126,20 +128,23 @@ void device_uninit(struct device *device);
 
 /* ---- the worker's */
 
-/* Gives back what was pushed to a queue, and interrupts the driver if it wants
+/* Publishes what was pushed to a queue, and interrupts the driver if it wants
  * that. */
 void device_signal(struct device_queue *queue);
-/* Has the queue's kick called again, after all else that is ready. */
+/* Has the queue's kick operation called again, after all else that is ready
+ * now. */
 void device_again(const struct device_queue *queue);
-/* Whether the worker waits for the queue's kicks: not, if the kernel does, whom
- * another who waits would cost time at each. 0 or -errno. */
+/* Makes the worker wait for the queue's kicks, or not. It shouldn't while the
+ * kernel waits for them, since each further waiter costs time at each kick. 0
+ * or -errno. */
 int device_watch(struct device_queue *queue, bool watch);
-/* A queue broke (ring.fault says how): tells the driver that the device needs a
- * reset, and counts it, once for each queue. */
+/* A queue is broken (ring.fault says how): tells the driver that the device
+ * needs a reset, and counts the fault, once for each queue. */
 void device_broken(struct device_queue *queue);
-/* While paused, no kick is served; those that came are when it is resumed. */
+/* While the device is paused, no kick is served; kicks that came meanwhile are
+ * served when it is resumed. */
 void device_pause(struct device *device, bool paused);
-/* Whether the queue may be served. */
+/* True if the queue may be served. */
 static inline bool device_serves(const struct device_queue *queue)
 {
 	return queue->device->started && !queue->device->paused &&
@@ -151,7 +156,7 @@ static inline bool device_serves(const struct device_queue *queue)
 
 /* The configuration space has changed: tells the driver. */
 void device_config_changed(struct device *device);
-/* A counter that its worker adds to, and others read. */
+/* Adds to a counter, which one thread does; any thread reads it. */
 static inline void device_count(uint64_t *counter, uint64_t by)
 {
 	__atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED);
@@ -165,9 +170,10 @@ static inline uint64_t device_counted(const uint64_t *counter)
 
 /* The driver is ready. */
 void device_begin(struct device *device);
-/* The driver resets the device; complete when device_settle() says so. */
+/* The driver resets the device. The reset is complete when device_settle() says
+ * so. */
 void device_end(struct device *device);
-/* Completes a reset that the worker has done its part of; false if one is still
+/* Completes a reset if the worker has done its part. False if a reset is still
  * under way. */
 bool device_settle(struct device *device);
 /* Sets a queue's vector, or the configuration's (queue NULL). */

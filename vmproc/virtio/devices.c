@@ -18,7 +18,8 @@
 #include "vmproc/virtio/net.h"
 #include "vmproc/virtio/rng.h"
 
-/* One thread serves them all: they only keep vCPUs out of each other's way. */
+/* One thread serves all queues of a disk: several of them only keep vCPUs out
+ * of each other's way. */
 #define DISK_QUEUES 4
 #define NAME_BYTES  32
 
@@ -96,7 +97,7 @@ static int make_disks(struct vmproc *vm, struct pci_bus *bus,
 	return error;
 }
 
-/* Tells how a step of the thread went. */
+/* Reports that a step of the thread is done, and its error. */
 static void tell_step(bool *done, int error)
 {
 	lock_take(&devices.io_gate);
@@ -106,7 +107,7 @@ static void tell_step(bool *done, int error)
 	lock_release(&devices.io_gate);
 }
 
-/* Waits for a step. Its error. */
+/* Waits until a step is done. Returns its error. */
 static int await_step(const bool *done)
 {
 	int error;
@@ -143,7 +144,7 @@ static int make_thread(void)
 
 	if (devices.disks == 0)
 		return 0;
-	/* signals are the other threads' */
+	/* other threads take the signals */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	error = thread_start(&devices.io_thread, io_main, NULL);
@@ -187,7 +188,7 @@ int devices_start(void)
 	return await_step(&devices.io_sealed);
 }
 
-/* Disks go on with what was asked of them: nothing more will be. */
+/* The disks complete the requests that they have; no vCPU makes more. */
 void devices_pause(void)
 {
 	if (devices.has_net)
@@ -243,7 +244,7 @@ static void tell_device(const struct teller *teller,
 		tell(teller, &device->queue[i].signals, "%s.vq%u.interrupts",
 		     name, i);
 	}
-	/* rare, and many */
+	/* faults are rare, and there are many kinds */
 	for (unsigned int i = 0; i < QUEUE_FAULTS; i++)
 		if (device_counted(&device->faults[i]) > 0)
 			tell(teller, &device->faults[i], "%s.fault.%s", name,

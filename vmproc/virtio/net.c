@@ -26,7 +26,8 @@
 
 static_assert(2 * NET_PAIRS_MAX + 1 <= DEVICE_QUEUES_MAX, "pairs and control");
 
-/* Offered always; how many pairs and which MTU decide on the others. */
+/* The features that are always offered. The number of pairs and the MTU decide
+ * on others. */
 #define FEATURES                                                               \
 	(FEATURE(VIRTIO_NET_F_MAC) | FEATURE(VIRTIO_NET_F_STATUS) |            \
 	 FEATURE(VIRTIO_NET_F_CSUM) | FEATURE(VIRTIO_NET_F_HOST_TSO4) |        \
@@ -68,7 +69,7 @@ static void set_offloads(struct net *net, bool running)
 
 	if (!net->tune)
 		return;
-	/* the others need the first, ECN one of the next (§5.1.3.1) */
+	/* TSO needs CSUM, ECN needs a TSO (§5.1.3.1) */
 	if (running && net_has(net, VIRTIO_NET_F_GUEST_CSUM)) {
 		flags = TUN_F_CSUM;
 		for (size_t i = 0; i < ARRAY_SIZE(offloads); i++)
@@ -78,12 +79,12 @@ static void set_offloads(struct net *net, bool running)
 			flags = TUN_F_CSUM;
 	}
 	if (net->tap_changes >= NET_TAP_CHANGES)
-		flags = 0; /* frames that every driver understands */
+		flags = 0; /* every driver understands such frames */
 	if (flags == net->offloads)
 		return;
 	net->offloads = flags;
 	net->tap_changes++;
-	/* those of the interface, whichever the descriptor */
+	/* offloads are the interface's, whichever the descriptor */
 	if (ioctl(net->pair[0].tap_fd, TUNSETOFFLOAD, flags) < 0)
 		log_warn("offloads %#lx of the TAP: %s", flags,
 			 error_name(errno));
@@ -116,7 +117,7 @@ static void net_start(struct device *device)
 	for (unsigned int i = 0; i < net->pairs; i++) {
 		struct net_pair *pair = &net->pair[i];
 
-		pair->tap_readable = true; /* as far as we know */
+		pair->tap_readable = true; /* perhaps */
 		if (pair->rx && device_serves(pair->rx))
 			queue_kicks_off(&pair->rx->ring);
 	}
@@ -196,9 +197,9 @@ void net_pause(struct net *net, bool paused)
 				 paused ? "pause" : "resume");
 }
 
-/* Also if the kernel has stopped at an error: the TAP comes back to epoll with
- * the driver's reset. A write that is too short for a frame is refused, by a TAP
- * that is there with EINVAL, and not counted. */
+/* The TAP may also be out of epoll since the kernel stopped at an error, until
+ * the driver's reset. A TAP refuses a write that is too short for a frame with
+ * EINVAL, and doesn't count it; if the TAP was deleted, with EBADFD. */
 void net_check(const struct net *net)
 {
 	if (net->pair[0].tap.fd < 0 && write(net->pair[0].tap_fd, "", 1) < 0 &&
@@ -214,15 +215,15 @@ void net_set_link(struct net *net, bool up)
 
 /* ---- making it */
 
-/* A TAP's open file description outlives VM processes, and so would what an
- * earlier one did to it: all of it is set anew. */
+/* A TAP's open file description outlives VM processes, with all that an earlier
+ * process has set. So all of it is set anew. */
 static int set_up_tap(struct net *net, unsigned int pair)
 {
 	const short wanted = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	int fd = net->pair[pair].tap_fd, header = NET_HEADER_BYTES;
 	struct ifreq request = { 0 };
 
-	net->pair[pair].detached = true; /* for all we know */
+	net->pair[pair].detached = true; /* perhaps */
 	net_pair_attach(net, pair, true);
 	if (ioctl(fd, TUNGETIFF, &request) < 0)
 		return -errno;

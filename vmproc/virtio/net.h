@@ -29,11 +29,11 @@
 /* The longest that a TAP gives or takes: 64 KiB of IP, VLAN tags, header. */
 #define NET_FRAME_MAX (65536 + 64)
 
-/* What a TAP is told of offloads and queues, everybody hears who listens to the
- * host's links: a driver may change it so often, in a generation. */
+/* Each change of a TAP's offloads or queues is reported to everybody who
+ * listens to the host's links. A driver may make so many, in one generation. */
 #define NET_TAP_CHANGES 256
 
-/* A receive buffer of the guest's that was taken: which chain, how long. */
+/* A receive buffer that was taken from the guest. */
 struct net_buffer {
 	uint16_t head;
 	uint16_t parts; /* of iov */
@@ -44,7 +44,7 @@ struct net_buffer {
 struct net_stock {
 	struct net_buffer buffer[NET_RX_QUEUE];
 	unsigned int first_buffer, buffers;
-	/* their parts; behind the last, room for one more */
+	/* their parts, and room for one more */
 	struct iovec iov[QUEUE_CHAIN_MAX];
 	unsigned int first_part, parts;
 	uint64_t bytes;
@@ -56,15 +56,15 @@ struct net_pair {
 	struct device_queue *rx, *tx;
 	struct source tap;
 	int tap_fd; /* not owned */
-	bool detached; /* a queue of the TAP's, but not in use */
+	bool detached; /* the TAP's queue isn't in use */
 	bool tap_readable; /* not yet read until EAGAIN */
 	bool tx_waits; /* for the TAP to be writable */
 	bool rx_waits; /* for the guest to give buffers */
 	struct net_stock stock;
 	uint32_t wanted_bytes; /* of buffers, before a frame is read */
 	unsigned int small_frames; /* in a row */
-	/* A frame for which there weren't enough buffers: all of it, of which
-	 * the first part is in the stock's, the rest in spill. 0: none. */
+	/* A frame that had too few buffers: its length, and how much of it lies
+	 * in the stock's buffers; the rest is in spill. 0: none. */
 	uint32_t held_bytes, held_in_stock;
 	uint64_t counters[NET_COUNTERS];
 	uint8_t spill[NET_FRAME_MAX];
@@ -78,12 +78,12 @@ struct net {
 	bool tune; /* the descriptors are TAPs */
 	unsigned long offloads; /* as the TAP has them */
 	unsigned int tap_changes; /* of NET_TAP_CHANGES */
-	bool mergeable; /* a frame may take several buffers */
+	bool mergeable; /* a frame may use several buffers */
 	unsigned int pairs;
 	unsigned int active; /* pairs that the driver uses */
 	struct device_queue *control; /* NULL: not negotiated */
-	/* The VM's (STATS of them): what is counted of a pair is counted there
-	 * as well. May be NULL. */
+	/* The VM's counters (STATS of them), to which the pairs' are added. May
+	 * be NULL. */
 	uint64_t *totals;
 	struct vhost vhost;
 	struct iovec transmit[QUEUE_CHAIN_MAX + 1];
@@ -115,13 +115,13 @@ void net_uninit(struct net *net);
 void net_pause(struct net *net, bool paused);
 /* Tells the guest of the link (§5.1.4). */
 void net_set_link(struct net *net, bool up);
-/* Ends the process if the TAP is gone: of one that the kernel was given, no event
- * says so. */
+/* Ends the process if the TAP is gone. While the kernel has the TAP, no event
+ * reports that. */
 void net_check(const struct net *net);
 
 /* ---- for the files of the device */
 
-/* Whether a feature was negotiated. */
+/* True if the feature was negotiated. */
 static inline bool net_has(const struct net *net, unsigned int feature)
 {
 	return net->device.features & FEATURE(feature);

@@ -6,7 +6,7 @@
 #include "vmproc/virtio/iov.h"
 #include "vmproc/virtio/net_pair.h"
 
-/* Commands obeyed before others get their turn: each may serve every pair. */
+/* Commands obeyed before others get their turn. Each may serve every pair. */
 #define COMMAND_BUDGET 1
 
 struct command {
@@ -42,7 +42,8 @@ static void serve(struct net *net, struct device_queue *queue,
 		  const struct chain *chain)
 {
 	struct command command = { 0 };
-	/* obeying may transmit, which uses the same list */
+	/* The command is copied, and the answer's place is kept: to obey may
+	 * transmit, which uses the same list. */
 	uint8_t *answer = chain->writable > 0
 				  ? chain->iov[chain->readable].iov_base
 				  : NULL;

@@ -10,7 +10,7 @@
 
 void net_count(struct net_pair *pair, enum net_counter counter, uint64_t by)
 {
-	/* 0: not a frame, or not of interest there */
+	/* The VM's counter plus one; 0: it has none. */
 	static const uint8_t totals[NET_COUNTERS] = {
 		[NET_RX_FRAMES] = STAT_RX_FRAMES + 1,
 		[NET_RX_BYTES] = STAT_RX_BYTES + 1,

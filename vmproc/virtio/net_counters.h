@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* Every frame that isn't passed on is counted under one reason. */
+/* Each frame that isn't passed on is counted under one reason. */
 #define NET_COUNTER_TABLE(X)                                              \
 	X(RX_FRAMES, "rx_frames")                                         \
 	X(RX_BYTES, "rx_bytes") /* without header */                      \
@@ -34,7 +34,7 @@ enum net_counter {
 
 struct net_pair;
 
-/* Adds to a counter of the pair's, and to the VM's. */
+/* Adds to a counter of the pair, and to the VM's. */
 void net_count(struct net_pair *pair, enum net_counter counter, uint64_t by);
 
 /* "rx_frames" and so on. */

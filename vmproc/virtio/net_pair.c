@@ -15,8 +15,8 @@
 #include "vmproc/virtio/net_transmit.h"
 #include "vmproc/vmproc.h"
 
-/* By edge: a TAP that isn't read, since the guest gives no buffers, wakes
- * nobody but once for each frame that comes. */
+/* Edge-triggered: while the guest gives no buffers, a TAP isn't read. It wakes
+ * the loop once for each frame that comes, and not all the time. */
 #define TAP_EVENTS (EPOLLIN | EPOLLOUT | EPOLLET)
 
 static_assert(NET_PAIRS_MAX == VHOST_PAIRS_MAX, "one for each");
@@ -29,7 +29,7 @@ void net_pair_attach(struct net *net, unsigned int pair, bool attached)
 		return;
 	net->pair[pair].detached = !attached;
 	request.ifr_flags = attached ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE;
-	/* as it is already: EINVAL */
+	/* EINVAL: it is so already */
 	if (net->tune && net->pairs > 1 &&
 	    ioctl(net->pair[pair].tap_fd, TUNSETQUEUE, &request) < 0 &&
 	    errno != EINVAL)
@@ -42,12 +42,13 @@ static void on_tap(struct source *source, uint32_t events)
 	struct net *net = pair->net;
 	bool goes_on = events & EPOLLOUT && pair->tx_waits;
 
-	/* remembered for a pair that isn't used now, too: an edge comes once */
+	/* Remembered for a pair that isn't used now, too: an edge comes
+	 * once. */
 	if (events & EPOLLIN)
 		pair->tap_readable = true;
 	if (goes_on)
 		pair->tx_waits = false;
-	/* whose queue of the TAP is detached, and may tell an error */
+	/* A detached queue of a TAP may report an error. */
 	if (net->vhost.pairs > 0 && pair->index >= net->active)
 		return;
 	if (events & EPOLLERR)
@@ -70,7 +71,8 @@ int net_pair_watch(struct net_pair *pair, bool watch)
 	return 0;
 }
 
-/* Frames and kicks are waited for by the main loop, or by the kernel alone. */
+/* Makes the main loop wait for frames and kicks, or leaves that to the
+ * kernel. */
 static void watch_pair(struct net_pair *pair, bool watch)
 {
 	int error = net_pair_watch(pair, watch);
@@ -90,7 +92,7 @@ void net_pair_stop(struct net_pair *pair)
 		return;
 	if (net_pair_by_kernel(pair))
 		vhost_stop(&pair->net->vhost.pair[pair->index]);
-	/* also if it has stopped by itself, at an error */
+	/* The kernel may also have stopped by itself, at an error. */
 	watch_pair(pair, true);
 }
 

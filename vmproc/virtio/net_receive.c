@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Frames from the TAP to the guest. A frame is read straight into buffers that
- * were taken before; if they turn out too few, the rest goes to a buffer of our
- * own and is copied once the guest has given more. So no frame is lost for
- * want of buffers, and none is read while there are none at all: the TAP's
- * queue is where frames wait.
+ * Frames from the TAP to the guest.
+ *
+ * A frame is read straight into buffers that were taken before. If these are
+ * too few, the rest of the frame goes to a buffer of our own, and is copied
+ * when the guest has given more. So no frame is lost for want of buffers. While
+ * there are no buffers at all, none is read: frames wait in the TAP's queue.
  */
 #include "vmproc/virtio/net_receive.h"
 
@@ -17,21 +18,21 @@
 
 /* Frames moved before others get their turn. */
 #define FRAME_BUDGET 256
-/* Frames after which the driver is told, while there are more. */
+/* While there are more frames, the driver is told after so many. */
 #define SIGNAL_EVERY 64
-/* Buffers for this much are taken in advance while frames are small: what is
- * offered to readv() costs time, whether it is used or not. */
+/* Bytes of buffers that are taken in advance while frames are small. More would
+ * cost time: readv() looks at each buffer that it is offered. */
 #define SMALL_BYTES  4096
-#define SMALL_FRAMES 256 /* in a row: they are small again */
+#define SMALL_FRAMES 256 /* so many in a row: frames are small again */
 
 enum fill {
 	FILL_ENOUGH,
-	FILL_SHORT, /* the guest has given no more */
-	FILL_FULL, /* it can't give more */
+	FILL_SHORT, /* the guest has given no more buffers */
+	FILL_FULL, /* the stock has no room for more */
 	FILL_BROKEN,
 };
 
-/* Moves what is left in the stock to its front. */
+/* Moves the remaining buffers to the stock's front. */
 static void compact(struct net_stock *stock)
 {
 	if (stock->first_buffer == 0)
@@ -86,7 +87,8 @@ static enum fill fill(struct net_pair *pair, uint64_t wanted)
 	return FILL_ENOUGH;
 }
 
-/* There are too few buffers: waits for a kick, unless there are more by now. */
+/* There are too few buffers: asks for a kick. True if the guest has given more
+ * meanwhile. */
 static bool more_buffers(struct net_pair *pair)
 {
 	if (queue_kicks_on(&pair->rx->ring)) {
@@ -97,7 +99,7 @@ static bool more_buffers(struct net_pair *pair)
 	return false;
 }
 
-/* Follows the size of frames. */
+/* Adjusts wanted_bytes to the size of frames. */
 static void adapt(struct net_pair *pair, size_t bytes)
 {
 	if (bytes > SMALL_BYTES) {
@@ -108,7 +110,7 @@ static void adapt(struct net_pair *pair, size_t bytes)
 	}
 }
 
-/* Gives a frame of bytes, which lies at the stock's front, to the guest. */
+/* Gives the guest a frame of bytes, which lies at the stock's front. */
 static void deliver(struct net_pair *pair, size_t bytes)
 {
 	struct net_stock *stock = &pair->stock;
@@ -136,8 +138,8 @@ static void deliver(struct net_pair *pair, size_t bytes)
 	queue_publish(&pair->rx->ring);
 }
 
-/* Gives the guest the frame that is held, once there are buffers for all of it.
- * False: there aren't, or the queue is broken. */
+/* Gives the guest the frame that is held, if there are buffers for all of it.
+ * False if there aren't, or the queue is broken. */
 static bool deliver_held(struct net_pair *pair)
 {
 	struct net_stock *stock = &pair->stock;
@@ -152,7 +154,7 @@ static bool deliver_held(struct net_pair *pair)
 	}
 	if (filled == FILL_BROKEN)
 		return false;
-	if (filled == FILL_FULL) { /* larger than all its buffers */
+	if (filled == FILL_FULL) { /* the frame is larger than all buffers */
 		net_count(pair, NET_RX_DROP_LONG, 1);
 	} else {
 		iov_write(&stock->iov[stock->first_part], stock->parts,
@@ -165,8 +167,9 @@ static bool deliver_held(struct net_pair *pair)
 }
 
 /*
- * Whether the driver has agreed to what the TAP says of a frame: one that was
- * queued in the time of another driver may need more than this one can.
+ * True if the driver has negotiated the offloads that a frame's header names. A
+ * frame that was queued in the time of an earlier driver may need offloads that
+ * this one hasn't.
  */
 static bool agreed(const struct net_pair *pair)
 {
@@ -197,13 +200,14 @@ static bool agreed(const struct net_pair *pair)
 		return true;
 	if (header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 		return false;
-	/* that the checksum was found right isn't said either (§5.1.6.4.1) */
+	/* nor is it said that the checksum was found right (§5.1.6.4.1) */
 	header.flags = 0;
 	iov_write(iov, stock->parts, 0, &header.flags, sizeof(header.flags));
 	return true;
 }
 
-/* What a read error of the TAP means: the frame, if any, is lost. */
+/* Handles an error of a read from the TAP. The frame, if there was one, is
+ * lost. */
 static void read_failed(struct net_pair *pair, struct net_pair *tap)
 {
 	switch (errno) {
@@ -219,7 +223,7 @@ static void read_failed(struct net_pair *pair, struct net_pair *tap)
 	tap->tap_readable = false; /* until the next edge */
 }
 
-/* Reads a frame of tap. False: the queue can take none now. */
+/* Reads a frame of tap. False if the queue can take none now. */
 static bool receive_frame(struct net_pair *pair, struct net_pair *tap)
 {
 	struct net_stock *stock = &pair->stock;
@@ -227,7 +231,7 @@ static bool receive_frame(struct net_pair *pair, struct net_pair *tap)
 	enum fill filled;
 	ssize_t bytes;
 
-	do { /* with the bare minimum, if there aren't more */
+	do { /* with any buffers at all, if there aren't more */
 		filled = fill(pair,
 			      pair->net->mergeable ? pair->wanted_bytes : 1);
 		if (filled == FILL_BROKEN)

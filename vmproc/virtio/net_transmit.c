@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Frames from the guest to the TAP, straight from its buffers, but for the
- * offload header and the Ethernet header: these are copied, so that what was
- * checked is what is sent. Of a small frame the rest is copied as well: this
- * costs less than telling the kernel where it lies.
+ * Frames from the guest to the TAP.
+ *
+ * A frame is sent straight from the guest's buffers. Only its offload header
+ * and its Ethernet header are copied, so that the bytes that were checked are
+ * the bytes that are sent. A small frame is copied whole: this costs less than
+ * telling the kernel where its parts lie.
  */
 #include "vmproc/virtio/net_transmit.h"
 
@@ -17,8 +19,8 @@
 #include "vmproc/virtio/iov.h"
 #include "vmproc/vmproc.h"
 
-/* Frames moved before others get their turn, and after how many of them the
- * driver sees those that are done. */
+/* Frames moved before others get their turn; and after how many the driver sees
+ * which are done. */
 #define FRAME_BUDGET  256
 #define PUBLISH_EVERY 32
 
@@ -29,14 +31,15 @@ struct front {
 static_assert(sizeof(struct front) == NET_HEADER_BYTES + ETH_HLEN,
 	      "as they lie in a frame");
 
-/* The part of a frame that is copied: the front, or all of a small one. */
+/* The bytes of a frame that are copied: its front, or all of a small frame. */
 struct copy {
 	struct front front;
 	uint8_t rest[256 - sizeof(struct front)];
 };
 static_assert(sizeof(struct copy) == 256, "as they lie in a frame");
 
-/* What a segmentation type was negotiated by (§5.1.6.2.1); 0: nothing. */
+/* The feature by which a segmentation type is negotiated (§5.1.6.2.1); 0:
+ * none. */
 static unsigned int gso_feature(uint8_t type)
 {
 	switch (type & ~VIRTIO_NET_HDR_GSO_ECN) {
@@ -49,8 +52,8 @@ static unsigned int gso_feature(uint8_t type)
 	}
 }
 
-/* Whether an offload header asks only for what was negotiated, and only points
- * into the frame of bytes; what the device must ignore is cleared. */
+/* True if an offload header asks only for negotiated offloads, and points only
+ * into the frame of bytes. Fields that the device must ignore are cleared. */
 static bool offload_valid(const struct net *net,
 			  struct virtio_net_hdr_v1 *header, size_t bytes)
 {
@@ -75,7 +78,8 @@ static bool offload_valid(const struct net *net,
 	       header->hdr_len <= bytes;
 }
 
-/* Copies the beginning of a frame. Why it isn't sent; NET_TX_FRAMES: it is. */
+/* Copies the beginning of a frame, and checks it. NET_TX_FRAMES, or why the
+ * frame isn't sent. */
 static enum net_counter check(const struct net *net, const struct chain *chain,
 			      struct copy *copy)
 {
@@ -95,7 +99,7 @@ static enum net_counter check(const struct net *net, const struct chain *chain,
 	return NET_TX_FRAMES;
 }
 
-/* What errno of a write to the TAP means. */
+/* The counter for errno of a write to the TAP. */
 static enum net_counter refusal(void)
 {
 	switch (errno) {
@@ -113,8 +117,8 @@ static enum net_counter refusal(void)
 	}
 }
 
-/* Writes the frame in chain, whose list has one entry of room before it, with
- * its front as it was copied; as writev(). */
+/* Writes the frame in chain, with its front as it was copied. The chain's list
+ * has room for one entry before its first. Returns as writev(). */
 static ssize_t write_frame(int tap_fd, struct chain *chain, struct copy *copy)
 {
 	unsigned int skipped;
@@ -142,8 +146,8 @@ static enum net_counter send_frame(struct net_pair *pair, struct chain *chain)
 	return NET_TX_FRAMES;
 }
 
-/* Sends the next frame. 1: done with it; 0: there is none, or the TAP is full;
- * -EPROTO: the queue is broken. */
+/* Sends the next frame. 1: it is done with; 0: there is none, or the TAP is
+ * full; -EPROTO: the queue is broken. */
 static int transmit_frame(struct net_pair *pair)
 {
 	struct queue *ring = &pair->tx->ring;

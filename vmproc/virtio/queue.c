@@ -44,8 +44,8 @@ static void fence(void)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* Where each side says with which index it wants to be woken (§2.7.7.2,
- * §2.7.10): behind the other's ring. */
+/* The words in which each side says at which index it wants to be woken
+ * (§2.7.7.2, §2.7.10). Each lies behind the other side's ring. */
 static uint16_t *used_event(const struct queue *queue)
 {
 	return &queue->avail->ring[queue->size];
@@ -62,7 +62,8 @@ void queue_break(struct queue *queue, enum queue_fault fault)
 		queue->fault = fault;
 }
 
-/* NULL unless so many bytes, aligned so (a power of two), lie in memory. */
+/* The bytes at gpa; NULL unless they lie in memory and are aligned so (a power
+ * of two). */
 static void *ring_ptr(const struct memory *memory, uint64_t gpa, size_t bytes,
 		      size_t alignment)
 {
@@ -108,8 +109,8 @@ void queue_stop(struct queue *queue)
 
 /* ---- taking */
 
-/* How many chains may be taken; reads the driver's index when none is known
- * of. What it made available is seen by whoever has seen the index. */
+/* How many chains may be taken. Reads the driver's index if none is known.
+ * Whoever has seen the index sees what the driver made available before it. */
 static uint16_t available(struct queue *queue)
 {
 	uint16_t count = (uint16_t)(queue->seen_avail - queue->next_avail);
@@ -145,7 +146,8 @@ static enum queue_fault add_buffer(const struct queue *queue,
 		return QUEUE_FAULT_ADDRESS;
 	if (__builtin_add_overflow(*total, desc->len, total))
 		return QUEUE_FAULT_LENGTH;
-	/* counted on without room: the caller learns how many there are */
+	/* Counting goes on without room, so that the caller learns how many
+	 * there are. */
 	if (count < max)
 		chain->iov[count] = (struct iovec){ at, desc->len };
 	if (writable)
@@ -229,7 +231,7 @@ int queue_pop(struct queue *queue, struct chain *chain, struct iovec *iov,
 		return -EPROTO;
 	}
 	if ((unsigned int)chain->readable + chain->writable > max) {
-		/* longer than any device takes: no use in coming again */
+		/* longer than any device takes: to retry is of no use */
 		if (max >= QUEUE_CHAIN_MAX) {
 			queue_break(queue, QUEUE_FAULT_LOOP);
 			return -EPROTO;
@@ -278,14 +280,16 @@ bool queue_wants_signal(struct queue *queue)
 	if (!queue->event_idx)
 		return !(load(&queue->avail->flags) &
 			 VRING_AVAIL_F_NO_INTERRUPT);
-	/* whether the index asked for is among those since the last time */
+	/* true if the index that the driver asked for was passed since the last
+	 * time */
 	return (uint16_t)(new - load(used_event(queue)) - 1) <
 	       (uint16_t)(new - old);
 }
 
 void queue_kicks_off(struct queue *queue)
 {
-	/* an event index is left behind, and so not met any more */
+	/* With event indices, no word is written: the old index is never
+	 * reached again. */
 	if (!queue->event_idx)
 		store(&queue->used->flags, VRING_USED_F_NO_NOTIFY);
 }

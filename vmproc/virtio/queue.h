@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A split virtqueue (virtio 1.2 §2.7), the device's side. Everything in it is
- * the guest's to change at any moment: each index and descriptor is read once,
- * and the copy checked. A queue that breaks the rules is broken for good: it
- * gives out nothing more until it is started anew.
+ * A split virtqueue (virtio 1.2 §2.7), the device's side. The guest can change
+ * all of the rings at any moment: each index and descriptor is read once, and
+ * the copy is checked. A queue whose guest breaks the rules is broken: it gives
+ * out nothing more until it is started anew.
  *
  * One thread at a time uses a queue.
  */
@@ -18,8 +18,8 @@
 struct memory;
 
 #define QUEUE_SIZE_MAX 1024
-/* Buffers of one chain, those of an indirect table included: what readv() and
- * writev() take. */
+/* The most buffers of one chain, an indirect table's included: as many as
+ * readv() and writev() take. */
 #define QUEUE_CHAIN_MAX 1024
 
 /* How a guest broke a queue. */
@@ -33,7 +33,7 @@ struct memory;
 	X(ADDRESS, "address") /* a buffer outside of memory */              \
 	X(ORDER, "order") /* a readable buffer after a writable one */      \
 	X(LENGTH, "length") /* more than 4 GiB in one chain */              \
-	X(REQUEST, "request") /* what the device can't even refuse */
+	X(REQUEST, "request") /* a request without room for its answer */
 
 enum queue_fault {
 #define X(id, name) QUEUE_FAULT_##id,
@@ -54,11 +54,11 @@ struct queue {
 	struct vring_avail *avail;
 	struct vring_used *used;
 	uint16_t size;
-	uint16_t next_avail; /* the next to take */
+	uint16_t next_avail; /* next to take */
 	uint16_t seen_avail; /* the driver's index when last read */
-	uint16_t next_used; /* the next to give back */
-	uint16_t shown_used; /* as the driver sees it */
-	uint16_t signalled; /* next_used when a signal was last decided on */
+	uint16_t next_used; /* next to give back */
+	uint16_t shown_used; /* next_used, as the driver sees it */
+	uint16_t signalled; /* next_used at the last decision */
 	bool event_idx, indirect; /* negotiated */
 	enum queue_fault fault;
 };
@@ -72,9 +72,10 @@ struct chain {
 };
 
 /*
- * Starts a queue whose rings lie where layout says, with the negotiated
- * features (VIRTIO_RING_F_*) of the device. 0; -EINVAL (size, alignment),
- * -EFAULT (not in memory): it is broken then. memory must outlive the queue.
+ * Starts a queue whose rings lie where layout says. features: those of the
+ * device that were negotiated (VIRTIO_RING_F_*). 0; or -EINVAL (size,
+ * alignment) or -EFAULT (not in memory), the queue being broken then. memory
+ * must outlive the queue.
  */
 int queue_start(struct queue *queue, const struct memory *memory,
 		const struct queue_layout *layout, uint64_t features);
@@ -87,35 +88,35 @@ static inline bool queue_started(const struct queue *queue)
 }
 
 /*
- * Takes the next chain: its buffers into iov, of which there is room for max.
- * 1: taken; 0: none is available; -ENOBUFS: more buffers than max, not taken;
- * -EPROTO: the queue is broken (fault says how).
+ * Takes the next chain, and writes its buffers to iov, which has room for max.
+ * 1: taken; 0: none is available; -ENOBUFS: the chain has more than max
+ * buffers, and isn't taken; -EPROTO: the queue is broken (fault says how).
  */
 int queue_pop(struct queue *queue, struct chain *chain, struct iovec *iov,
 	      unsigned int max);
-/* Un-takes the last count chains that were taken. */
+/* Puts back the last count chains that were taken. */
 void queue_rewind(struct queue *queue, unsigned int count);
 
-/* Gives a chain back, with how many bytes were written to it; the driver sees
- * it from the next queue_publish() on. */
+/* Gives a chain back; bytes were written to it. The driver sees it after the
+ * next queue_publish(). */
 void queue_push(struct queue *queue, uint16_t head, uint32_t written_bytes);
 /* Shows the driver all that was pushed. */
 void queue_publish(struct queue *queue);
-/* Publishes, and says whether the driver wants a signal for what it was shown
- * since the last call (§2.7.7, §2.7.10). */
+/* Publishes. True if the driver wants a signal for what it was shown since the
+ * last call (§2.7.7, §2.7.10). */
 bool queue_wants_signal(struct queue *queue);
 
-/* Asks the driver not to kick; it may all the same. */
+/* Asks the driver not to kick. It may kick all the same. */
 void queue_kicks_off(struct queue *queue);
-/* Asks for a kick with the next chain. True if one has come meanwhile, for
- * which there may be no kick. */
+/* Asks the driver to kick with the next chain. True if a chain has come
+ * meanwhile, for which there may be no kick. */
 bool queue_kicks_on(struct queue *queue);
 
-/* Goes on after somebody else has served the rings, who took next_avail chains
- * altogether, and gave all of them back. */
+/* Goes on after the kernel has served the rings. It took chains up to
+ * next_avail, and gave all of them back. */
 void queue_resync(struct queue *queue, uint16_t next_avail);
 
-/* Breaks the queue: for devices, when a request can't be answered at all. */
+/* Breaks the queue: for devices, if a request can't be answered at all. */
 void queue_break(struct queue *queue, enum queue_fault fault);
 
 /* "index" and so on. */

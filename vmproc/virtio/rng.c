@@ -12,10 +12,10 @@
 
 #define CLASS_OTHER 0x00ff00
 #define RNG_QUEUE   64
-/* Requests served before others get their turn, and what each gets at most: a
+/* Requests served before others get their turn, and the most bytes for each. A
  * driver that wants more asks again. */
 #define REQUEST_BUDGET 16
-#define REQUEST_BYTES  256 /* getrandom() gives all of so few */
+#define REQUEST_BYTES  256 /* getrandom() gives so few in one go */
 
 static struct rng *rng_of(struct device *device)
 {

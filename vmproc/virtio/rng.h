@@ -10,8 +10,8 @@ struct rng {
 	uint64_t requests, bytes; /* counters */
 };
 
-/* Makes one on bus; loop is the main loop. 0 or -errno, logged; rng_uninit()
- * releases it in both cases. */
+/* Makes an entropy device on bus; loop is the main loop. 0 or -errno, logged;
+ * rng_uninit() releases it in both cases. */
 int rng_init(struct rng *rng, struct pci_bus *bus, struct loop *loop,
 	     const struct memory *memory);
 /* For tests. */

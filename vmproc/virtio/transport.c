@@ -48,7 +48,7 @@ static struct device_queue *selected(struct device *device)
 		       : NULL;
 }
 
-/* 32 of 64 feature bits; beyond them, none. */
+/* The 32 feature bits that select names, of 64; 0 beyond them. */
 static uint32_t feature_word(uint64_t features, uint32_t select)
 {
 	return select < 2 ? (uint32_t)(features >> (32 * select)) : 0;
@@ -96,8 +96,8 @@ static void common_image(struct device *device,
 	image->queue_used_hi = (uint32_t)(queue->layout.used_gpa >> 32);
 }
 
-/* The structure that begins a page of the BAR, and its length; what isn't
- * there reads as zero. */
+/* The structure at the beginning of a page of the BAR, and its length. The rest
+ * of the page reads as zero. */
 static size_t region_image(struct device *device, uint64_t region, void *image)
 {
 	switch (region << REGION_SHIFT) {
@@ -139,7 +139,7 @@ static uint64_t transport_bar_read(struct pci_function *function,
 
 /* ---- writing */
 
-/* Whether the driver may still say where queues lie. */
+/* True if the driver may still set where queues lie. */
 static bool configurable(const struct device *device)
 {
 	return !(device->status & VIRTIO_CONFIG_S_DRIVER_OK);
@@ -180,7 +180,7 @@ static void write_config_vector(struct device *device, uint32_t value)
 	device_set_vector(device, NULL, (uint16_t)value);
 }
 
-/* A driver that skips a step isn't followed (§3.1.1, §2.2.2). */
+/* A status that skips a step is ignored (§3.1.1, §2.2.2). */
 static void write_status(struct device *device, uint32_t value)
 {
 	uint8_t added = value & STATUS_WRITABLE & ~device->status;
@@ -253,7 +253,7 @@ ADDRESS_HALF(avail, high, true)
 ADDRESS_HALF(used, low, false)
 ADDRESS_HALF(used, high, true)
 
-/* What can be written, each in its natural width (§4.1.3.1). */
+/* The registers that can be written, in their natural widths (§4.1.3.1). */
 static const struct {
 	uint8_t bytes;
 	bool always; /* also while a reset is under way */
@@ -287,7 +287,7 @@ static void write_common(struct device *device, uint64_t at, unsigned int bytes,
 	registers[at].write(device, (uint32_t)value);
 }
 
-/* What no ioeventfd has caught. */
+/* A notification that no ioeventfd has caught. */
 static void write_notify(struct device *device, uint64_t queue)
 {
 	if (queue < device->queues)
@@ -322,7 +322,7 @@ static void transport_bar_write(struct pci_function *function, unsigned int bar,
 
 /* ---- the window of configuration space on the BARs (§4.1.4.9) */
 
-/* Where the window points, checked; false: nowhere. */
+/* Reads and checks where the window points. False: nowhere. */
 static bool window(const struct device *device, unsigned int *bar,
 		   uint64_t *offset, uint32_t *bytes)
 {
@@ -371,7 +371,7 @@ static const struct pci_ops ops = {
 
 /* ---- making it */
 
-/* The most that a capability here takes: one of notifications, or of access. */
+/* The longest capability here: one of notifications, or of access. */
 union capability {
 	struct virtio_pci_cap cap;
 	struct virtio_pci_notify_cap notify;
@@ -414,7 +414,7 @@ static int add_capability(struct device *device, size_t i)
 		memset(writable.access.pci_cfg_data, 0xff,
 		       sizeof(writable.access.pci_cfg_data));
 	}
-	/* the identity and the link are the bus's */
+	/* the bus writes the identity and the link */
 	offset = pci_add_capability(&device->function, PCI_CAP_ID_VNDR,
 				    body.bytes + 2, writable.bytes + 2,
 				    (uint8_t)(capabilities[i].bytes - 2));

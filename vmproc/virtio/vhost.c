@@ -15,7 +15,7 @@
 #include "vmproc/kvm/msix.h"
 #include "vmproc/place.h"
 
-/* The features that vhost has a part in; the others are the TAP's. */
+/* The features that vhost implements; the TAP implements the others. */
 #define VHOST_MATTERS                                                     \
 	(FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_RING_F_EVENT_IDX) | \
 	 FEATURE(VIRTIO_RING_F_INDIRECT_DESC) |                           \
@@ -50,7 +50,7 @@ static int set_memory(int fd, const struct memory *memory)
 	return result(ioctl(fd, VHOST_SET_MEM_TABLE, &table));
 }
 
-/* The kernel found a ring that it can't follow. */
+/* The kernel has found an error in a ring. */
 static void on_error(struct source *source, uint32_t events)
 {
 	struct vhost_pair *pair = source->ctx;
@@ -193,7 +193,7 @@ int vhost_start(struct vhost_pair *pair, uint64_t features,
 	return error;
 }
 
-/* Makes a ring that comes back go on where the kernel left it. */
+/* Makes our side of a ring go on where the kernel left it. */
 static void take_back(const struct vhost_pair *pair, unsigned int index)
 {
 	struct vhost_vring_state state = { .index = index };
@@ -204,7 +204,8 @@ static void take_back(const struct vhost_pair *pair, unsigned int index)
 
 void vhost_stop(struct vhost_pair *pair)
 {
-	/* taking the backend away waits for what is under way */
+	/* the kernel completes what is under way before it gives up the
+	 * backend */
 	set_backend(pair, -1);
 	for (unsigned int i = 0; i < 2; i++) {
 		take_back(pair, i);
@@ -218,7 +219,7 @@ int vhost_pause(struct vhost_pair *pair, int tap_fd, bool paused)
 {
 	int error = set_backend(pair, paused ? -1 : tap_fd);
 
-	/* for what was kicked meanwhile */
+	/* for kicks that came meanwhile */
 	for (unsigned int i = 0; i < 2 && !paused; i++)
 		device_again(pair->queue[i]);
 	return error;
