@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Our IPv6 addresses. dad.c changes their state, everybody reads it. */
+/* Our IPv6 addresses. dad.c alone changes their state. */
 #ifndef VMSUP_VMPROC_ADDRESSES_H
 #define VMSUP_VMPROC_ADDRESSES_H
 

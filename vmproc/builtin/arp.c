@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Address resolution for IPv4 (RFC 826). Only requests for our address are
- * answered, probes (RFC 5227) included; what others say to each other, and
- * gratuitous ARP, can at most make us forget what it contradicts.
+ * answered, probes (RFC 5227) included. What others say to each other, and
+ * gratuitous ARP, can at most make us forget the entry that it contradicts.
  */
 #include "vmproc/builtin/arp.h"
 
@@ -25,7 +25,7 @@ static bool sender_right(const struct builtin *guest,
 {
 	if (!guest_mac_other(guest, arp->sender_mac))
 		return false;
-	/* A probe comes from nobody yet (RFC 5227 §1.1). */
+	/* The sender of a probe has no address yet (RFC 5227 §1.1). */
 	if (arp->sender == 0)
 		return arp->operation == htons(ARP_OPERATION_REQUEST);
 	return ipv4_is_host(guest, arp->sender);

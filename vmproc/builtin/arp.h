@@ -7,8 +7,8 @@
 
 struct builtin;
 
-/* Takes an ARP packet (RFC 826, RFC 5227 §2.1.1). What follows it in its
- * frame is padding. */
+/* Takes an ARP packet (RFC 826, RFC 5227 §2.1.1). The rest of its frame is
+ * padding. */
 enum counter arp_receive(struct builtin *guest, struct packet *packet);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The builtin guest: Ethernet, and what holds the rest together. Frames come
- * in by builtin_receive(), go up through one receive function per protocol,
- * and each is counted here for what became of it, once.
+ * The builtin guest: Ethernet, and what connects its other files.
+ * builtin_receive() takes a frame and hands it up, through one receive function
+ * for each protocol; what became of the frame is counted here, once.
  */
 #include "vmproc/builtin/builtin.h"
 
@@ -27,7 +27,7 @@ struct builtin *builtin_instance(void)
 	return &instance;
 }
 
-/* Why a configuration can't be; NULL if it can. */
+/* NULL, or what is wrong with a configuration. */
 static const char *config_problem(const struct builtin_config *config)
 {
 	if (!guest_mac_unicast(config->mac))
@@ -59,7 +59,7 @@ int builtin_init(struct builtin *guest, const struct builtin_config *config,
 			  problem);
 		return -EINVAL;
 	}
-	/* What comes after is large, and needs no first value. */
+	/* The members from there on are large, and need no first value. */
 	memset(guest, 0, offsetof(struct builtin, buffers));
 	memcpy(guest->mac, config->mac, MAC_BYTES);
 	guest->ipv4 = config->ipv4.s_addr;
@@ -118,7 +118,7 @@ static enum counter receive(struct builtin *guest, struct packet *packet)
 	packet->to_us = memcmp(eth->destination, guest->mac, MAC_BYTES) == 0;
 	if (!packet->to_us && !(eth->destination[0] & 1))
 		return STAT_RX_DROP_FOREIGN;
-	/* A reply must go to one station, and to another one. */
+	/* A reply goes to one station, which isn't this one. */
 	if (!guest_mac_other(guest, eth->source))
 		return STAT_RX_DROP_MALFORMED;
 	memcpy(packet->source_mac, eth->source, MAC_BYTES);
@@ -151,7 +151,7 @@ void builtin_tick(struct builtin *guest, uint64_t now_ns)
 {
 	if (now_ns < guest->deadline_ns)
 		return;
-	/* Each asks anew for the ticks that it still needs. */
+	/* Each of them sets the deadline that it still needs. */
 	guest->deadline_ns = UINT64_MAX;
 	dad_tick(guest, now_ns);
 	mld_tick(guest, now_ns);

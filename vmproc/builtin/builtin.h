@@ -29,10 +29,10 @@ struct builtin_config {
 	uint64_t seed; /* for identifiers and jitter: differs per process */
 };
 
-/* How the guest acts on the world. */
+/* How the guest acts on the outside. */
 struct builtin_ops {
-	/* Sends one frame, which is only valid during the call; whether it was
-	 * taken is counted by the callee (tx counters, tx_drop_link_down,
+	/* Sends one frame, which is valid during the call alone. The callee
+	 * counts what becomes of it (tx counters, tx_drop_link_down,
 	 * tx_drop_full, tx_drop_error). */
 	void (*transmit)(void *ctx, const uint8_t *frame, size_t bytes);
 	/* A ping is over. */
@@ -45,9 +45,9 @@ struct builtin;
 /* The one guest of this process, in static storage. Never NULL. */
 struct builtin *builtin_instance(void);
 
-/* (Re)starts the guest at now_ns. counters is an array of STATS, the caller's,
- * which the guest adds to (rx_drop_*, tx_drop_unresolved; rx_frames and
- * rx_bytes are counted by the caller). 0, or -EINVAL for a bad configuration. */
+/* (Re)starts the guest at now_ns. counters is the caller's array of STATS, to
+ * which the guest adds rx_drop_* and tx_drop_unresolved; the caller counts
+ * rx_frames and rx_bytes. 0, or -EINVAL for a bad configuration. */
 int builtin_init(struct builtin *guest, const struct builtin_config *config,
 		 const struct builtin_ops *ops, uint64_t *counters,
 		 uint64_t now_ns);
@@ -60,16 +60,16 @@ int builtin_init(struct builtin *guest, const struct builtin_config *config,
 void builtin_receive(struct builtin *guest, uint8_t *frame, size_t bytes,
 		     uint64_t now_ns);
 
-/* When builtin_tick() is next wanted; UINT64_MAX: not at all. */
+/* When builtin_tick() must be called next; UINT64_MAX: never. */
 uint64_t builtin_deadline_ns(const struct builtin *guest);
-/* Ages caches, ends pings, sends what was due. */
+/* Ages caches, ends pings, sends what is due. */
 void builtin_tick(struct builtin *guest, uint64_t now_ns);
 
-/* Begins a ping; exactly one result follows, perhaps before the return. */
+/* Begins a ping. Exactly one result follows, perhaps before the return. */
 void builtin_ping(struct builtin *guest, const struct msg_ping *request,
 		  uint64_t now_ns);
 
-/* Tells of a new MTU; out of range is brought into it. */
+/* Sets a new MTU. One that is out of range becomes the nearest that isn't. */
 void builtin_set_mtu(struct builtin *guest, uint32_t mtu);
 
 #endif

@@ -16,7 +16,7 @@ static inline uint64_t load(const uint8_t *at)
 	return word;
 }
 
-/* Fewer than eight bytes, as if zeros followed. */
+/* Reads fewer than eight bytes, as if zeros followed. */
 static inline uint64_t load_tail(const uint8_t *at, size_t bytes)
 {
 	uint64_t word = 0;
@@ -46,7 +46,7 @@ uint64_t checksum_add(uint64_t sum, const void *data, size_t bytes)
 	const uint8_t *at = data;
 
 	if (bytes >= 64) {
-		/* Four chains, so that no addition waits for the last one. */
+		/* Four sums, so that no addition waits for the one before. */
 		uint64_t b = 0, c = 0, d = 0;
 
 		for (; bytes >= 32; bytes -= 32, at += 32) {

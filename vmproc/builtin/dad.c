@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Duplicate address detection for our IPv6 addresses (RFC 4862 §5.4): after a
- * random delay, join the address's solicited-node group and ask once whether
- * somebody has it; a second without an answer later it is ours. Until then
- * nothing is answered at it and nothing is sent from it.
+ * Duplicate address detection for our IPv6 addresses (RFC 4862 §5.4). After a
+ * random delay we join the address's solicited-node group, and ask once whether
+ * somebody has the address. If no answer comes for a second, the address is
+ * ours. Until then nothing is answered at it, and nothing is sent from it.
  */
 #include "vmproc/builtin/dad.h"
 
@@ -56,14 +56,15 @@ static void address_tick(struct builtin *guest, struct own_address *own,
 		enter(guest, own, DAD_DELAY,
 		      guest_after(now_ns, guest_random(guest) % DELAY_MAX_NS));
 	} else if (own->state == DAD_DELAY && due) {
-		/* The join first: a switch that snoops may hold back the
+		/* We join first, for a switch that snoops may hold back the
 		 * answer otherwise (RFC 4862 §5.4.2). */
 		mld_send_report(guest, now_ns);
 		solicit_tentative(guest, own->address);
 		enter(guest, own, DAD_TENTATIVE, guest_after(now_ns, WAIT_NS));
 	} else if (own->state == DAD_TENTATIVE && due) {
 		own->state = DAD_VALID;
-		/* Once more, now from a real source (RFC 3590 §4). */
+		/* Reports once more, now from a valid source address (RFC 3590
+		 * §4). */
 		if (own == &guest->ipv6[ADDRESS_LINK_LOCAL])
 			mld_send_report(guest, now_ns);
 		ping_addresses_changed(guest, now_ns);

@@ -7,14 +7,15 @@
 
 #include "vmproc/builtin/addresses.h"
 
-/* Begins again for each address: the link was unfit for IPv6. */
+/* Begins anew for each address: at the start, and when the link can carry IPv6
+ * again. */
 void dad_restart(struct builtin *guest);
 
-/* Hears that somebody else has a tentative address: it is given up. */
+/* Somebody else has one of our tentative addresses: gives it up. */
 void dad_conflict(struct builtin *guest, struct own_address *own,
 		  uint64_t now_ns);
 
-/* Sends what is due, and takes addresses into use. */
+/* Sends what is due, and makes addresses valid. */
 void dad_tick(struct builtin *guest, uint64_t now_ns);
 
 #endif

@@ -2,12 +2,13 @@
 /*
  * Reassembly of IPv4 and IPv6 datagrams.
  *
- * A few slots, each with a buffer for the longest datagram and a bit for each
- * 8 bytes of it. A fragment that overlaps another makes an end of its datagram
- * and of what still comes of it (RFC 5722, here for IPv4 as well); only an
- * exact duplicate is dropped alone (RFC 8200 §4.5). A new datagram always gets
- * a slot: its own source's oldest if that has its share, else the oldest.
- * The frames of a datagram that ends unanswered are counted as drops then.
+ * There are a few slots, each with a buffer for the longest datagram and a bit
+ * for each 8 bytes of it. A fragment that overlaps another one ends its
+ * datagram, and the fragments of it that still come are refused (RFC 5722, here
+ * for IPv4 as well). An exact duplicate alone is dropped (RFC 8200 §4.5). A new
+ * datagram always gets a slot: the oldest of its own source, if that source has
+ * its share of slots, else the oldest of all. The frames of a datagram that
+ * ends unanswered are counted as drops then.
  */
 #include "vmproc/builtin/fragment.h"
 
@@ -26,7 +27,7 @@ static struct fragment_buffer *buffer_of(struct builtin *guest,
 	return &guest->buffers[slot - guest->slots];
 }
 
-/* The bits from *at on that lie in the word of *at; moves *at past them. */
+/* The bits from *at on that lie in *at's word. Moves *at past them. */
 static uint64_t next_bits(size_t *at, size_t end)
 {
 	size_t shift = *at % 64;
@@ -86,7 +87,7 @@ static bool same_source(const struct fragment_slot *slot,
 	return slot->used && address_equal(&slot->source, &piece->source);
 }
 
-/* Which slot a new datagram takes; one that is in use loses its datagram. */
+/* The slot that a new datagram takes. A slot in use loses its datagram. */
 static struct fragment_slot *choose(struct builtin *guest,
 				    const struct fragment *piece)
 {
@@ -143,7 +144,7 @@ static struct fragment_slot *find(struct builtin *guest,
 	return slot;
 }
 
-/* True if the very same fragment, of these units, was there before. */
+/* True if the same fragment was there before. */
 static bool is_duplicate(const struct fragment_slot *slot,
 			 const struct fragment_buffer *buffer,
 			 const struct fragment *piece,
@@ -152,7 +153,8 @@ static bool is_duplicate(const struct fragment_slot *slot,
 	size_t first = piece->offset / 8;
 	size_t end = (piece->offset + packet->bytes + 7) / 8;
 
-	/* A last one that wasn't there before isn't the same. */
+	/* A fragment that says that it is the last one is a duplicate only if
+	 * the end was known. */
 	if ((!piece->more && slot->total_bytes == 0) ||
 	    !all_set(buffer->filled, first, end) ||
 	    !any_set(buffer->starts, first, first + 1) ||
@@ -165,7 +167,7 @@ static bool is_duplicate(const struct fragment_slot *slot,
 		      packet->bytes) == 0;
 }
 
-/* True if a fragment fits to what is known of the datagram's length. */
+/* True if a fragment agrees with what is known of the datagram's length. */
 static bool length_fits(const struct fragment_slot *slot,
 			const struct fragment *piece, size_t end_bytes)
 {

@@ -12,14 +12,15 @@
 
 struct builtin;
 
-/* Datagrams under way at once, and of those from one source. */
+/* The most datagrams under way at once, and of those, the most from one
+ * source. */
 #define FRAGMENT_SLOTS        8
 #define FRAGMENT_SLOTS_SOURCE 4
 /* Offsets count in units of 8 bytes. */
 #define FRAGMENT_UNITS 8192
 #define FRAGMENT_WORDS (FRAGMENT_UNITS / 64)
 
-/* A fragment, as its header says; its bytes are those of its packet. */
+/* A fragment's header. The fragment's bytes are its packet's. */
 struct fragment {
 	struct address source;
 	struct address destination;
@@ -32,7 +33,7 @@ struct fragment {
 
 struct fragment_slot {
 	bool used;
-	bool refused; /* overlapped: the rest of it is refused as well */
+	bool refused; /* fragments overlapped: the others are refused, too */
 	uint8_t next; /* of the first fragment */
 	uint8_t service; /* of the first fragment */
 	uint32_t frames;
@@ -40,7 +41,7 @@ struct fragment_slot {
 	struct address destination;
 	uint32_t id;
 	uint32_t total_bytes; /* 0: not known yet */
-	uint32_t end_bytes; /* the furthest so far */
+	uint32_t end_bytes; /* the furthest end so far */
 	uint32_t received_bytes;
 	uint64_t began_ns;
 	uint64_t deadline_ns;
@@ -54,18 +55,18 @@ struct fragment_buffer {
 };
 
 /*
- * Takes a fragment (RFC 791 §3.2, RFC 8200 §4.5); what it returns is about
- * this frame. If it was the last one missing, RX_DELIVER: the packet is then all
- * of the datagram, in the buffer of the slot packet->whole, until
- * builtin_receive() has done with it and calls fragment_release().
+ * Takes a fragment (RFC 791 §3.2, RFC 8200 §4.5). The counter returned is for
+ * this frame. If the fragment was the last one missing, RX_DELIVER: packet is
+ * then the whole datagram, in the buffer of the slot packet->whole, until
+ * builtin_receive() has handled it and calls fragment_release().
  */
 enum counter fragment_add(struct builtin *guest, const struct fragment *piece,
 			  struct packet *packet);
 
-/* Gives back a slot whose datagram was whole. */
+/* Frees the slot of a datagram that was whole. */
 void fragment_release(struct fragment_slot *slot);
 
-/* Drops datagrams whose time is over. */
+/* Drops the datagrams whose time is over. */
 void fragment_tick(struct builtin *guest, uint64_t now_ns);
 
 #endif

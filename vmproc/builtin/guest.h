@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* All that the builtin guest remembers, and the little that all of it uses. */
+/* The builtin guest's state, and small functions that all its files use. */
 #ifndef VMSUP_VMPROC_GUEST_H
 #define VMSUP_VMPROC_GUEST_H
 
@@ -14,7 +14,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-/* RFC 1122 §3.2.1.7 and RFC 8200 §3 leave it open: what Linux has. */
+/* Linux's value; RFC 1122 §3.2.1.7 and RFC 8200 §3 leave it open. */
 #define GUEST_TTL 64
 
 /* Room for every header that is ever put before an ICMP message. */
@@ -25,8 +25,8 @@ static_assert(GUEST_HEADROOM >= sizeof(struct eth_header) +
 	      "the longest headers fit");
 
 /*
- * The first members are what an echo reply needs; the last ones are large and
- * stay untouched, so cost no memory, until a ping or a fragment needs them.
+ * An echo reply needs the first members. The last ones are large, and untouched
+ * until a ping or a fragment needs them: up to then they cost no memory.
  */
 struct builtin {
 	uint8_t mac[MAC_BYTES];
@@ -40,7 +40,7 @@ struct builtin {
 	struct own_address ipv6[ADDRESSES];
 	uint64_t deadline_ns;
 	uint64_t mld_report_ns; /* when reports are due; 0: none are */
-	uint64_t mld_again_ns; /* before that, queries are answered already */
+	uint64_t mld_again_ns; /* until then, queries count as answered */
 	uint64_t random; /* state of guest_random() */
 	uint32_t ipv6_id; /* of the next packet sent in fragments */
 	struct ping pings[PINGS];
@@ -51,7 +51,7 @@ struct builtin {
 	uint8_t tx[GUEST_HEADROOM + IPV6_PAYLOAD_MAX];
 };
 
-/* A moment after now_ns; never past the end of time. */
+/* now_ns plus delay_ns; UINT64_MAX if that overflows. */
 static inline uint64_t guest_after(uint64_t now_ns, uint64_t delay_ns)
 {
 	uint64_t then_ns;
@@ -68,7 +68,8 @@ static inline void guest_wake(struct builtin *guest, uint64_t then_ns)
 		guest->deadline_ns = then_ns;
 }
 
-/* A number that differs per process and per call (SplitMix64). Not secret. */
+/* A number that differs per process and per call (SplitMix64). It isn't
+ * secret. */
 static inline uint64_t guest_random(struct builtin *guest)
 {
 	uint64_t z = guest->random += 0x9e3779b97f4a7c15;

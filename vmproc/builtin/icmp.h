@@ -8,7 +8,7 @@
 struct builtin;
 
 /* Takes a whole ICMP message for us: answers an echo request with all of its
- * payload, hands an echo reply to the ping that waits for it. */
+ * payload, and gives an echo reply to the ping that waits for it. */
 enum counter icmp_receive(struct builtin *guest, struct packet *packet);
 
 #endif

@@ -14,7 +14,7 @@
 #include "vmproc/builtin/mld.h"
 #include "vmproc/builtin/ndp.h"
 
-/* What is the same for request and reply. */
+/* Checks that are the same for request and reply. */
 static enum counter check_echo(struct builtin *guest,
 			       const struct packet *packet,
 			       const struct icmp_echo *icmp)

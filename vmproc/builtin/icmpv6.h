@@ -7,8 +7,8 @@
 
 struct builtin;
 
-/* Takes a whole ICMPv6 message for us or for a group of ours: echo, and
- * neighbour discovery. Router and listener messages are not of use. */
+/* Takes a whole ICMPv6 message for us or for a group of ours: echo, neighbour
+ * discovery, listener queries. Router messages are dropped. */
 enum counter icmpv6_receive(struct builtin *guest, struct packet *packet);
 
 #endif

@@ -39,8 +39,8 @@ bool ipv4_on_link(const struct builtin *guest, uint32_t address)
 	return ((address ^ guest->ipv4) & guest->ipv4_mask) == 0;
 }
 
-/* Looks through the options of a header (RFC 791 §3.1). None of them is acted
- * on; with a source route we aren't the end of the journey. */
+/* Checks the options of a header (RFC 791 §3.1). None is acted on. A packet
+ * with a source route is refused: we aren't its destination. */
 static enum counter check_options(const uint8_t *option, size_t bytes)
 {
 	size_t length;

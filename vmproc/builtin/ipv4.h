@@ -17,10 +17,10 @@ uint32_t ipv4_mask(unsigned int prefix);
  * network, loopback, multicast, reserved or broadcast (RFC 3021 minded). */
 bool ipv4_is_unicast(uint32_t address, uint32_t network, uint32_t mask);
 
-/* The same, for another host as seen by this one. */
+/* True if an address can be that of another host. */
 bool ipv4_is_host(const struct builtin *guest, uint32_t address);
 
-/* The next-hop rule: true if an address is within our prefix. */
+/* True if an address is within our prefix. */
 bool ipv4_on_link(const struct builtin *guest, uint32_t address);
 
 /* Takes an IPv4 packet; Ethernet padding may follow it. RX_DELIVER: an ICMP
@@ -28,9 +28,9 @@ bool ipv4_on_link(const struct builtin *guest, uint32_t address);
 enum counter ipv4_receive(struct builtin *guest, struct packet *packet);
 
 /*
- * Sends an ICMP message, in fragments where the MTU asks for it. Headers are
- * written in place: before icmp there is room for 34 bytes, and icmp itself
- * is spoiled. mac must not lie in what is written to.
+ * Sends an ICMP message, in fragments if the MTU asks for it. Headers are
+ * written in place: 34 bytes before icmp are written to, and icmp itself is
+ * spoiled. mac mustn't lie in there.
  */
 void ipv4_send(struct builtin *guest, uint8_t *icmp, size_t bytes,
 	       uint32_t destination, const uint8_t *mac, uint8_t service);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * IPv6 (RFC 8200): our addresses, their solicited-node groups and all-nodes;
- * no router, ICMPv6 only. No error message is ever sent.
+ * IPv6 (RFC 8200): our addresses, their solicited-node groups and all-nodes.
+ * There is no router, and no message but ICMPv6. No error message is ever sent.
  */
 #include "vmproc/builtin/ipv6.h"
 
@@ -65,7 +65,7 @@ void ipv6_multicast_ethernet(const struct builtin *guest, uint8_t *frame,
 	guest_ethernet(guest, frame, mac, htons(ETHERTYPE_IPV6));
 }
 
-/* True if a destination is one of ours, and its frame's MAC fits to it. */
+/* True if a destination is one of ours, and the frame's MAC fits to it. */
 static bool is_for_us(struct builtin *guest, const struct packet *packet,
 		      const uint8_t *destination)
 {
@@ -94,8 +94,8 @@ static bool is_for_us(struct builtin *guest, const struct packet *packet,
 	return false;
 }
 
-/* True if somebody else may send from an address. A tentative one of ours
- * is such: from it, its owner says that we can't have it. */
+/* True if somebody else may send from an address. A tentative address of ours
+ * is such a one: its owner tells us from it that we can't have it. */
 static bool source_possible(struct builtin *guest, const uint8_t *source)
 {
 	const struct own_address *own = addresses_find(guest, source);
@@ -105,7 +105,7 @@ static bool source_possible(struct builtin *guest, const uint8_t *source)
 	return ipv6_is_unspecified(source) || ipv6_is_host(guest, source);
 }
 
-/* Goes past a header of options, if all of them may be passed over. */
+/* Skips a header of options, if all of them may be skipped. */
 static enum counter pull_options(struct packet *packet, uint8_t *next)
 {
 	const struct ipv6_options *header =
@@ -183,7 +183,7 @@ static enum counter pull_fragment(struct builtin *guest, struct packet *packet,
 	return RX_DONE;
 }
 
-/* Goes past extension headers (RFC 8200 §4) up to the ICMPv6 message. */
+/* Skips the extension headers (RFC 8200 §4) before the ICMPv6 message. */
 static enum counter receive_payload(struct builtin *guest,
 				    struct packet *packet, struct walk *walk)
 {
@@ -220,7 +220,7 @@ enum counter ipv6_receive(struct builtin *guest, struct packet *packet)
 		return STAT_RX_DROP_PROTOCOL;
 	if (packet->bytes < sizeof(*ip))
 		return STAT_RX_DROP_SHORT;
-	/* No jumbograms (RFC 2675): zero is zero. */
+	/* There are no jumbograms (RFC 2675): a length of zero is zero. */
 	payload_bytes = ntohs(ip->payload_bytes);
 	if ((ip->flow & htonl(IPV6_VERSION_MASK)) != htonl(IPV6_VERSION) ||
 	    packet->bytes - sizeof(*ip) < payload_bytes)
@@ -239,7 +239,7 @@ enum counter ipv6_receive(struct builtin *guest, struct packet *packet)
 	return receive_payload(guest, packet, &walk);
 }
 
-/* Sends what stands after headers of these many bytes in all. */
+/* Sends payload, before which stand extension headers of extension_bytes. */
 static void emit(const struct builtin *guest, uint8_t *payload, size_t bytes,
 		 size_t extension_bytes, const struct ipv6_path *path)
 {
@@ -275,8 +275,8 @@ void ipv6_send(struct builtin *guest, uint8_t *icmp, size_t bytes,
 		icmp = guest->tx + GUEST_HEADROOM;
 	}
 	guest->ipv6_id++;
-	/* Each header is written over the end of the piece before, which has
-	 * been sent by then. */
+	/* Each header is written over the end of the piece before, which was
+	 * sent already. */
 	room = (room - sizeof(struct ipv6_fragment)) & ~(size_t)7;
 	for (offset = 0; offset < bytes; offset += piece) {
 		struct ipv6_fragment *header =

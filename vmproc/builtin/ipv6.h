@@ -49,9 +49,9 @@ void ipv6_multicast_ethernet(const struct builtin *guest, uint8_t *frame,
 enum counter ipv6_receive(struct builtin *guest, struct packet *packet);
 
 /*
- * Sends an ICMPv6 message, in fragments where the MTU asks for it. Headers are
- * written in place: before icmp there are headroom bytes, 54 at least, and
- * icmp itself is spoiled. Nothing that path points to may lie in there.
+ * Sends an ICMPv6 message, in fragments if the MTU asks for it. Headers are
+ * written in place: before icmp there are headroom bytes, 54 at least, and icmp
+ * itself is spoiled. Nothing that path points to may lie in there.
  */
 void ipv6_send(struct builtin *guest, uint8_t *icmp, size_t bytes,
 	       size_t headroom, const struct ipv6_path *path);

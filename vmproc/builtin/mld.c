@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Multicast listener discovery, version 1 (RFC 2710): our solicited-node
- * groups. Version 1 because switches that snoop keep its reports to themselves,
- * while those of version 2 go to ff02::16, which Linux bridges flood to every
- * port; each querier understands both (RFC 3810 §8.3).
+ * Multicast listener discovery, version 1 (RFC 2710), for our solicited-node
+ * groups. A switch that snoops keeps reports of version 1 to itself. Reports of
+ * version 2 go to ff02::16, which Linux bridges flood to every port. Each
+ * querier understands both (RFC 3810 §8.3).
  */
 #include "vmproc/builtin/mld.h"
 
@@ -15,8 +15,9 @@
 
 #define HOP_LIMIT 1 /* RFC 2710 §3 */
 
-/* A querier forgets us after 260 s (RFC 2710 §7.4). One that asks more often
- * than this, as bridges do whenever a port comes, got its answer already. */
+/* A querier forgets us after 260 s (RFC 2710 §7.4). A querier that asks again
+ * within this time, as bridges do whenever a port comes, has its answer
+ * already. */
 #define REPORT_AGAIN_NS (60 * NS_PER_S)
 
 /* Hop-by-hop options: router alert for MLD (RFC 2711 §2.1), then PadN. */
@@ -50,7 +51,7 @@ static void report(struct builtin *guest, const struct own_address *own)
 		.next = PROTOCOL_HOP_BY_HOP,
 		.hop_limit = HOP_LIMIT,
 	};
-	/* From :: as long as there is nothing better (RFC 3590 §4). */
+	/* From :: until an address is valid (RFC 3590 §4). */
 	if (addresses_is_valid(source))
 		memcpy(packet.ip.source, source->address, 16);
 	ipv6_solicited_node(own->address, packet.mld.group);
@@ -64,7 +65,7 @@ static void report(struct builtin *guest, const struct own_address *own)
 
 void mld_send_report(struct builtin *guest, uint64_t now_ns)
 {
-	guest->mld_report_ns = 0; /* what was asked for is told now */
+	guest->mld_report_ns = 0; /* what was asked for is reported now */
 	guest->mld_again_ns = guest_after(now_ns, REPORT_AGAIN_NS);
 	for (size_t i = 0; i < ADDRESSES; i++)
 		if (addresses_is_ours(&guest->ipv6[i]))
@@ -79,7 +80,8 @@ enum counter mld_receive_query(struct builtin *guest, struct packet *packet)
 
 	if (packet->bytes < sizeof(*mld))
 		return STAT_RX_DROP_SHORT;
-	/* What comes from off the link, or isn't a querier's (RFC 3810 §6.2). */
+	/* Refuses what comes from off the link, or isn't a querier's (RFC 3810
+	 * §6.2). */
 	if (packet->ttl != HOP_LIMIT ||
 	    !ipv6_same_prefix(packet->ipv6.source, link_local,
 			      ADDRESS_LINK_LOCAL_PREFIX) ||
@@ -87,8 +89,8 @@ enum counter mld_receive_query(struct builtin *guest, struct packet *packet)
 		return STAT_RX_DROP_MALFORMED;
 	if (packet->now_ns < guest->mld_again_ns)
 		return RX_DONE;
-	/* Whichever group it asks for: telling of all our few is no harm. Of
-	 * several queries, the first answer due is the answer to all. */
+	/* All our groups are reported, whichever one is asked for: they are
+	 * few. The earliest answer to several queries answers all of them. */
 	delay_ns = guest_random(guest) % (ntohs(mld->delay_ms) * NS_PER_MS + 1);
 	due_ns = guest_after(packet->now_ns, delay_ns);
 	if (guest->mld_report_ns == 0 || due_ns < guest->mld_report_ns)

@@ -13,7 +13,7 @@
 #include "vmproc/builtin/ndp_packet.h"
 #include "vmproc/builtin/route.h"
 
-/* What RFC 4861 §7.1.1 and §7.1.2 ask of both messages. */
+/* Checks what RFC 4861 §7.1.1 and §7.1.2 ask of both messages. */
 static enum counter check_message(const struct packet *packet)
 {
 	const struct ndp_message *ndp =
@@ -21,7 +21,7 @@ static enum counter check_message(const struct packet *packet)
 
 	if (packet->bytes < sizeof(*ndp))
 		return STAT_RX_DROP_SHORT;
-	/* Never in fragments: RFC 6980 §5. */
+	/* A message in fragments is refused (RFC 6980 §5). */
 	if (packet->ttl != NDP_HOP_LIMIT || packet->fragmented ||
 	    ndp->code != 0 || ipv6_is_multicast(ndp->target))
 		return STAT_RX_DROP_MALFORMED;
@@ -60,13 +60,13 @@ static bool find_link_address(const struct builtin *guest,
 	return true;
 }
 
-/* Answers in place (RFC 4861 §7.2.4): to mac, or to all if nobody asked from
- * an address of his own yet. */
+/* Answers in the packet's place (RFC 4861 §7.2.4): to the station mac, or to
+ * all nodes if the question came from the unspecified address. */
 static void advertise(const struct builtin *guest, const struct packet *packet,
 		      const uint8_t *mac)
 {
-	/* Nothing is before the message but the two headers, unless there
-	 * were options; those are written over. */
+	/* The two headers are before the message. If there were options
+	 * between, they are written over. */
 	struct ndp_packet *reply =
 		(struct ndp_packet *)(packet->data -
 				      offsetof(struct ndp_packet, ndp));
@@ -90,7 +90,8 @@ static void advertise(const struct builtin *guest, const struct packet *packet,
 	ndp_packet_send(guest, reply, sizeof(reply->ndp) + sizeof(reply->link));
 }
 
-/* Somebody without an address wants one (RFC 4862 §5.4.3): his may be ours. */
+/* Somebody without an address asks for one (RFC 4862 §5.4.3), which may be
+ * ours. */
 static enum counter solicited_by_nobody(struct builtin *guest,
 					const struct packet *packet,
 					struct own_address *own,
@@ -130,7 +131,7 @@ enum counter ndp_receive_solicitation(struct builtin *guest,
 		return solicited_by_nobody(guest, packet, own, mac);
 	if (!ipv6_is_host(guest, packet->ipv6.source))
 		return STAT_RX_DROP_MALFORMED;
-	/* Asked for by address resolution: we have nothing to say yet. */
+	/* A tentative address isn't told to address resolution. */
 	if (!addresses_is_valid(own))
 		return STAT_RX_DROP_FOREIGN;
 	source = address_ipv6(packet->ipv6.source);
@@ -159,7 +160,7 @@ enum counter ndp_receive_advertisement(struct builtin *guest,
 		return STAT_RX_DROP_MALFORMED;
 	own = addresses_find(guest, ndp->target);
 	if (own != NULL) {
-		/* Once it is ours, no claim takes it away again. */
+		/* No claim takes a valid address away from us. */
 		if (addresses_is_valid(own))
 			return STAT_RX_DROP_FOREIGN;
 		dad_conflict(guest, own, packet->now_ns);

@@ -3,11 +3,11 @@
  * One neighbour cache for ARP and for neighbour discovery, with the states of
  * RFC 4861 §7.3.2 for both.
  *
- * What fills it: our own pings, and requests to us. Nothing else makes an
- * entry, and an entry that a request made is never put in the place of one
- * that a ping wanted, so a flood of requests can only push out its like. An
- * entry that pings wait for is never pushed out. Nobody's unasked claim
- * changes a MAC: if it differs, the entry is dropped and the next ping asks.
+ * Our own pings and requests to us make entries; nothing else does. An entry
+ * that a request made never takes the place of one that a ping wanted: so a
+ * flood of requests can only push out entries of its own kind. An entry that
+ * pings wait for is never pushed out. No unasked claim changes a MAC: if the
+ * claim differs, the entry is dropped, and the next ping asks.
  */
 #include "vmproc/builtin/neighbour.h"
 
@@ -33,7 +33,7 @@ static void set_state(struct builtin *guest, struct neighbour *entry,
 	entry->state = (uint8_t)state;
 	entry->deadline_ns = deadline_ns;
 	entry->solicitations = 0;
-	/* The other states are looked at when they are used, no earlier. */
+	/* Entries in other states are looked at when they are used. */
 	if (state == NEIGHBOUR_DELAY)
 		guest_wake(guest, deadline_ns);
 }
@@ -56,7 +56,7 @@ static void set_stale(struct builtin *guest, struct neighbour *entry,
 	set_state(guest, entry, NEIGHBOUR_STALE, guest_after(now_ns, STALE_NS));
 }
 
-/* An answer needs no time to be believed, but it does to be forgotten. */
+/* Makes an entry stale, or drops it, if its time is over. */
 static void age(struct builtin *guest, struct neighbour *entry, uint64_t now_ns)
 {
 	if (entry->state == NEIGHBOUR_REACHABLE && now_ns >= entry->deadline_ns)
@@ -79,7 +79,7 @@ static struct neighbour *find(struct builtin *guest,
 	return NULL;
 }
 
-/* How dear an entry is: the cheapest makes room. */
+/* The worth of an entry: the one that is worth least makes room. */
 enum rank {
 	RANK_FREE,
 	RANK_LEARNT,
@@ -108,8 +108,8 @@ static enum rank rank(const struct neighbour *entry)
 	return ranks[entry->state];
 }
 
-/* Makes room for a new entry: the longest unused of the cheapest, if that is
- * no dearer than rank_max. NULL: none is. */
+/* Makes room for a new entry, in the place of the longest unused one of the
+ * lowest rank, if that rank is at most rank_max. NULL: there is none. */
 static struct neighbour *make_room(struct builtin *guest,
 				   const struct address *address,
 				   enum rank rank_max, uint64_t now_ns)
@@ -137,7 +137,7 @@ static struct neighbour *make_room(struct builtin *guest,
 	return victim;
 }
 
-/* Asks once more: everybody, or in PROBE only the neighbour itself. */
+/* Asks once more: everybody; in PROBE, only the neighbour itself. */
 static void solicit(struct builtin *guest, struct neighbour *entry,
 		    uint64_t now_ns)
 {
@@ -240,7 +240,7 @@ void neighbour_claim(struct builtin *guest, const struct address *address,
 {
 	struct neighbour *entry = find(guest, address);
 
-	/* One that is being asked for has no MAC that could be contradicted. */
+	/* An entry that is being asked for has no MAC to contradict. */
 	if (entry != NULL && entry->state != NEIGHBOUR_INCOMPLETE &&
 	    !same_mac(entry->mac, mac))
 		entry->state = NEIGHBOUR_FREE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Echo requests of our own, several at once. Each has an identifier and a
- * payload of its own, so that a reply can only be its own; its time runs from
- * the moment it is asked for, its round trip from the moment it is sent.
+ * payload of its own, so that a reply belongs to one of them only. Its timeout
+ * begins when the ping is asked for, its round trip when the request is sent.
  */
 #include "vmproc/builtin/ping.h"
 
@@ -18,7 +18,7 @@ static_assert(sizeof(struct icmp_echo) + PING_PAYLOAD_MAX <=
 		      IPV4_PACKET_MAX - sizeof(struct ipv4_header),
 	      "the longest ping fits into a datagram");
 
-/* Ends a ping. Its slot is free before anybody hears of it. */
+/* Ends a ping. Its slot is free before the result is told. */
 static void finish(struct builtin *guest, struct ping *ping,
 		   struct msg_ping_result *result)
 {
@@ -54,7 +54,7 @@ static bool payload_right(const struct ping *ping, const struct packet *packet)
 	return true;
 }
 
-/* Writes the request; returns its length. */
+/* Writes the request. Returns its length. */
 static size_t build(const struct ping *ping, uint8_t *message)
 {
 	struct icmp_echo *icmp = (struct icmp_echo *)message;
@@ -96,7 +96,8 @@ static void send_ipv6(struct builtin *guest, struct ping *ping,
 		.hop_limit = GUEST_TTL,
 	};
 
-	/* Gone since the next hop was asked for; the time will run out. */
+	/* The address was lost while the next hop was asked for: the ping will
+	 * time out. */
 	if (own == NULL || !addresses_is_valid(own) || !guest_has_ipv6(guest))
 		return;
 	memcpy(ping->source, own->address, 16);
@@ -126,7 +127,7 @@ static void try_neighbour(struct builtin *guest, struct ping *ping,
 		send_ipv6(guest, ping, mac);
 }
 
-/* Goes as far as can be gone now. */
+/* Does the steps of a ping that can be done now. */
 static void advance(struct builtin *guest, struct ping *ping, uint64_t now_ns)
 {
 	struct msg_ping_result result = {
@@ -221,7 +222,7 @@ enum counter ping_receive(struct builtin *guest, const struct packet *packet,
 		    icmp->sequence == htons(ping->sequence) &&
 		    address_equal(source, &ping->target))
 			break;
-	/* Nobody's, or too late. */
+	/* It is no ping's reply, or it is late. */
 	if (ping == guest->pings + PINGS)
 		return STAT_RX_DROP_PROTOCOL;
 	if (source->family == AF_INET6 &&

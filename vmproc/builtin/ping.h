@@ -30,27 +30,28 @@ struct ping {
 	uint16_t sequence;
 	uint16_t payload_bytes;
 	uint32_t id;
-	uint64_t pattern; /* that the payload is made of */
+	uint64_t pattern; /* the payload is made of it */
 	uint64_t sent_ns;
 	uint64_t deadline_ns;
 };
 
-/* Begins a ping; its result comes through ops.ping_result, perhaps at once. */
+/* Begins a ping. Its result comes through ops.ping_result, perhaps before the
+ * return. */
 void ping_begin(struct builtin *guest, const struct msg_ping *request,
 		uint64_t now_ns);
 
-/* Takes an echo reply whose checksum was right: RX_DONE if identifier,
- * sequence, addresses and all of the payload are those of a ping. */
+/* Takes an echo reply whose checksum was right. RX_DONE if its identifier,
+ * sequence, addresses and payload are those of a ping. */
 enum counter ping_receive(struct builtin *guest, const struct packet *packet,
 			  const struct address *source);
 
-/* What the neighbour cache tells, for pings that wait for a next hop. */
+/* What pings do when the neighbour cache reports a next hop. */
 extern const struct neighbour_ops ping_neighbour_ops;
 
-/* Looks again at what waited for an address of ours. */
+/* Goes on with the pings that waited for an address of ours. */
 void ping_addresses_changed(struct builtin *guest, uint64_t now_ns);
 
-/* Ends pings whose time is over. */
+/* Ends the pings whose time is over. */
 void ping_tick(struct builtin *guest, uint64_t now_ns);
 
 #endif

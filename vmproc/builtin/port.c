@@ -14,17 +14,20 @@
 #include "ipc/error.h"
 #include "vmproc/builtin/builtin.h"
 
-/* Frames handled before the channel and the timers get their turn. */
+/* Frames handled in a row; the channel and the timers get their turn
+ * afterwards. */
 #define FRAME_BUDGET 256
-/* By edge: by level, epoll_wait() would look at a TAP that was read empty once
- * more before it sleeps, for every frame that comes alone. */
+/* Edge-triggered. Level-triggered, epoll_wait() would look once more, before it
+ * sleeps, at a TAP that was read until it was empty: for each frame that comes
+ * alone. */
 #define TAP_EVENTS (EPOLLIN | EPOLLET)
 
 static struct port {
 	struct vmproc *vm;
 	struct source tap;
 	struct timer tick;
-	/* one byte more than the longest frame, to know a longer one */
+	/* one byte more than the longest frame, so that a longer one is
+	 * noticed */
 	uint8_t frame[BUILTIN_FRAME_BYTES + 1];
 } port;
 
@@ -60,7 +63,7 @@ static void port_ping_result(void *ctx, const struct msg_ping_result *result)
 	vmproc_send(ctx, MSG_PING_RESULT, &message);
 }
 
-/* Makes the timer follow what the guest wants next. */
+/* Sets the timer to the guest's deadline. */
 static void follow_deadline(void)
 {
 	uint64_t due_ns = builtin_deadline_ns(builtin_instance());
@@ -100,9 +103,9 @@ static void on_tap(struct source *source, uint32_t events)
 			continue;
 		vm->counters[STAT_RX_FRAMES]++;
 		vm->counters[STAT_RX_BYTES] += (uint64_t)bytes;
-		/* One look at the clock does for all of them, unless something
-		 * is timed: the answers to ARP and to the echo request that
-		 * then went out may both be here. */
+		/* The clock is read once for all frames, unless something is
+		 * timed: the answers to an ARP request and to the echo request
+		 * that followed it may both be here. */
 		if (builtin_deadline_ns(builtin_instance()) != UINT64_MAX)
 			now_ns = loop_now_ns();
 		if ((size_t)bytes > BUILTIN_FRAME_BYTES)
@@ -111,13 +114,13 @@ static void on_tap(struct source *source, uint32_t events)
 			builtin_receive(builtin_instance(), port.frame,
 					(size_t)bytes, now_ns);
 	}
-	if (i == FRAME_BUDGET) /* there may be more, without another edge */
+	if (i == FRAME_BUDGET) /* more may wait, without an edge */
 		loop_modify(&vm->loop, source, TAP_EVENTS);
 	follow_deadline();
 }
 
-/* The TAP's open file description outlives VM processes, and so would what an
- * earlier one did to it: set it all anew. */
+/* The TAP's open file description outlives VM processes, with all that an
+ * earlier process has set. So all of it is set anew. */
 static enum vmproc_exit set_up_tap(int tap_fd)
 {
 	struct ifreq request = { 0 };
@@ -164,7 +167,8 @@ static enum vmproc_exit port_setup(struct vmproc *vm)
 		vmproc_end(VMPROC_EXIT_CONFIG,
 			   "MAC, address or MTU not usable");
 	set_up_tap(vm->fds[FD_ROLE_TAP]);
-	/* watched from port_start() on: no frame is touched before the cage closes */
+	/* Watched from port_start() on: no frame is touched before the cage
+	 * closes. */
 	if (loop_add(&vm->loop, &port.tap, vm->fds[FD_ROLE_TAP], 0, on_tap, vm))
 		vmproc_end(VMPROC_EXIT_OS, "watch the TAP: %s",
 			   error_name(errno));
@@ -184,7 +188,8 @@ static void port_start(struct vmproc *vm)
 	vmproc_loaded(vm);
 }
 
-/* EPOLLERR can't be masked: a TAP that is deleted meanwhile is noticed. */
+/* EPOLLERR can't be masked, so the deletion of the TAP is noticed all the
+ * same. */
 static void port_pause(struct vmproc *vm)
 {
 	loop_modify(&vm->loop, &port.tap, 0);

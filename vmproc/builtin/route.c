@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The one next-hop rule, for both families: what is within our prefix is on
- * link and its own next hop; there is no router for the rest.
+ * The one next-hop rule, for both families: an address within our prefix is on
+ * link, and its own next hop. There is no router for other addresses.
  */
 #include "vmproc/builtin/route.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Headers as they are on the wire. Every structure is packed and may alias
+ * Headers as they are on the wire. Each structure is packed and may alias
  * anything: it is laid over bytes at any address. Numbers are in network byte
- * order; addresses that are handed on by pointer are plain bytes.
+ * order. Addresses that are passed by pointer are plain bytes.
  */
 #ifndef VMSUP_VMPROC_WIRE_H
 #define VMSUP_VMPROC_WIRE_H
@@ -85,12 +85,12 @@ struct ipv6_header {
 #define IPV6_CLASS_MASK     0x0ff00000
 #define IPV6_MTU_MIN        1280 /* RFC 8200 §5 */
 #define IPV6_PAYLOAD_MAX    65535
-#define IPV6_EXTENSIONS_MAX 8 /* headers followed before a packet is refused */
+#define IPV6_EXTENSIONS_MAX 8 /* the most before the message */
 
 /* RFC 8200 §4.3, §4.6 */
 struct ipv6_options {
 	uint8_t next;
-	uint8_t length; /* in units of 8 bytes, the first not counted */
+	uint8_t length; /* in units of 8 bytes, without the first */
 } WIRE;
 
 /* RFC 8200 §4.2 */
@@ -98,7 +98,7 @@ enum ipv6_option {
 	IPV6_OPTION_PAD1 = 0,
 	IPV6_OPTION_PADN = 1,
 	IPV6_OPTION_ROUTER_ALERT = 5, /* RFC 2711 */
-	IPV6_OPTION_REFUSE = 0xc0, /* a bit of these: not to be skipped */
+	IPV6_OPTION_REFUSE = 0xc0, /* one of these bits: don't skip it */
 };
 
 /* RFC 8200 §4.5 */
