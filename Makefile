@@ -162,7 +162,7 @@ UNIT_IPC := $(call unit_tests,ipc)
 UNIT_SANDBOX := $(call unit_tests,sandbox)
 UNIT := $(UNIT_IPC) $(UNIT_SANDBOX) $(UNIT_VMPROC) $(UNIT_SUPERVISOR)
 
-$(call unit_tests,supervisor): $(SUPERVISOR_OBJ)
+$(call unit_tests,supervisor): $(call room_objects,top)
 $(foreach room,$(ROOMS),$(eval $(call unit_tests,supervisor/$(room)): \
 	$(call room_objects,$(room))))
 $(UNIT_SUPERVISOR): $(BUILD)/%: $(OBJ)/%.o
@@ -259,14 +259,17 @@ tsan:
 threaded: $(THREADED)
 	TSAN_OPTIONS=report_thread_leaks=0 prove --exec tests/run $(THREADED)
 
-# One harness per parser of untrusted bytes: tests/fuzz/ROOM/fuzz_*.c
+# One harness per parser of untrusted bytes: tests/fuzz/ROOM/fuzz_*.c, linked as
+# the unit tests are
 FUZZ_SECONDS ?= 60
 fuzzers = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/$(1)/fuzz_*.c))
-FUZZ_SUPERVISOR := $(call fuzzers,supervisor)
+FUZZ_SUPERVISOR := $(call fuzzers,supervisor/*)
 FUZZ_VMPROC := $(call fuzzers,vmproc)
 FUZZ_IPC := $(call fuzzers,ipc)
 FUZZ := $(FUZZ_SUPERVISOR) $(FUZZ_VMPROC) $(FUZZ_IPC)
-$(FUZZ_SUPERVISOR): $(BUILD)/%: $(OBJ)/%.o $(SUPERVISOR_OBJ)
+$(foreach room,$(ROOMS),$(eval $(call fuzzers,supervisor/$(room)): \
+	$(call room_objects,$(room))))
+$(FUZZ_SUPERVISOR): $(BUILD)/%: $(OBJ)/%.o
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(SUPERVISOR_LIBS)
 $(FUZZ_VMPROC): $(BUILD)/%: $(OBJ)/%.o $(VMPROC_OBJ)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
 # The first-hop guard: what one VM may send the others. Frames are written in a
-# VM's place; what each kind is counted as, tests/unit/supervisor/test_guard.c
+# VM's place; what each kind is counted as, tests/unit/supervisor/net/test_guard.c
 # has in full.
 
 load ../lib

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Counters that a kvm guest's process tells: taken whole, checked, bounded. */
 #include "ipc/fd.h"
-#include "control_fixture.h"
+#include "tests/unit/supervisor/control/control_fixture.h"
 
 #include "supervisor/core.h"
 #include "supervisor/vm/counters.h"

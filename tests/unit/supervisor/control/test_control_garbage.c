@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The control socket over an upgrade in place: what was saved is no good. */
 #include "supervisor/control/control_save.h"
-#include "tests/unit/supervisor/control_fixture.h"
+#include "tests/unit/supervisor/control/control_fixture.h"
 
 static json_t *client_of(const json_t *saved, size_t index)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The control socket over an upgrade in place: no client notices. */
 #include "supervisor/control/control_save.h"
-#include "tests/unit/supervisor/control_fixture.h"
+#include "tests/unit/supervisor/control/control_fixture.h"
 
 #define BIG_BYTES (3UL * 1024 * 1024)
 

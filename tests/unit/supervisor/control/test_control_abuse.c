@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The control socket against peers that are rude, slow, silent or many. */
-#include "tests/unit/supervisor/control_fixture.h"
+#include "tests/unit/supervisor/control/control_fixture.h"
 
 /* ---- sizes */
 

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 
 #include "supervisor/net/tap_renew.h"
-#include "tests/unit/supervisor/net_bench.h"
+#include "tests/unit/supervisor/net/net_bench.h"
 
 #define QUEUES  4
 #define WAIT_MS 2000

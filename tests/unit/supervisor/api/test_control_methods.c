@@ -7,7 +7,7 @@
 #include "supervisor/life/life.h"
 #include "supervisor/life/talk.h"
 #include "supervisor/vm/pings.h"
-#include "tests/unit/supervisor/control_fixture.h"
+#include "tests/unit/supervisor/control/control_fixture.h"
 
 static struct supervisor supervisor;
 static struct vm vm;

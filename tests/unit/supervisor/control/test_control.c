@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The control socket as its clients see it: calls and their answers. */
-#include "tests/unit/supervisor/control_fixture.h"
+#include "tests/unit/supervisor/control/control_fixture.h"
 
 /* ---- org.varlink.service */
 

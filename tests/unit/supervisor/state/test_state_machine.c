@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What a VM with guest kvm is made of: saved, loaded, bounded. */
 #include "ipc/fd.h"
-#include "state_fixture.h"
+#include "tests/unit/supervisor/state/state_fixture.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"
 #include "supervisor/vm/vm.h"

@@ -27,7 +27,7 @@
 
 /* What VM processes inherit after an upgrade from that build. */
 static struct sock_filter old_supervisor[] = {
-#include "tests/unit/supervisor/old_supervisor_filter.inc"
+#include "tests/unit/sandbox/old_supervisor_filter.inc"
 };
 
 /* ---- the machine: what seccomp(2) takes of BPF */

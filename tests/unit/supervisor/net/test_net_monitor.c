@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "supervisor/net/monitor.h"
-#include "tests/unit/supervisor/net_bench.h"
+#include "tests/unit/supervisor/net/net_bench.h"
 
 static struct host host;
 

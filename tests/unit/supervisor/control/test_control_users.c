@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What one user's connections may take of the control socket: places, unread
  * output, the supervisor's time. */
-#include "tests/unit/supervisor/control_fixture.h"
+#include "tests/unit/supervisor/control/control_fixture.h"
 
 #define ALICE 1000
 #define BOB   1001

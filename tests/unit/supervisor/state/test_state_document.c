@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Documents of others: older, newer, damaged. */
-#include "state_fixture.h"
+#include "tests/unit/supervisor/state/state_fixture.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_events.h"
 #include "supervisor/state/state_vm.h"

@@ -4,7 +4,7 @@
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_events.h"
 #include "supervisor/state/state_vm.h"
-#include "state_fixture.h"
+#include "tests/unit/supervisor/state/state_fixture.h"
 
 #include "supervisor/config/config_settings.h"
 

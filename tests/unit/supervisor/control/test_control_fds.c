@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Descriptors beside a message: root's are taken, and none is ever left. */
-#include "control_fixture.h"
+#include "tests/unit/supervisor/control/control_fixture.h"
 #include "ipc/fd.h"
 #include "supervisor/control/control.h"
 

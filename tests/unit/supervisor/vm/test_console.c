@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A guest's console: what is kept, what is logged, and a fair share of it. */
 #include "ipc/fd.h"
-#include "control_fixture.h"
+#include "tests/unit/supervisor/control/control_fixture.h"
 
 #include <sys/ioctl.h>
 

@@ -18,7 +18,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/host/uids.h"
-#include "tests/unit/supervisor/net_bench.h"
+#include "tests/unit/supervisor/net/net_bench.h"
 
 #define FIRST 1900000000U
 #define COUNT 100

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 
 #include "supervisor/net/guard.h"
-#include "tests/unit/supervisor/net_bench.h"
+#include "tests/unit/supervisor/net/net_bench.h"
 
 #define OWNER   "vmsup:/run/vmsup"
 #define WAIT_MS 2000

@@ -20,7 +20,7 @@
 #include "supervisor/net/bridge.h"
 #include "supervisor/net/multicast.h"
 #include "supervisor/net/tap.h"
-#include "tests/unit/supervisor/net_bench.h"
+#include "tests/unit/supervisor/net/net_bench.h"
 
 #define MANY    200
 #define WAIT_MS 2000
