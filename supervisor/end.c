@@ -18,7 +18,7 @@
 static bool any_adopted(const struct supervisor *supervisor)
 {
 	for (size_t i = 0; i < supervisor->host.vm_count; i++)
-		if (supervisor->host.vms[i]->pid_fd >= 0)
+		if (supervisor->host.vms[i]->process.pid_fd >= 0)
 			return true;
 	return false;
 }

@@ -195,7 +195,7 @@ static void update_taps(struct supervisor *supervisor)
 {
 	for (size_t i = 0; i < supervisor->host.vm_count; i++) {
 		struct vm *vm = supervisor->host.vms[i];
-		int error = vm->adopting ? vm_update_tap(vm) : 0;
+		int error = vm->process.adopting ? vm_update_tap(vm) : 0;
 
 		if (error)
 			log_warn("cannot bring %s up to date: %s",

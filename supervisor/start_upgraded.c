@@ -56,8 +56,8 @@ static int check_room(struct problem *problem)
 		const struct vm *vm = successor.host.vms[i];
 
 		/* one that is just starting may be on its way there */
-		if (vm->pid_fd >= 0 && vm->running_ns &&
-		    process_in_room(proc_fd, vm->pid) == 0)
+		if (vm->process.pid_fd >= 0 && vm->process.running_ns &&
+		    process_in_room(proc_fd, vm->process.pid) == 0)
 			return problem_set(
 				problem, -EPERM,
 				"%s, of an earlier version, has the host's "
@@ -90,12 +90,13 @@ int takeover_check(int state_fd, int vmproc_fd)
 
 static int attach_vm(struct vm *vm)
 {
-	uint64_t timer_ns = vm->timer.due_ns, beat_ns = vm->heartbeat.due_ns;
-	int error = vm->pid_fd >= 0 ? vm_watch(vm) : 0;
+	uint64_t timer_ns = vm->timer.due_ns,
+		 beat_ns = vm->heartbeat.timer.due_ns;
+	int error = vm->process.pid_fd >= 0 ? vm_watch(vm) : 0;
 
-	if (!error && vm->pid_fd >= 0)
+	if (!error && vm->process.pid_fd >= 0)
 		(void)vm_restore_sockets(vm);
-	if (!error && vm->pid_fd >= 0 && vm->config.machine)
+	if (!error && vm->process.pid_fd >= 0 && vm->config.machine)
 		error = console_resume(vm);
 
 	if (timer_ns)
@@ -108,7 +109,8 @@ static int attach_vm(struct vm *vm)
 /* A VM whose process was given up on isn't listened to any more. */
 static bool is_doomed(const struct vm *vm)
 {
-	return vm->doom.reason != DEATH_NONE || vm->channel_ended;
+	return vm->process.doom.reason != DEATH_NONE ||
+	       vm->process.channel_ended;
 }
 
 static int attach_vms(struct supervisor *supervisor)
@@ -124,7 +126,7 @@ static int attach_vms(struct supervisor *supervisor)
 		}
 		if (is_doomed(vm))
 			loop_remove(&supervisor->host.loop,
-				    &vm->channel_source);
+				    &vm->process.channel_source);
 	}
 	return 0;
 }

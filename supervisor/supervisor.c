@@ -83,7 +83,7 @@ void supervisor_open_multicast(struct timer *timer)
 
 	ifindexes = calloc(supervisor->host.vm_count + 1, sizeof(*ifindexes));
 	for (size_t i = 0; ifindexes && i < supervisor->host.vm_count; i++)
-		ifindexes[i] = supervisor->host.vms[i]->tap_ifindex;
+		ifindexes[i] = supervisor->host.vms[i]->tap.ifindex;
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees it */
 	error = ifindexes ? net_multicast_open(&supervisor->host.net, ifindexes,
 					       supervisor->host.vm_count)
@@ -207,12 +207,12 @@ void supervisor_on_link_news(void *ctx, const struct net_news *news)
 	for (size_t i = 0; i < supervisor->host.vm_count; i++) {
 		struct vm *vm = supervisor->host.vms[i];
 
-		if (vm->tap_ifindex != news->ifindex || news->deleted)
+		if (vm->tap.ifindex != news->ifindex || news->deleted)
 			continue;
 		check_mac(vm, news->mac);
-		if (vm->tap_mtu == news->mtu)
+		if (vm->tap.mtu == news->mtu)
 			continue;
-		vm->tap_mtu = news->mtu;
+		vm->tap.mtu = news->mtu;
 		if (vm->state == VM_RUNNING || vm->state == VM_PAUSED)
 			vm_tell_mtu(vm);
 	}

@@ -52,7 +52,7 @@ static void add_file(json_t *manifest, const char *role, int own_fd, int fd)
 /* The number in the plan, if the process has one for what it makes itself. */
 static int planned(const struct vm *vm, int number)
 {
-	return vm->protocol < PROTO_PLAN ? 0 : number;
+	return vm->process.protocol < PROTO_PLAN ? 0 : number;
 }
 
 static void add_machine(json_t *manifest, const struct vm *vm)
@@ -60,24 +60,26 @@ static void add_machine(json_t *manifest, const struct vm *vm)
 	const struct machine_config *machine = vm->config.machine;
 
 	add_file(manifest, "kernel", machine->kernel_fd,
-		 proto_fd_number(vm->protocol, FD_ROLE_KERNEL, 0));
+		 proto_fd_number(vm->process.protocol, FD_ROLE_KERNEL, 0));
 	add_file(manifest, "initrd", machine->initrd_fd,
-		 proto_fd_number(vm->protocol, FD_ROLE_INITRD, 0));
+		 proto_fd_number(vm->process.protocol, FD_ROLE_INITRD, 0));
 	for (uint32_t i = 0; i < machine->disk_count; i++)
-		add_file(manifest, "disk", machine->disks[i].fd,
-			 proto_fd_number(vm->protocol, FD_ROLE_DISK, i));
+		add_file(
+			manifest, "disk", machine->disks[i].fd,
+			proto_fd_number(vm->process.protocol, FD_ROLE_DISK, i));
 	for (uint32_t i = 1; i < machine->queues; i++)
 		add(manifest, "tap", "tun", vm->config.tap,
-		    proto_fd_number(vm->protocol, FD_ROLE_TAP, i), 1);
+		    proto_fd_number(vm->process.protocol, FD_ROLE_TAP, i), 1);
 	for (uint32_t i = 0; i < machine->queues; i++)
-		if (vm->vhost_used)
+		if (vm->process.vhost_used)
 			add(manifest, "vhost-net", "vhost-net", NULL,
-			    proto_fd_number(vm->protocol, FD_ROLE_VHOST_NET, i),
+			    proto_fd_number(vm->process.protocol,
+					    FD_ROLE_VHOST_NET, i),
 			    1);
 	add(manifest, "console", "socket", NULL,
-	    proto_fd_number(vm->protocol, FD_ROLE_CONSOLE, 0), 1);
+	    proto_fd_number(vm->process.protocol, FD_ROLE_CONSOLE, 0), 1);
 	add(manifest, "console-adopt", "socket", NULL,
-	    proto_fd_number(vm->protocol, FD_ROLE_CONSOLE_ADOPT, 0), 1);
+	    proto_fd_number(vm->process.protocol, FD_ROLE_CONSOLE_ADOPT, 0), 1);
 	add(manifest, "vm", "kvm-vm", NULL, planned(vm, PROTO_VM_FD), 1);
 	/* interrupts and wake-ups: as many as devices and queues */
 	add(manifest, "event", "eventfd", NULL, 0, PROTO_EVENT_FDS);
@@ -99,15 +101,15 @@ static json_t *manifest_json(const struct vm *vm)
 	char end[48];
 
 	snprintf(end, sizeof(end), "socket:[%llu]",
-		 (unsigned long long)vm->channel_inode);
+		 (unsigned long long)vm->process.channel_inode);
 	add(manifest, "channel", "socket", NULL, PROTO_CHANNEL_FD, 1);
 	add(manifest, "adopt", "socket", end,
-	    proto_fd_number(vm->protocol, FD_ROLE_ADOPT, 0), 1);
+	    proto_fd_number(vm->process.protocol, FD_ROLE_ADOPT, 0), 1);
 	add(manifest, "uids", "vmsup.uids", NULL,
-	    proto_fd_number(vm->protocol, FD_ROLE_UIDS, 0), 1);
+	    proto_fd_number(vm->process.protocol, FD_ROLE_UIDS, 0), 1);
 	if (config_has_network(&vm->config))
 		add(manifest, "tap", "tun", vm->config.tap,
-		    proto_fd_number(vm->protocol, FD_ROLE_TAP, 0), 1);
+		    proto_fd_number(vm->process.protocol, FD_ROLE_TAP, 0), 1);
 	add(manifest, "loop", "eventpoll", NULL, planned(vm, PROTO_LOOP_FD), 1);
 	if (vm->config.machine)
 		add_machine(manifest, vm);
@@ -170,7 +172,7 @@ static json_t *digests_json(const struct filter_digests *digests)
 /* The limit of its descriptors. */
 static int open_files(const struct vm *vm)
 {
-	if (vm->protocol >= PROTO_PLAN)
+	if (vm->process.protocol >= PROTO_PLAN)
 		return (int)bounds_descriptors(&vm->config);
 	return vm->config.machine ? 1024 + (int)vm->config.machine->cpus : 64;
 }
@@ -186,10 +188,10 @@ json_t *cage_json(const struct vm *vm)
 	return json_pack(
 		"{s:{s:s, s:i, s:I, s:i, s:i, s:o, s:i, s:i, s:i, s:I, s:i, s:o, "
 		"s:o, s:o, s:o, s:o, s:o, s:o}}",
-		"cage", "name", vm->config.name, "pid", (int)vm->pid,
+		"cage", "name", vm->config.name, "pid", (int)vm->process.pid,
 		"generation", (json_int_t)vm->generation, "uid", (int)vm->uid,
-		"filters", (int)vm->filters, "digests",
-		digests_json(&vm->digests), "cpus",
+		"filters", (int)vm->process.filters, "digests",
+		digests_json(&vm->process.digests), "cpus",
 		vm->config.machine ? (int)vm->config.machine->cpus : 0,
 		"threads", 1 + (int)bounds_threads(&vm->config), "open_files",
 		open_files(vm), "file_bytes",
@@ -197,7 +199,7 @@ json_t *cage_json(const struct vm *vm)
 		PROTO_CHANNEL_FD, "descriptors", manifest_json(vm), "syscalls",
 		syscalls_json(vm), "namespaces", namespaces_json(&host->room),
 		"cgroup", cgroup, "bounds", bounds_json(vm), "guarded",
-		config_has_network(&vm->config) ? json_boolean(vm->guarded)
+		config_has_network(&vm->config) ? json_boolean(vm->tap.guarded)
 						: json_null(),
 		"allow", firsthop_allow_json(vm));
 }

@@ -171,7 +171,7 @@ static void kill_vms(void *ctx, struct call *call)
 		struct vm *vm =
 			vms_find(&supervisor->host, json_string_value(name));
 
-		if (vm->pid_fd < 0) {
+		if (vm->process.pid_fd < 0) {
 			reply_wrong_state(call, vm,
 					  "it has no process to kill");
 			return;
@@ -270,10 +270,10 @@ static void logs(void *ctx, struct call *call)
 	if (!vm || !argument_bool(call, "previous", &previous) ||
 	    !argument_bool(call, "follow", &follow))
 		return;
-	lines = json_pack(
-		"{s:o, s:I}", "lines",
-		vmlog_json(previous ? &vm->log.previous : &vm->log.current),
-		"dropped", (json_int_t)vm->log_dropped);
+	lines = json_pack("{s:o, s:I}", "lines",
+			  vmlog_json(previous ? &vm->log.kept.previous
+					      : &vm->log.kept.current),
+			  "dropped", (json_int_t)vm->log.dropped);
 	if (lines && follow && call->more) {
 		call_more(call, lines);
 		events_follow(&supervisor->host.events, call, vm->config.name);

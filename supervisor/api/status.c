@@ -76,16 +76,18 @@ static void add_process(json_t *object, const struct vm *vm)
 	json_t *null = json_null();
 	uint64_t now = loop_now_ns();
 
-	json_object_set_new(object, "pid",
-			    vm->pid_fd >= 0 ? json_integer(vm->pid) : null);
+	json_object_set_new(
+		object, "pid",
+		vm->process.pid_fd >= 0 ? json_integer(vm->process.pid) : null);
 	json_object_set_new(object, "uptime_s",
-			    vm->pid_fd >= 0 && vm->running_ns
-				    ? seconds_since(vm->running_ns)
+			    vm->process.pid_fd >= 0 && vm->process.running_ns
+				    ? seconds_since(vm->process.running_ns)
 				    : null);
 	json_object_set_new(
 		object, "start_ms",
-		vm->running_ns
-			? json_real((double)(vm->running_ns - vm->spawned_ns) /
+		vm->process.running_ns
+			? json_real((double)(vm->process.running_ns -
+					     vm->process.spawned_ns) /
 				    (double)NSEC_PER_MSEC)
 			: null);
 	json_object_set_new(object, "last_exit",
@@ -128,7 +130,7 @@ json_t *vm_json(const struct vm *vm)
 			    config_has_network(&vm->config)
 				    ? json_string(config->tap)
 				    : json_null());
-	json_object_set_new(object, "guarded", json_boolean(vm->guarded));
+	json_object_set_new(object, "guarded", json_boolean(vm->tap.guarded));
 	json_object_set_new(object, "allow", firsthop_allow_json(vm));
 	json_object_set_new(object, "broadcast_rate",
 			    number(config->broadcast_rate));

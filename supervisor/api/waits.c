@@ -129,7 +129,8 @@ static bool stats_due(const struct supervisor *supervisor,
 		struct vm *vm = asked_vm(supervisor, call, i);
 
 		if (!ask) {
-			due = vm->awaiting_stats && vm->pid_fd >= 0;
+			due = vm->heartbeat.awaiting_stats &&
+			      vm->process.pid_fd >= 0;
 		} else if (vm_ask_stats(vm)) {
 			call_charge(call, WAITS_QUESTION_NS);
 			due = true;

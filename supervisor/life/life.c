@@ -174,10 +174,10 @@ static void await_stop(struct vm *vm)
 
 static void stop_guest(struct vm *vm)
 {
-	bool was_up = vm->state != VM_STARTING || vm->adopting;
+	bool was_up = vm->state != VM_STARTING || vm->process.adopting;
 	enum vm_state state = vm->state;
 
-	if (vm->stop_told) {
+	if (vm->process.stop_told) {
 		await_stop(vm);
 		return;
 	}
@@ -186,12 +186,13 @@ static void stop_guest(struct vm *vm)
 	loop_timer_in(&vm->host->loop, &vm->timer,
 		      vm->config.timeouts.stop_guest_ms);
 	/* a guest that stands still can't hear its power button */
-	if (vm->config.machine && state == VM_PAUSED && !vm->resume_pending)
-		vm->resume_pending = channel_signal(&vm->channel, MSG_RESUME) ==
-				     0;
+	if (vm->config.machine && state == VM_PAUSED &&
+	    !vm->process.resume_pending)
+		vm->process.resume_pending =
+			channel_signal(&vm->process.channel, MSG_RESUME) == 0;
 	if (!was_up)
 		kill_now(vm); /* no guest yet: nothing to lose */
-	else if (channel_signal(&vm->channel, MSG_STOP) < 0)
+	else if (channel_signal(&vm->process.channel, MSG_STOP) < 0)
 		stop_harder(vm);
 }
 
@@ -227,22 +228,22 @@ static void reset_and_start(struct vm *vm)
 static void loaded(struct vm *vm)
 {
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
-	vm->running_ns = loop_now_ns();
+	vm->process.running_ns = loop_now_ns();
 	vm_heartbeat_start(vm);
 	vm_tell_mtu(vm);
 	vm_log(vm, LOG_LEVEL_INFO, "generation %llu runs: pid %d, uid %u",
-	       (unsigned long long)vm->generation, vm->pid, vm->uid);
+	       (unsigned long long)vm->generation, vm->process.pid, vm->uid);
 	change(vm, VM_RUNNING, "running", NULL);
 }
 
 static void taken_over(struct vm *vm, enum vm_state state)
 {
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
-	if (!vm->running_ns)
-		vm->running_ns = vm->spawned_ns;
+	if (!vm->process.running_ns)
+		vm->process.running_ns = vm->process.spawned_ns;
 	vm_heartbeat_start(vm);
 	vm_log(vm, LOG_LEVEL_INFO, "generation %llu adopted: pid %d, uid %u",
-	       (unsigned long long)vm->generation, vm->pid, vm->uid);
+	       (unsigned long long)vm->generation, vm->process.pid, vm->uid);
 	change(vm, state, "adopted", NULL);
 	/* what was asked for before */
 	if (!vm->wanted)
@@ -264,14 +265,14 @@ static void adopted_paused(struct vm *vm)
 
 static void start_timeout(struct vm *vm)
 {
-	if (vm->adopting) {
+	if (vm->process.adopting) {
 		vm_doom(vm, DEATH_PROTOCOL,
 			"not adopted: silent for %.1f s after it was asked",
 			vm->config.timeouts.start_ms / 1000.0);
 		return;
 	}
 	vm_doom(vm, DEATH_START_TIMEOUT, "not %s within %.1f s",
-		vm->proved ? "LOADED" : "READY",
+		vm->process.proved ? "LOADED" : "READY",
 		vm->config.timeouts.start_ms / 1000.0);
 }
 
@@ -279,27 +280,27 @@ static void start_timeout(struct vm *vm)
  * neither in a state that it is in already. */
 static void ask_pause(struct vm *vm)
 {
-	if (!vm->pause_pending)
-		vm->pause_pending = channel_signal(&vm->channel, MSG_PAUSE) ==
-				    0;
+	if (!vm->process.pause_pending)
+		vm->process.pause_pending =
+			channel_signal(&vm->process.channel, MSG_PAUSE) == 0;
 }
 
 static void ask_resume(struct vm *vm)
 {
-	if (!vm->resume_pending)
-		vm->resume_pending = channel_signal(&vm->channel, MSG_RESUME) ==
-				     0;
+	if (!vm->process.resume_pending)
+		vm->process.resume_pending =
+			channel_signal(&vm->process.channel, MSG_RESUME) == 0;
 }
 
 static void pause_again(struct vm *vm)
 {
-	if (vm->resume_pending)
+	if (vm->process.resume_pending)
 		ask_pause(vm);
 }
 
 static void resume_again(struct vm *vm)
 {
-	if (vm->pause_pending)
+	if (vm->process.pause_pending)
 		ask_resume(vm);
 }
 
@@ -325,7 +326,8 @@ static void retry(struct vm *vm)
 static const char *last_error(const struct vm *vm)
 {
 	for (size_t i = VMLOG_LINES; i-- > 0;) {
-		const struct vmlog_line *line = vmlog_at(&vm->log.current, i);
+		const struct vmlog_line *line =
+			vmlog_at(&vm->log.kept.current, i);
 
 		if (line && line->level == LOG_LEVEL_ERROR)
 			return line->text;
@@ -348,9 +350,10 @@ static void refuse(struct vm *vm, const struct death *death)
 static void died(struct vm *vm)
 {
 	const struct death *death = deaths_last(&vm->deaths);
-	uint64_t ran_ms = vm->running_ns ? (loop_now_ns() - vm->running_ns) /
-						   NSEC_PER_MSEC
-					 : 0;
+	uint64_t ran_ms = vm->process.running_ns
+				  ? (loop_now_ns() - vm->process.running_ns) /
+					    NSEC_PER_MSEC
+				  : 0;
 	struct backoff_verdict verdict = judge(vm, ran_ms);
 	bool reboot = death && death->reason == DEATH_REBOOT;
 	char bad[24];

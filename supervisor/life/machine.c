@@ -234,7 +234,7 @@ static int send_machine(struct vm *vm)
 
 	memcpy(message.machine.cmdline, machine->cmdline,
 	       sizeof(message.machine.cmdline));
-	return channel_send(&vm->channel, MSG_MACHINE, &message, -1);
+	return channel_send(&vm->process.channel, MSG_MACHINE, &message, -1);
 }
 
 int machine_introduce(struct vm *vm)
@@ -265,7 +265,7 @@ int machine_introduce(struct vm *vm)
 	if (!error)
 		error = process_send_fd(vm, FD_ROLE_CONSOLE_ADOPT, 0,
 					console_fd(vm));
-	vm->vhost_used = machine->queues > 0 && vm->vhost_fds[0] >= 0;
+	vm->process.vhost_used = machine->queues > 0 && vm->vhost_fds[0] >= 0;
 	close_devices(vm);
 	return error ? error : console_handed_over(vm);
 }
@@ -277,7 +277,8 @@ static bool take_file(struct vm *vm, int *fd, enum fd_role role,
 		      int (*take)(const struct vm *vm, int number))
 {
 	struct stat st;
-	int taken = take(vm, proto_fd_number(vm->protocol, role, index));
+	int taken =
+		take(vm, proto_fd_number(vm->process.protocol, role, index));
 
 	if (taken < 0)
 		return false;
@@ -307,9 +308,10 @@ const char *machine_adopt(struct vm *vm,
 			       take))
 			return "it doesn't hold a disk that it was given";
 	for (uint32_t i = 1; i < machine->queues; i++) {
-		vm->queue_fds[i - 1] =
-			take(vm, proto_fd_number(vm->protocol, FD_ROLE_TAP, i));
-		if (!net_tap_is(vm->queue_fds[i - 1], vm->config.tap,
+		vm->tap.queue_fds[i - 1] =
+			take(vm, proto_fd_number(vm->process.protocol,
+						 FD_ROLE_TAP, i));
+		if (!net_tap_is(vm->tap.queue_fds[i - 1], vm->config.tap,
 				vm->host->network_inode))
 			return "it doesn't hold the TAP that it was given";
 	}

@@ -48,26 +48,27 @@ pid_t process_make(const struct stage1 *stage, int cgroup_fd, int *pid_fd)
 
 void vm_signal(struct vm *vm, int signal)
 {
-	if (vm->pid_fd >= 0)
-		syscall(SYS_pidfd_send_signal, vm->pid_fd, signal, NULL, 0);
+	if (vm->process.pid_fd >= 0)
+		syscall(SYS_pidfd_send_signal, vm->process.pid_fd, signal, NULL,
+			0);
 }
 
 void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
 {
 	va_list args;
 
-	if (vm->pid_fd < 0)
+	if (vm->process.pid_fd < 0)
 		return;
-	if (vm->doom.reason == DEATH_NONE) {
-		vm->doom.reason = reason;
+	if (vm->process.doom.reason == DEATH_NONE) {
+		vm->process.doom.reason = reason;
 		va_start(args, format);
-		vsnprintf(vm->doom.detail, sizeof(vm->doom.detail), format,
-			  args);
+		vsnprintf(vm->process.doom.detail,
+			  sizeof(vm->process.doom.detail), format, args);
 		va_end(args);
 	}
 	vm_signal(vm, SIGKILL);
 	/* nothing it says counts any more */
-	loop_remove(&vm->host->loop, &vm->channel_source);
+	loop_remove(&vm->host->loop, &vm->process.channel_source);
 }
 
 int process_send_fd(struct vm *vm, enum fd_role role, unsigned int index,
@@ -77,25 +78,25 @@ int process_send_fd(struct vm *vm, enum fd_role role, unsigned int index,
 
 	if (fd < 0)
 		return 0;
-	return channel_send(&vm->channel, MSG_FD, &message, fd);
+	return channel_send(&vm->process.channel, MSG_FD, &message, fd);
 }
 
 void vm_tell_mtu(struct vm *vm)
 {
-	union msg message = { .link.mtu = vm->tap_mtu };
+	union msg message = { .link.mtu = vm->tap.mtu };
 
-	if (vm->tap_mtu != vm->told_mtu &&
-	    channel_send(&vm->channel, MSG_LINK, &message, -1) == 0)
-		vm->told_mtu = vm->tap_mtu;
+	if (vm->tap.mtu != vm->tap.told_mtu &&
+	    channel_send(&vm->process.channel, MSG_LINK, &message, -1) == 0)
+		vm->tap.told_mtu = vm->tap.mtu;
 }
 
 bool vm_restore_sockets(struct vm *vm)
 {
-	int error = sockets_restore(vm->channel.fd, 0);
+	int error = sockets_restore(vm->process.channel.fd, 0);
 
 	/* the last one that it has to send comes with READY */
-	if (vm->listener_fd >= 0)
-		sockets_allow_descriptors(vm->channel.fd, false);
+	if (vm->process.listener_fd >= 0)
+		sockets_allow_descriptors(vm->process.channel.fd, false);
 	if (!error)
 		error = console_restore(vm);
 	if (error)
@@ -110,14 +111,14 @@ void vm_let_go(struct vm *vm)
 {
 	struct loop *loop = &vm->host->loop;
 
-	loop_remove(loop, &vm->pid_source);
-	loop_remove(loop, &vm->channel_source);
-	loop_remove(loop, &vm->listener_source);
-	loop_timer_cancel(loop, &vm->heartbeat);
-	fd_close(&vm->pid_fd);
-	fd_close(&vm->channel.fd);
-	fd_close(&vm->listener_fd);
-	fd_close(&vm->uids_fd);
+	loop_remove(loop, &vm->process.pid_source);
+	loop_remove(loop, &vm->process.channel_source);
+	loop_remove(loop, &vm->process.listener_source);
+	loop_timer_cancel(loop, &vm->heartbeat.timer);
+	fd_close(&vm->process.pid_fd);
+	fd_close(&vm->process.channel.fd);
+	fd_close(&vm->process.listener_fd);
+	fd_close(&vm->process.uids_fd);
 	console_close(vm);
 	counters_abandon(vm);
 	pings_abandon(vm);

@@ -33,10 +33,10 @@ static void settle_stats(struct vm *vm)
 {
 	struct net_counters now;
 
-	if (net_tap_alive(vm->tap_fd) && vm_read_tap(vm, &now) == 0) {
+	if (net_tap_alive(vm->tap.fd) && vm_read_tap(vm, &now) == 0) {
 		vm_count_by_tap(vm, &now);
 		/* what the queue drops until the next one reads is its loss */
-		vm->tap_base = now;
+		vm->tap.base = now;
 	}
 	firsthop_count(vm);
 	for (int i = 0; i < VM_STATS; i++)
@@ -48,16 +48,17 @@ static void settle_stats(struct vm *vm)
  * process that ended at once has said so, but never was RUNNING. */
 static bool guest_ran(const struct vm *vm)
 {
-	return vm->config.machine && (vm->running_ns || vm->loaded);
+	return vm->config.machine &&
+	       (vm->process.running_ns || vm->process.loaded);
 }
 
 /* SIGKILL that isn't ours, or nobody knows: it may be the OOM killer's. */
 static bool killed_by_nobody(const struct vm *vm, const siginfo_t *info)
 {
-	if (vm->doom.reason == DEATH_LOST)
+	if (vm->process.doom.reason == DEATH_LOST)
 		return true;
-	return vm->doom.reason == DEATH_NONE && info->si_code == CLD_KILLED &&
-	       info->si_status == SIGKILL;
+	return vm->process.doom.reason == DEATH_NONE &&
+	       info->si_code == CLD_KILLED && info->si_status == SIGKILL;
 }
 
 static void process_ended(struct source *source, uint32_t events)
@@ -69,16 +70,19 @@ static void process_ended(struct source *source, uint32_t events)
 	(void)events;
 	/* its last words first, while its pid is still its own */
 	vm_channel_drain(vm);
-	if (waitid(WAIT_PIDFD, (id_t)vm->pid_fd, &info, WEXITED | WNOHANG) <
-	    0) {
+	if (waitid(WAIT_PIDFD, (id_t)vm->process.pid_fd, &info,
+		   WEXITED | WNOHANG) < 0) {
 		if (errno == EINTR)
 			return;
 		/* it isn't our child (adopted), or somebody else reaped it:
 		 * how it ended can't be known, unless we ended it */
-		if (vm->doom.reason == DEATH_NONE) {
-			vm->doom.reason = vm->guest_event ? vm->guest_event
-							  : DEATH_LOST;
-			snprintf(vm->doom.detail, sizeof(vm->doom.detail), "%s",
+		if (vm->process.doom.reason == DEATH_NONE) {
+			vm->process.doom.reason =
+				vm->process.guest_event
+					? vm->process.guest_event
+					: DEATH_LOST;
+			snprintf(vm->process.doom.detail,
+				 sizeof(vm->process.doom.detail), "%s",
 				 vm->state == VM_STOPPING
 					 ? "stopped (exit status lost)"
 					 : "exit status lost");
@@ -86,19 +90,19 @@ static void process_ended(struct source *source, uint32_t events)
 	} else if (info.si_pid == 0) {
 		return;
 	}
-	death = vm->doom;
+	death = vm->process.doom;
 	death_explain(&death, &info);
-	if (!guest_ran(vm) && vm->doom.reason == DEATH_NONE &&
+	if (!guest_ran(vm) && vm->process.doom.reason == DEATH_NONE &&
 	    death.reason != DEATH_SIGNAL)
 		death.reason = DEATH_EXIT; /* whatever it says of its guest */
 	if (killed_by_nobody(vm, &info))
 		bounds_explain(vm, &death);
 	death.asked = vm->state == VM_STOPPING &&
-		      (vm->doom.reason == DEATH_NONE ||
-		       vm->doom.reason == DEATH_LOST ||
-		       vm->doom.reason == vm->guest_event);
+		      (vm->process.doom.reason == DEATH_NONE ||
+		       vm->process.doom.reason == DEATH_LOST ||
+		       vm->process.doom.reason == vm->process.guest_event);
 	death.generation = vm->generation;
-	death.uptime_ns = loop_now_ns() - vm->spawned_ns;
+	death.uptime_ns = loop_now_ns() - vm->process.spawned_ns;
 	clock_gettime(CLOCK_REALTIME, &death.time);
 	vm_let_go(vm);
 	settle_stats(vm);
@@ -171,10 +175,10 @@ static int make_process(struct vm *vm, struct problem *problem)
 				   "processes or too little memory)",
 				   vm->config.name, strerror(-error));
 	}
-	vm->pid = pid;
-	vm->pid_fd = pid_fd;
-	vm->channel.fd = ends[0];
-	vm->channel.generation = vm->generation;
+	vm->process.pid = pid;
+	vm->process.pid_fd = pid_fd;
+	vm->process.channel.fd = ends[0];
+	vm->process.channel.generation = vm->generation;
 	return 0;
 }
 
@@ -182,11 +186,12 @@ static int send_taps(struct vm *vm)
 {
 	int error;
 
-	vm->tap_untouched = false;
-	error = process_send_fd(vm, FD_ROLE_TAP, 0, vm->tap_fd);
-	for (unsigned int i = 0; i < ARRAY_SIZE(vm->queue_fds) && !error; i++)
+	vm->tap.untouched = false;
+	error = process_send_fd(vm, FD_ROLE_TAP, 0, vm->tap.fd);
+	for (unsigned int i = 0; i < ARRAY_SIZE(vm->tap.queue_fds) && !error;
+	     i++)
 		error = process_send_fd(vm, FD_ROLE_TAP, i + 1,
-					vm->queue_fds[i]);
+					vm->tap.queue_fds[i]);
 	return error;
 }
 
@@ -203,9 +208,9 @@ static int introduce(struct vm *vm)
 	message.config.guest = config->guest;
 	memcpy(message.config.name, config->name, sizeof(config->name));
 	memcpy(message.config.mac, config->mac, sizeof(config->mac));
-	vm->told_mtu = vm->tap_mtu;
-	message.config.mtu = vm->tap_mtu > UINT16_MAX ? UINT16_MAX
-						      : (uint16_t)vm->tap_mtu;
+	vm->tap.told_mtu = vm->tap.mtu;
+	message.config.mtu = vm->tap.mtu > UINT16_MAX ? UINT16_MAX
+						      : (uint16_t)vm->tap.mtu;
 	message.config.ipv4 = config->ipv4;
 	message.config.ipv4_prefix = common->bridge_ipv4_prefix;
 	if (config->has_ipv6) {
@@ -214,7 +219,7 @@ static int introduce(struct vm *vm)
 	}
 	if (config->restart.orphan == ORPHAN_STAY)
 		message.config.flags |= CONFIG_STAY;
-	error = channel_send(&vm->channel, MSG_CONFIG, &message, -1);
+	error = channel_send(&vm->process.channel, MSG_CONFIG, &message, -1);
 	if (!error)
 		error = process_send_fd(vm, FD_ROLE_FILTER, 0,
 					vm->host->filter_fd[config->guest]);
@@ -224,10 +229,12 @@ static int introduce(struct vm *vm)
 		error = machine_introduce(vm);
 	/* what a supervisor that comes after a crash takes back from it */
 	if (!error)
-		error = process_send_fd(vm, FD_ROLE_ADOPT, 0, vm->channel.fd);
+		error = process_send_fd(vm, FD_ROLE_ADOPT, 0,
+					vm->process.channel.fd);
 	if (!error)
-		error = process_send_fd(vm, FD_ROLE_UIDS, 0, vm->uids_fd);
-	return error ? error : channel_signal(&vm->channel, MSG_START);
+		error = process_send_fd(vm, FD_ROLE_UIDS, 0,
+					vm->process.uids_fd);
+	return error ? error : channel_signal(&vm->process.channel, MSG_START);
 }
 
 /* What the process holds its uid by, once there is no supervisor. */
@@ -239,8 +246,8 @@ static int open_lock(struct vm *vm, struct problem *problem)
 	if (fd < 0)
 		return problem_set(problem, fd, "cannot lock uid %u of %s: %s",
 				   vm->uid, vm->config.name, strerror(-fd));
-	fd_close(&vm->uids_fd);
-	vm->uids_fd = fd;
+	fd_close(&vm->process.uids_fd);
+	vm->process.uids_fd = fd;
 	return 0;
 }
 
@@ -248,11 +255,11 @@ static int open_lock(struct vm *vm, struct problem *problem)
 static void expect_filters(struct vm *vm)
 {
 	const struct host *host = vm->host;
-	struct filter_digests *digests = &vm->digests;
+	struct filter_digests *digests = &vm->process.digests;
 	bool kvm = vm->config.guest == GUEST_KVM;
 
 	/* that of its set-up, and stage 2's */
-	vm->filters = host->filters + 2;
+	vm->process.filters = host->filters + 2;
 	memset(digests, 0, sizeof(*digests));
 	memcpy(digests->inherited, host->loaded, sizeof(digests->inherited));
 	memcpy(digests->setup,
@@ -273,28 +280,26 @@ static int identify(struct vm *vm)
 {
 	struct stat st;
 
-	if (fstat(vm->channel.fd, &st) < 0)
+	if (fstat(vm->process.channel.fd, &st) < 0)
 		return -errno;
-	vm->channel_inode = st.st_ino;
+	vm->process.channel_inode = st.st_ino;
 	expect_filters(vm);
-	vm->protocol = PROTO_VERSION;
-	return process_started(vm->host->proc_fd, vm->pid, &vm->pid_started);
+	vm->process.protocol = PROTO_VERSION;
+	return process_started(vm->host->proc_fd, vm->process.pid,
+			       &vm->process.started);
 }
 
-/* What an earlier generation left in the fields of the process. */
+/* What an earlier generation left. Its descriptors are closed by now. */
 static void forget_process(struct vm *vm)
 {
-	memset(&vm->doom, 0, sizeof(vm->doom));
-	vm->running_ns = vm->unanswered_ns = 0;
-	vm->proved = vm->loaded = false;
-	vm->awaiting_stats = vm->aborting = vm->channel_ended = false;
-	vm->adopting = vm->stop_told = false;
-	vm->pause_pending = vm->resume_pending = vm->guest_event_told = false;
-	vm->guest_event = DEATH_NONE;
+	vm->process = VM_PROCESS_NONE;
+	vm->heartbeat = (struct vm_heartbeat){
+		/* no answer to an earlier one is one to this one's */
+		.stats_id = vm->heartbeat.stats_id,
+	};
 	/* what one generation said too much isn't held against the next */
-	memset(&vm->log_lines, 0, sizeof(vm->log_lines));
-	memset(&vm->log_flood, 0, sizeof(vm->log_flood));
-	vm->log_dropped = 0;
+	vm->log.lines = vm->log.flood = (struct allowance){ 0 };
+	vm->log.dropped = 0;
 }
 
 int vm_watch(struct vm *vm)
@@ -303,14 +308,16 @@ int vm_watch(struct vm *vm)
 	int error;
 
 	bounds_watch(vm);
-	error = loop_add(loop, &vm->pid_source, vm->pid_fd, EPOLLIN,
-			 process_ended, vm);
+	error = loop_add(loop, &vm->process.pid_source, vm->process.pid_fd,
+			 EPOLLIN, process_ended, vm);
 	if (!error)
-		error = loop_add(loop, &vm->channel_source, vm->channel.fd,
-				 EPOLLIN, vm_channel_ready, vm);
-	if (!error && vm->listener_fd >= 0)
-		error = loop_add(loop, &vm->listener_source, vm->listener_fd,
-				 EPOLLIN, vm_listener_ready, vm);
+		error = loop_add(loop, &vm->process.channel_source,
+				 vm->process.channel.fd, EPOLLIN,
+				 vm_channel_ready, vm);
+	if (!error && vm->process.listener_fd >= 0)
+		error = loop_add(loop, &vm->process.listener_source,
+				 vm->process.listener_fd, EPOLLIN,
+				 vm_listener_ready, vm);
 	return error;
 }
 
@@ -339,8 +346,8 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 
 	forget_process(vm);
 	vm->generation++;
-	vmlog_turn(&vm->log);
-	vm->spawned_ns = loop_now_ns();
+	vmlog_turn(&vm->log.kept);
+	vm->process.spawned_ns = loop_now_ns();
 	error = bounds_check_core(&vm->config, problem);
 	if (!error && vm->config.machine)
 		error = machine_prepare(vm, problem);
@@ -352,7 +359,7 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 	if (error) {
 		/* it knows nothing yet: ended and reaped here */
 		vm_signal(vm, SIGKILL);
-		waitid(WAIT_PIDFD, (id_t)vm->pid_fd, NULL, WEXITED);
+		waitid(WAIT_PIDFD, (id_t)vm->process.pid_fd, NULL, WEXITED);
 		vm_let_go(vm);
 		return error;
 	}

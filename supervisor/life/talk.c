@@ -89,9 +89,10 @@ static bool take_listener(struct vm *vm, int *fd)
 		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
 		return false;
 	}
-	vm->listener_fd = steal_fd(fd);
-	if (loop_add(&vm->host->loop, &vm->listener_source, vm->listener_fd,
-		     EPOLLIN, vm_listener_ready, vm) == 0)
+	vm->process.listener_fd = steal_fd(fd);
+	if (loop_add(&vm->host->loop, &vm->process.listener_source,
+		     vm->process.listener_fd, EPOLLIN, vm_listener_ready,
+		     vm) == 0)
 		return true;
 	vm_doom(vm, DEATH_PROTOCOL, "listener can't be watched");
 	return false;
@@ -101,8 +102,8 @@ static bool take_listener(struct vm *vm, int *fd)
  * doesn't get out of STARTING any more. */
 static void guest_is_there(struct vm *vm)
 {
-	vm->loaded = true;
-	if (vm->proved)
+	vm->process.loaded = true;
+	if (vm->process.proved)
 		vm_raise(vm, VM_LOADED);
 }
 
@@ -110,9 +111,11 @@ static void guest_is_there(struct vm *vm)
  * it holds is still ours as well. */
 static bool confine_locks(struct vm *vm)
 {
-	int error = vm->uids_fd < 0 ? 0 : uids_confine(vm->uids_fd, vm->uid);
+	int error = vm->process.uids_fd < 0
+			    ? 0
+			    : uids_confine(vm->process.uids_fd, vm->uid);
 
-	fd_close(&vm->uids_fd);
+	fd_close(&vm->process.uids_fd);
 	if (error)
 		vm_doom(vm, DEATH_PROTOCOL, "its uid can't be locked: %s",
 			strerror(-error));
@@ -125,7 +128,7 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 	int error;
 
 	(void)message;
-	if (vm->listener_fd >= 0) {
+	if (vm->process.listener_fd >= 0) {
 		vm_doom(vm, DEATH_PROTOCOL, "READY twice");
 		return;
 	}
@@ -139,8 +142,8 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 		vm_doom(vm, DEATH_PROTOCOL, "%s", problem.text);
 		return;
 	}
-	vm->proved = !error; /* its end is heard of anyway */
-	if (vm->protocol < PROTO_LOADED)
+	vm->process.proved = !error; /* its end is heard of anyway */
+	if (vm->process.protocol < PROTO_LOADED)
 		guest_is_there(vm);
 }
 
@@ -148,9 +151,9 @@ static void on_loaded(struct vm *vm, const union msg *message, int *fd)
 {
 	(void)message;
 	(void)fd;
-	if (vm->listener_fd < 0)
+	if (vm->process.listener_fd < 0)
 		vm_doom(vm, DEATH_PROTOCOL, "LOADED before READY");
-	else if (vm->loaded)
+	else if (vm->process.loaded)
 		vm_doom(vm, DEATH_PROTOCOL, "LOADED twice");
 	else
 		guest_is_there(vm);
@@ -161,13 +164,14 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 	struct net_counters tap;
 
 	(void)fd;
-	if (!vm->awaiting_stats || message->stats.id != vm->stats_id ||
+	if (!vm->heartbeat.awaiting_stats ||
+	    message->stats.id != vm->heartbeat.stats_id ||
 	    message->stats.paused > 1) {
 		vm_doom(vm, DEATH_PROTOCOL, "STATS without a request");
 		return;
 	}
-	vm->awaiting_stats = false;
-	vm->unanswered_ns = 0;
+	vm->heartbeat.awaiting_stats = false;
+	vm->heartbeat.unanswered_ns = 0;
 	counters_check(vm);
 	vm_tell_mtu(vm); /* it reads again, if it didn't then */
 	memcpy(vm->stats, message->stats.counters,
@@ -175,13 +179,13 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 	vm->stats[STAT_RX_DROP_QUEUE] = 0;
 	if (vm_read_tap(vm, &tap) < 0) {
 		/* the TAP is gone, which its own news tells */
-	} else if (vm->vhost_used) {
+	} else if (vm->process.vhost_used) {
 		/* the kernel moves the frames, past the process */
 		vm_count_by_tap(vm, &tap);
 	} else {
 		/* what it never got to read it can't know of */
 		vm->stats[STAT_RX_DROP_QUEUE] =
-			tap.rx_dropped - vm->tap_base.rx_dropped;
+			tap.rx_dropped - vm->tap.base.rx_dropped;
 	}
 	vm->host->hooks->stats_arrived(vm->host->hooks_ctx);
 }
@@ -217,21 +221,23 @@ static void on_event(struct vm *vm, const union msg *message, int *fd)
 		bool *pending;
 		enum vm_event event;
 	} answers[GUEST_EVENTS] = {
-		[GUEST_PAUSED] = { &vm->pause_pending, VM_WAS_PAUSED },
-		[GUEST_RESUMED] = { &vm->resume_pending, VM_WAS_RESUMED },
+		[GUEST_PAUSED] = { &vm->process.pause_pending, VM_WAS_PAUSED },
+		[GUEST_RESUMED] = { &vm->process.resume_pending,
+				    VM_WAS_RESUMED },
 	};
 
 	(void)fd;
 	/* after LOADED, which a process that has ended by now doesn't get out
 	 * of STARTING by */
-	if (vm->state == VM_STARTING && !vm->loaded) {
+	if (vm->state == VM_STARTING && !vm->process.loaded) {
 		vm_doom(vm, DEATH_PROTOCOL, "EVENT while starting");
 		return;
 	}
 	if (event < GUEST_EVENTS && guest_event_names[event] &&
-	    vm->config.machine && !vm->guest_event_told) {
-		vm->guest_event_told = true; /* once a generation: no flood */
-		vm->guest_event = guest_reasons[event];
+	    vm->config.machine && !vm->process.guest_event_told) {
+		vm->process.guest_event_told =
+			true; /* once a generation: no flood */
+		vm->process.guest_event = guest_reasons[event];
 		events_add(&vm->host->events, vm, guest_event_names[event],
 			   NULL);
 		return;
@@ -265,20 +271,20 @@ static void on_log(struct vm *vm, const union msg *message, int *fd)
 			log->level, log->length);
 		return;
 	}
-	if (!allow(&vm->log_flood, FLOOD_RATE, FLOOD_BURST)) {
+	if (!allow(&vm->log.flood, FLOOD_RATE, FLOOD_BURST)) {
 		vm_doom(vm, DEATH_PROTOCOL, "flood of LOG messages");
 		return;
 	}
-	if (!allow(&vm->log_lines, LOG_RATE, LOG_BURST)) {
-		vm->log_dropped++;
+	if (!allow(&vm->log.lines, LOG_RATE, LOG_BURST)) {
+		vm->log.dropped++;
 		return;
 	}
 	memcpy(text, log->text, log->length);
 	text[log->length] = '\0';
-	if (vm->log_dropped)
+	if (vm->log.dropped)
 		vm_log(vm, LOG_LEVEL_WARN, "%llu lines dropped",
-		       (unsigned long long)vm->log_dropped);
-	vm->log_dropped = 0;
+		       (unsigned long long)vm->log.dropped);
+	vm->log.dropped = 0;
 	vm_log(vm, (enum log_level)log->level, "%s", text);
 }
 
@@ -315,15 +321,16 @@ static void serve_adopted(struct vm *vm, const union msg *message, int *fd)
 
 	if (type == MSG_LOG) {
 		on_log(vm, message, fd);
-	} else if (type == MSG_READY && vm->listener_fd < 0) {
+	} else if (type == MSG_READY && vm->process.listener_fd < 0) {
 		take_listener(vm, fd);
-	} else if (type == MSG_STATS && message->stats.id == vm->stats_id) {
-		vm->adopting = false;
+	} else if (type == MSG_STATS &&
+		   message->stats.id == vm->heartbeat.stats_id) {
+		vm->process.adopting = false;
 		/* what isn't here by now never comes */
-		sockets_allow_descriptors(vm->channel.fd, false);
-		vm->proved = vm->loaded = true;
+		sockets_allow_descriptors(vm->process.channel.fd, false);
+		vm->process.proved = vm->process.loaded = true;
 		on_stats(vm, message, fd);
-		if (vm->doom.reason == DEATH_NONE)
+		if (vm->process.doom.reason == DEATH_NONE)
 			vm_raise(vm, message->stats.paused ? VM_ADOPTED_PAUSED
 							   : VM_ADOPTED);
 	}
@@ -336,7 +343,8 @@ static bool serve(struct vm *vm)
 	union msg message;
 	unsigned int type;
 	int fd;
-	int result = channel_receive(&vm->channel, &message, &fd, &fault);
+	int result =
+		channel_receive(&vm->process.channel, &message, &fd, &fault);
 
 	if (result == -EAGAIN)
 		return false;
@@ -348,17 +356,17 @@ static bool serve(struct vm *vm)
 	}
 	if (result <= 0) {
 		/* a process that ends closes it too: a moment will tell */
-		loop_remove(&vm->host->loop, &vm->channel_source);
-		vm->channel_ended = true;
-		vm->heartbeat.fire = beat;
-		vm->heartbeat.ctx = vm;
-		loop_timer_in(&vm->host->loop, &vm->heartbeat,
+		loop_remove(&vm->host->loop, &vm->process.channel_source);
+		vm->process.channel_ended = true;
+		vm->heartbeat.timer.fire = beat;
+		vm->heartbeat.timer.ctx = vm;
+		loop_timer_in(&vm->host->loop, &vm->heartbeat.timer,
 			      vm->config.machine ? MACHINE_GRACE_MS
 						 : CHANNEL_GRACE_MS);
 		return false;
 	}
 	type = message.header.type;
-	if (vm->adopting)
+	if (vm->process.adopting)
 		serve_adopted(vm, &message, &fd);
 	else if (handlers[type].states & 1U << vm->state)
 		handlers[type].handle(vm, &message, &fd);
@@ -366,7 +374,8 @@ static bool serve(struct vm *vm)
 		vm_doom(vm, DEATH_PROTOCOL, "%s while %s", msg_specs[type].name,
 			vm_state_name(vm->state));
 	fd_close(&fd);
-	return vm->doom.reason == DEATH_NONE && vm->channel.fd >= 0;
+	return vm->process.doom.reason == DEATH_NONE &&
+	       vm->process.channel.fd >= 0;
 }
 
 void vm_channel_ready(struct source *source, uint32_t events)
@@ -381,7 +390,8 @@ void vm_channel_ready(struct source *source, uint32_t events)
 void vm_channel_drain(struct vm *vm)
 {
 	/* the channel holds no more than its buffer: this ends */
-	while (vm->doom.reason == DEATH_NONE && !vm->channel_ended && serve(vm))
+	while (vm->process.doom.reason == DEATH_NONE &&
+	       !vm->process.channel_ended && serve(vm))
 		;
 }
 
@@ -396,7 +406,7 @@ void vm_channel_drain(struct vm *vm)
  */
 static bool may_receive(const struct vm *vm)
 {
-	return vm->protocol >= PROTO_SETUP_FILTER;
+	return vm->process.protocol >= PROTO_SETUP_FILTER;
 }
 
 /* A call was refused, and which one isn't known. */
@@ -404,7 +414,7 @@ static void refused_unread(struct vm *vm)
 {
 	vm_log(vm, LOG_LEVEL_ERROR, "blocked: a refused call");
 	vm_doom(vm, DEATH_SECCOMP, "SIGSYS: a refused call");
-	loop_remove(&vm->host->loop, &vm->listener_source);
+	loop_remove(&vm->host->loop, &vm->process.listener_source);
 }
 
 void vm_listener_ready(struct source *source, uint32_t events)
@@ -422,7 +432,8 @@ void vm_listener_ready(struct source *source, uint32_t events)
 		refused_unread(vm);
 		return;
 	}
-	if (ioctl(vm->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) {
+	if (ioctl(vm->process.listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) <
+	    0) {
 		if (errno == EINTR)
 			return;
 		/* it was there: a signal took the call back, or the end of the
@@ -448,10 +459,11 @@ void vm_listener_ready(struct source *source, uint32_t events)
 
 static int request_stats(struct vm *vm)
 {
-	union msg message = { .stats_request.id = ++vm->stats_id };
+	union msg message = { .stats_request.id = ++vm->heartbeat.stats_id };
 
 	counters_expect(vm);
-	return channel_send(&vm->channel, MSG_STATS_REQUEST, &message, -1);
+	return channel_send(&vm->process.channel, MSG_STATS_REQUEST, &message,
+			    -1);
 }
 
 int vm_ask_sign_of_life(struct vm *vm)
@@ -459,15 +471,16 @@ int vm_ask_sign_of_life(struct vm *vm)
 	int error;
 
 	/* no number that its last supervisor may have used */
-	if (getrandom(&vm->stats_id, sizeof(vm->stats_id), GRND_NONBLOCK) < 0)
-		vm->stats_id += loop_now_ns();
+	if (getrandom(&vm->heartbeat.stats_id, sizeof(vm->heartbeat.stats_id),
+		      GRND_NONBLOCK) < 0)
+		vm->heartbeat.stats_id += loop_now_ns();
 	/* a channel full of what nobody read would keep the answer out */
 	for (int i = 0; i < STALE_MESSAGES && serve(vm); i++)
 		;
-	if (vm->doom.reason != DEATH_NONE)
+	if (vm->process.doom.reason != DEATH_NONE)
 		return 0;
 	error = request_stats(vm);
-	vm->awaiting_stats = !error;
+	vm->heartbeat.awaiting_stats = !error;
 	return error;
 }
 
@@ -476,17 +489,17 @@ bool vm_ask_stats(struct vm *vm)
 	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED &&
 	    vm->state != VM_STOPPING)
 		return false;
-	if (!vm->running_ns || vm->channel_ended ||
-	    vm->doom.reason != DEATH_NONE)
+	if (!vm->process.running_ns || vm->process.channel_ended ||
+	    vm->process.doom.reason != DEATH_NONE)
 		return false;
 	/* one at a time: a process that doesn't read is never piled upon */
-	if (!vm->awaiting_stats) {
+	if (!vm->heartbeat.awaiting_stats) {
 		/* first: they are there when the answer to the other is */
 		if (vm->config.machine)
 			(void)counters_ask(vm);
-		vm->awaiting_stats = request_stats(vm) == 0;
+		vm->heartbeat.awaiting_stats = request_stats(vm) == 0;
 	}
-	return vm->awaiting_stats;
+	return vm->heartbeat.awaiting_stats;
 }
 
 static void arm_heartbeat(struct vm *vm)
@@ -495,22 +508,22 @@ static void arm_heartbeat(struct vm *vm)
 		       vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC;
 
 	due += HEARTBEAT_GRID_NS - due % HEARTBEAT_GRID_NS;
-	loop_timer_at(&vm->host->loop, &vm->heartbeat, due);
+	loop_timer_at(&vm->host->loop, &vm->heartbeat.timer, due);
 }
 
 /* No answer for too long: SIGABRT, and SIGCONT to let it be delivered. */
 static void abort_vm(struct vm *vm)
 {
-	vm->doom.reason = DEATH_WATCHDOG;
-	snprintf(vm->doom.detail, sizeof(vm->doom.detail),
+	vm->process.doom.reason = DEATH_WATCHDOG;
+	snprintf(vm->process.doom.detail, sizeof(vm->process.doom.detail),
 		 "no heartbeat for %.1f s",
 		 vm->config.timeouts.watchdog_ms / 1000.0);
-	vm_log(vm, LOG_LEVEL_ERROR, "%s: SIGABRT", vm->doom.detail);
-	vm->aborting = true;
-	loop_remove(&vm->host->loop, &vm->channel_source);
+	vm_log(vm, LOG_LEVEL_ERROR, "%s: SIGABRT", vm->process.doom.detail);
+	vm->heartbeat.aborting = true;
+	loop_remove(&vm->host->loop, &vm->process.channel_source);
 	vm_signal(vm, SIGABRT);
 	vm_signal(vm, SIGCONT);
-	loop_timer_in(&vm->host->loop, &vm->heartbeat,
+	loop_timer_in(&vm->host->loop, &vm->heartbeat.timer,
 		      vm->config.timeouts.abort_ms);
 }
 
@@ -520,41 +533,43 @@ static void beat(struct timer *timer)
 	uint64_t watchdog_ns = vm->config.timeouts.watchdog_ms * NSEC_PER_MSEC;
 	uint64_t now_ns = loop_now_ns();
 
-	if (vm->aborting) {
+	if (vm->heartbeat.aborting) {
 		vm_signal(vm, SIGKILL);
 		return;
 	}
-	if (vm->channel_ended) {
+	if (vm->process.channel_ended) {
 		vm_doom(vm, DEATH_PROTOCOL, "closed its channel");
 		return;
 	}
 	/* the supervisor may have been held up itself: what the VM has said
 	 * meanwhile counts, and its silence only since it was asked */
-	for (int i = 0; vm->unanswered_ns && i < MESSAGE_BUDGET && serve(vm);
+	for (int i = 0;
+	     vm->heartbeat.unanswered_ns && i < MESSAGE_BUDGET && serve(vm);
 	     i++)
 		;
-	if (vm->doom.reason != DEATH_NONE || vm->channel_ended)
+	if (vm->process.doom.reason != DEATH_NONE || vm->process.channel_ended)
 		return;
-	if (vm->unanswered_ns && now_ns - vm->unanswered_ns >= watchdog_ns) {
+	if (vm->heartbeat.unanswered_ns &&
+	    now_ns - vm->heartbeat.unanswered_ns >= watchdog_ns) {
 		abort_vm(vm);
 		return;
 	}
-	if (!vm->unanswered_ns)
-		vm->unanswered_ns = now_ns;
+	if (!vm->heartbeat.unanswered_ns)
+		vm->heartbeat.unanswered_ns = now_ns;
 	vm_ask_stats(vm);
 	arm_heartbeat(vm);
 }
 
 void vm_heartbeat_resume(struct vm *vm, uint64_t due_ns)
 {
-	vm->heartbeat.fire = beat;
-	vm->heartbeat.ctx = vm;
-	loop_timer_at(&vm->host->loop, &vm->heartbeat, due_ns);
+	vm->heartbeat.timer.fire = beat;
+	vm->heartbeat.timer.ctx = vm;
+	loop_timer_at(&vm->host->loop, &vm->heartbeat.timer, due_ns);
 }
 
 void vm_heartbeat_start(struct vm *vm)
 {
-	vm->heartbeat.fire = beat;
-	vm->heartbeat.ctx = vm;
+	vm->heartbeat.timer.fire = beat;
+	vm->heartbeat.timer.ctx = vm;
 	arm_heartbeat(vm);
 }

@@ -147,11 +147,11 @@ static int verify_status(const struct vm *vm, const char *status,
 	/* inherited ones and its own: one that is missing leaves it open, one
 	 * more may hide what is refused; that which some threads stack can't */
 	filters = filters_of(status);
-	if (filters < vm->filters ||
-	    filters > vm->filters + (vm->config.machine != NULL))
+	if (filters < vm->process.filters ||
+	    filters > vm->process.filters + (vm->config.machine != NULL))
 		return problem_set(problem, -EPERM,
 				   "cage not closed: %u filters, not %u",
-				   filters, vm->filters);
+				   filters, vm->process.filters);
 	return 0;
 }
 
@@ -175,7 +175,7 @@ static int verify_threads(const struct vm *vm, int proc_fd,
 	int error = 0;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "%d/task", vm->pid);
+	snprintf(path, sizeof(path), "%d/task", vm->process.pid);
 	dir = fdopendir(
 		openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (!dir)
@@ -197,7 +197,7 @@ static int verify_threads(const struct vm *vm, int proc_fd,
 static int verify_room(const struct vm *vm, int proc_fd,
 		       struct problem *problem)
 {
-	switch (process_in_room(proc_fd, vm->pid)) {
+	switch (process_in_room(proc_fd, vm->process.pid)) {
 	case 1:
 		return 0;
 	case 0:
@@ -214,7 +214,7 @@ int vm_verify(const struct vm *vm, int proc_fd, struct problem *problem)
 	char process[16];
 	int error;
 
-	snprintf(process, sizeof(process), "%d", vm->pid);
+	snprintf(process, sizeof(process), "%d", vm->process.pid);
 	error = vm->config.machine
 			? verify_threads(vm, proc_fd, problem)
 			: verify_process(vm, proc_fd, process, problem);

@@ -130,10 +130,12 @@ struct field_ring {
 	}
 /* Times, and what counts up: saved as INT64_MAX if over that. */
 #define FIELD_COUNT(type, member) FIELD_NUMBER(type, member, 0, INT64_MAX)
-#define FIELD_HEX(type, member)                                   \
-	{                                                         \
-		.name = #member, .kind = FIELD_KIND_HEX,          \
-		.offset = FIELD_OFFSET(type, member, uint64_t *), \
+#define FIELD_HEX_AS(text, type, member)        \
+	.name = (text), .kind = FIELD_KIND_HEX, \
+	.offset = FIELD_OFFSET(type, member, uint64_t *)
+#define FIELD_HEX(type, member)                     \
+	{                                           \
+		FIELD_HEX_AS(#member, type, member) \
 	}
 #define FIELD_CHOICE_AS(text, type, member, names, number)               \
 	.name = (text), .kind = FIELD_KIND_CHOICE,                       \
@@ -180,21 +182,27 @@ struct field_ring {
 		.offset = FIELD_OFFSET(type, member, struct in6_addr *), \
 		.flag = FIELD_OFFSET(type, has, bool *),                 \
 	}
+#define FIELD_COUNTERS_AS(text, type, member, names, number)    \
+	.name = (text), .kind = FIELD_KIND_COUNTERS,            \
+	.offset = FIELD_ARRAY_OFFSET(type, member, uint64_t *), \
+	.name_of = (names), .count = (number)
 #define FIELD_COUNTERS(type, member, names, number)                     \
 	{                                                               \
-		.name = #member, .kind = FIELD_KIND_COUNTERS,           \
-		.offset = FIELD_ARRAY_OFFSET(type, member, uint64_t *), \
-		.name_of = (names), .count = (number),                  \
+		FIELD_COUNTERS_AS(#member, type, member, names, number) \
 	}
-#define FIELD_GROUP(type, member, table)                            \
-	{                                                           \
-		.name = #member, .kind = FIELD_KIND_GROUP,          \
-		.offset = offsetof(type, member), .group = (table), \
+#define FIELD_GROUP_AS(text, type, member, table) \
+	.name = (text), .kind = FIELD_KIND_GROUP, \
+	.offset = offsetof(type, member), .group = (table)
+#define FIELD_GROUP(type, member, table)                     \
+	{                                                    \
+		FIELD_GROUP_AS(#member, type, member, table) \
 	}
-#define FIELD_RING(type, member, table)                            \
-	{                                                          \
-		.name = #member, .kind = FIELD_KIND_RING,          \
-		.offset = offsetof(type, member), .ring = (table), \
+#define FIELD_RING_AS(text, type, member, table) \
+	.name = (text), .kind = FIELD_KIND_RING, \
+	.offset = offsetof(type, member), .ring = (table)
+#define FIELD_RING(type, member, table)                     \
+	{                                                   \
+		FIELD_RING_AS(#member, type, member, table) \
 	}
 #define FIELD_GROUP_OF(table)                                 \
 	{                                                     \

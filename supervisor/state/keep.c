@@ -227,10 +227,8 @@ static int keep_planned(const struct host *host, size_t index)
 	struct vm vm = {
 		.config = *config,
 		.wanted = config->autostart,
-		.tap_fd = -1,
-		.pid_fd = -1,
-		.listener_fd = -1,
-		.channel.fd = -1,
+		.tap.fd = -1,
+		.process = VM_PROCESS_NONE,
 	};
 
 	return write_vm(host, &vm, index);

@@ -45,12 +45,16 @@ static const struct field digest_fields[] = {
 static const struct field_group digest_group = FIELD_GROUP_OF(digest_fields);
 
 static const struct field process_fields[] = {
-	FIELD_NUMBER(struct vm, pid, 1, INT_MAX),
-	FIELD_COUNT(struct vm, pid_started),
-	FIELD_HEX(struct vm, channel_inode),
-	FIELD_NUMBER(struct vm, filters, 0, UINT32_MAX),
-	FIELD_GROUP(struct vm, digests, &digest_group),
-	FIELD_NUMBER(struct vm, protocol, 1, UINT32_MAX),
+	{ FIELD_NUMBER_AS("pid", struct vm, process.pid, 1, INT_MAX) },
+	{ FIELD_NUMBER_AS("pid_started", struct vm, process.started, 0,
+			  INT64_MAX) },
+	{ FIELD_HEX_AS("channel_inode", struct vm, process.channel_inode) },
+	{ FIELD_NUMBER_AS("filters", struct vm, process.filters, 0,
+			  UINT32_MAX) },
+	{ FIELD_GROUP_AS("digests", struct vm, process.digests,
+			 &digest_group) },
+	{ FIELD_NUMBER_AS("protocol", struct vm, process.protocol, 1,
+			  UINT32_MAX) },
 };
 static const struct field_group process_group = FIELD_GROUP_OF(process_fields);
 
@@ -58,7 +62,7 @@ static bool has_process(const void *object)
 {
 	const struct vm *vm = object;
 
-	return vm->pid_fd >= 0;
+	return vm->process.pid_fd >= 0;
 }
 
 /* What holds whoever reads it. */
@@ -72,18 +76,20 @@ static const struct field lasting_fields[] = {
 	FIELD_COUNT(struct vm, restarts),
 	FIELD_GROUP(struct vm, backoff, &backoff_group),
 	FIELD_RING(struct vm, deaths, &state_rings_deaths),
-	FIELD_NUMBER(struct vm, tap_ifindex, 0, INT_MAX),
-	FIELD_NUMBER(struct vm, tap_mtu, 0, UINT16_MAX),
-	FIELD_GROUP(struct vm, tap_base, &tap_group),
-	FIELD_BOOL(struct vm, guarded),
-	FIELD_COUNTERS(struct vm, guard_seen, names_guard_reason,
-		       GUARD_REASONS),
+	{ FIELD_NUMBER_AS("tap_ifindex", struct vm, tap.ifindex, 0, INT_MAX) },
+	{ FIELD_NUMBER_AS("tap_mtu", struct vm, tap.mtu, 0, UINT16_MAX) },
+	{ FIELD_GROUP_AS("tap_base", struct vm, tap.base, &tap_group) },
+	{ FIELD_BOOL_AS("guarded", struct vm, tap.guarded) },
+	{ FIELD_COUNTERS_AS("guard_seen", struct vm, tap.guard_seen,
+			    names_guard_reason, GUARD_REASONS) },
 	{ .name = "process",
 	  .kind = FIELD_KIND_GROUP,
 	  .group = &process_group,
 	  .when = has_process },
-	FIELD_COUNT(struct vm, spawned_ns),
-	FIELD_COUNT(struct vm, running_ns),
+	{ FIELD_NUMBER_AS("spawned_ns", struct vm, process.spawned_ns, 0,
+			  INT64_MAX) },
+	{ FIELD_NUMBER_AS("running_ns", struct vm, process.running_ns, 0,
+			  INT64_MAX) },
 	FIELD_COUNTERS(struct vm, settled, names_stat, VM_STATS),
 	FIELD_COUNTERS(struct vm, stats, names_stat, VM_STATS),
 };
@@ -113,7 +119,7 @@ static bool heartbeat_armed(const void *object)
 {
 	const struct vm *vm = object;
 
-	return vm->heartbeat.armed;
+	return vm->heartbeat.timer.armed;
 }
 
 /* What only this process, or its next program, can go on with. */
@@ -121,37 +127,43 @@ static const struct field passing_fields[] = {
 	{ FIELD_NUMBER_AS("timer_due_ns", struct vm, timer.due_ns, 1,
 			  INT64_MAX),
 	  .when = timer_armed },
-	{ FIELD_NUMBER_AS("heartbeat_due_ns", struct vm, heartbeat.due_ns, 1,
-			  INT64_MAX),
+	{ FIELD_NUMBER_AS("heartbeat_due_ns", struct vm, heartbeat.timer.due_ns,
+			  1, INT64_MAX),
 	  .when = heartbeat_armed },
-	FIELD_NUMBER(struct vm, tap_fd, -1, INT_MAX),
-	FIELD_NUMBER(struct vm, pid_fd, -1, INT_MAX),
-	{ FIELD_NUMBER_AS("channel_fd", struct vm, channel.fd, -1, INT_MAX) },
-	{ FIELD_NUMBER_AS("channel_generation", struct vm, channel.generation,
-			  0, INT64_MAX) },
-	FIELD_NUMBER(struct vm, listener_fd, -1, INT_MAX),
-	FIELD_BOOL(struct vm, proved),
-	FIELD_BOOL(struct vm, loaded),
-	FIELD_NUMBER(struct vm, uids_fd, -1, INT_MAX),
+	{ FIELD_NUMBER_AS("tap_fd", struct vm, tap.fd, -1, INT_MAX) },
+	{ FIELD_NUMBER_AS("pid_fd", struct vm, process.pid_fd, -1, INT_MAX) },
+	{ FIELD_NUMBER_AS("channel_fd", struct vm, process.channel.fd, -1,
+			  INT_MAX) },
+	{ FIELD_NUMBER_AS("channel_generation", struct vm,
+			  process.channel.generation, 0, INT64_MAX) },
+	{ FIELD_NUMBER_AS("listener_fd", struct vm, process.listener_fd, -1,
+			  INT_MAX) },
+	{ FIELD_BOOL_AS("proved", struct vm, process.proved) },
+	{ FIELD_BOOL_AS("loaded", struct vm, process.loaded) },
+	{ FIELD_NUMBER_AS("uids_fd", struct vm, process.uids_fd, -1, INT_MAX) },
 	FIELD_BOOL(struct vm, unsaved),
-	FIELD_NUMBER(struct vm, told_mtu, 0, UINT16_MAX),
-	FIELD_GROUP(struct vm, doom, &state_rings_death_fields),
-	FIELD_COUNT(struct vm, unanswered_ns),
-	FIELD_BOOL(struct vm, awaiting_stats),
-	FIELD_HEX(struct vm, stats_id),
-	FIELD_BOOL(struct vm, adopting),
-	FIELD_BOOL(struct vm, aborting),
-	FIELD_BOOL(struct vm, pause_pending),
-	FIELD_BOOL(struct vm, resume_pending),
-	FIELD_BOOL(struct vm, channel_ended),
-	{ FIELD_BOOL_AS("deed_told", struct vm, guest_event_told) },
-	{ FIELD_CHOICE_AS("deed", struct vm, guest_event, names_death,
+	{ FIELD_NUMBER_AS("told_mtu", struct vm, tap.told_mtu, 0, UINT16_MAX) },
+	{ FIELD_GROUP_AS("doom", struct vm, process.doom,
+			 &state_rings_death_fields) },
+	{ FIELD_NUMBER_AS("unanswered_ns", struct vm, heartbeat.unanswered_ns,
+			  0, INT64_MAX) },
+	{ FIELD_BOOL_AS("awaiting_stats", struct vm,
+			heartbeat.awaiting_stats) },
+	{ FIELD_HEX_AS("stats_id", struct vm, heartbeat.stats_id) },
+	{ FIELD_BOOL_AS("adopting", struct vm, process.adopting) },
+	{ FIELD_BOOL_AS("aborting", struct vm, heartbeat.aborting) },
+	{ FIELD_BOOL_AS("pause_pending", struct vm, process.pause_pending) },
+	{ FIELD_BOOL_AS("resume_pending", struct vm, process.resume_pending) },
+	{ FIELD_BOOL_AS("channel_ended", struct vm, process.channel_ended) },
+	{ FIELD_BOOL_AS("deed_told", struct vm, process.guest_event_told) },
+	{ FIELD_CHOICE_AS("deed", struct vm, process.guest_event, names_death,
 			  DEATH_REASONS) },
-	FIELD_BOOL(struct vm, vhost_used),
-	FIELD_GROUP(struct vm, log, &log_group),
-	FIELD_GROUP(struct vm, log_lines, &allowance_group),
-	FIELD_GROUP(struct vm, log_flood, &allowance_group),
-	FIELD_COUNT(struct vm, log_dropped),
+	{ FIELD_BOOL_AS("vhost_used", struct vm, process.vhost_used) },
+	{ FIELD_GROUP_AS("log", struct vm, log.kept, &log_group) },
+	{ FIELD_GROUP_AS("log_lines", struct vm, log.lines, &allowance_group) },
+	{ FIELD_GROUP_AS("log_flood", struct vm, log.flood, &allowance_group) },
+	{ FIELD_NUMBER_AS("log_dropped", struct vm, log.dropped, 0,
+			  INT64_MAX) },
 };
 static const struct field_group passing_group = FIELD_GROUP_OF(passing_fields);
 
@@ -160,17 +172,18 @@ static json_t *queues_save(const struct vm *vm)
 {
 	json_t *queues = json_array();
 
-	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
-		json_array_append_new(queues, json_integer(vm->queue_fds[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(vm->tap.queue_fds); i++)
+		json_array_append_new(queues,
+				      json_integer(vm->tap.queue_fds[i]));
 	return queues;
 }
 
 static void queues_load(struct vm *vm, const json_t *queues)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(vm->tap.queue_fds); i++) {
 		const json_t *fd = json_array_get(queues, i);
 
-		vm->queue_fds[i] =
+		vm->tap.queue_fds[i] =
 			json_is_integer(fd) ? (int)json_integer_value(fd) : -1;
 	}
 }

@@ -61,13 +61,13 @@ void adopt_room_inodes(const struct kept *kept,
 /* A descriptor of the process, close-on-exec; -1. */
 static int take_fd(const struct vm *vm, int number)
 {
-	return (int)syscall(SYS_pidfd_getfd, vm->pid_fd, number, 0);
+	return (int)syscall(SYS_pidfd_getfd, vm->process.pid_fd, number, 0);
 }
 
 /* The first of a role, where a process of its protocol has it. */
 static int take_role(const struct vm *vm, enum fd_role role)
 {
-	return take_fd(vm, proto_fd_number(vm->protocol, role, 0));
+	return take_fd(vm, proto_fd_number(vm->process.protocol, role, 0));
 }
 
 static bool is_channel(int fd, uint64_t inode)
@@ -91,15 +91,15 @@ static const char *verify(const struct vm *vm,
 	int error;
 
 	/* the pidfd is open by now: this is about the process that it means */
-	if (process_started(vm->host->proc_fd, vm->pid, &started) < 0 ||
-	    started != vm->pid_started)
+	if (process_started(vm->host->proc_fd, vm->process.pid, &started) < 0 ||
+	    started != vm->process.started)
 		return "ended while there was no supervisor";
 	error = vm_verify(vm, vm->host->proc_fd, problem);
 	if (error == -ESRCH)
 		return "ended while there was no supervisor";
 	if (error)
 		return problem->text;
-	snprintf(process, sizeof(process), "%d", vm->pid);
+	snprintf(process, sizeof(process), "%d", vm->process.pid);
 	if (!room_holds(vm->host->proc_fd, process, room))
 		return errno == EACCES || errno == EPERM
 			       ? refused
@@ -111,17 +111,17 @@ static const char *take_descriptors(struct vm *vm)
 {
 	const char *why = NULL;
 
-	vm->channel.fd = take_role(vm, FD_ROLE_ADOPT);
-	if (vm->channel.fd < 0 && errno == EPERM)
+	vm->process.channel.fd = take_role(vm, FD_ROLE_ADOPT);
+	if (vm->process.channel.fd < 0 && errno == EPERM)
 		return refused;
-	if (!is_channel(vm->channel.fd, vm->channel_inode))
+	if (!is_channel(vm->process.channel.fd, vm->process.channel_inode))
 		return "it doesn't hold the channel that it was given";
 	if (vm->config.machine)
 		why = machine_adopt(vm, take_fd);
 	if (why || !config_has_network(&vm->config))
 		return why;
-	vm->tap_fd = take_role(vm, FD_ROLE_TAP);
-	if (!net_tap_is(vm->tap_fd, vm->config.tap, vm->host->network_inode))
+	vm->tap.fd = take_role(vm, FD_ROLE_TAP);
+	if (!net_tap_is(vm->tap.fd, vm->config.tap, vm->host->network_inode))
 		return "it doesn't hold the TAP that it was given";
 	return NULL;
 }
@@ -131,10 +131,10 @@ static void forgo(struct vm *vm, const char *why)
 {
 	bool ended = strncmp(why, "ended", strlen("ended")) == 0;
 
-	vm->doom.reason = ended ? DEATH_LOST : DEATH_PROTOCOL;
-	snprintf(vm->doom.detail, sizeof(vm->doom.detail), "%s%s",
-		 ended ? "" : "not adopted: ", why);
-	vm->adopting = vm->taken_over = false;
+	vm->process.doom.reason = ended ? DEATH_LOST : DEATH_PROTOCOL;
+	snprintf(vm->process.doom.detail, sizeof(vm->process.doom.detail),
+		 "%s%s", ended ? "" : "not adopted: ", why);
+	vm->process.adopting = vm->taken_over = false;
 	vm_close_tap(vm);
 	if (vm->state != VM_FAILED)
 		vm->state = VM_BACKOFF;
@@ -166,14 +166,15 @@ static const char *put_down(const struct vm *vm, const char *why)
 	int proc_fd = vm->host->proc_fd;
 
 	/* one that is just ending fails any check */
-	if (await_end(vm->pid_fd, now_ns + DYING_MS * NSEC_PER_MSEC) == 0)
+	if (await_end(vm->process.pid_fd, now_ns + DYING_MS * NSEC_PER_MSEC) ==
+	    0)
 		return "ended while there was no supervisor";
-	if (process_started(proc_fd, vm->pid, &started) < 0 ||
-	    started != vm->pid_started ||
-	    !process_has_uid(proc_fd, vm->pid, vm->uid))
+	if (process_started(proc_fd, vm->process.pid, &started) < 0 ||
+	    started != vm->process.started ||
+	    !process_has_uid(proc_fd, vm->process.pid, vm->uid))
 		return why;
-	syscall(SYS_pidfd_send_signal, vm->pid_fd, SIGKILL, NULL, 0);
-	(void)await_end(vm->pid_fd, now_ns + SWEEP_MS * NSEC_PER_MSEC);
+	syscall(SYS_pidfd_send_signal, vm->process.pid_fd, SIGKILL, NULL, 0);
+	(void)await_end(vm->process.pid_fd, now_ns + SWEEP_MS * NSEC_PER_MSEC);
 	return why;
 }
 
@@ -182,21 +183,21 @@ static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 	const char *why = "ended while there was no supervisor";
 	struct problem problem;
 
-	vm->pid_fd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
-	if (vm->pid_fd >= 0)
+	vm->process.pid_fd = (int)syscall(SYS_pidfd_open, vm->process.pid, 0);
+	if (vm->process.pid_fd >= 0)
 		why = verify(vm, room, &problem);
-	if (!why && !proto_is_known(vm->protocol))
+	if (!why && !proto_is_known(vm->process.protocol))
 		why = "it speaks another version of the protocol";
 	if (!why)
 		why = take_descriptors(vm);
 	if (why) {
-		forgo(vm, vm->pid_fd >= 0 ? put_down(vm, why) : why);
+		forgo(vm, vm->process.pid_fd >= 0 ? put_down(vm, why) : why);
 		return;
 	}
-	vm->channel.generation = vm->generation;
-	vm->adopting = vm->taken_over = true;
-	vm->stop_told = vm->state == VM_STOPPING;
-	vm->restart_due = vm->stop_told && vm->wanted;
+	vm->process.channel.generation = vm->generation;
+	vm->process.adopting = vm->taken_over = true;
+	vm->process.stop_told = vm->state == VM_STOPPING;
+	vm->restart_due = vm->process.stop_told && vm->wanted;
 	vm->state = VM_STARTING;
 }
 
@@ -225,7 +226,7 @@ int adopt_processes(struct host *host, const struct kept *kept)
 				vm_free(vm);
 			return error;
 		}
-		if (vm->pid > 0)
+		if (vm->process.pid > 0)
 			take_process(vm, room);
 		else if (vm->state != VM_FAILED)
 			vm->state = VM_BACKOFF; /* for adopt_revive() */
@@ -250,8 +251,9 @@ static void take_locks(struct host *host, int *fds, bool *shared)
 	for (size_t i = 0; i < host->vm_count; i++) {
 		struct vm *vm = host->vms[i];
 
-		fds[i] = vm->adopting ? take_role(vm, FD_ROLE_UIDS) : -1;
-		if (!vm->adopting ||
+		fds[i] = vm->process.adopting ? take_role(vm, FD_ROLE_UIDS)
+					      : -1;
+		if (!vm->process.adopting ||
 		    uids_is_lock_file(&host->uids, fds[i], &shared[i]))
 			continue;
 		fd_close(&fds[i]);
@@ -296,7 +298,7 @@ static int claim_uids(struct host *host, const int *fds)
 		int error = vm->uid ? uids_claim(&host->uids, vm->uid, fds[i])
 				    : -EAGAIN;
 
-		if (error && vm->adopting)
+		if (error && vm->process.adopting)
 			forgo(vm, "another instance has its uid");
 		if (error)
 			error = uids_take(&host->uids, &vm->uid, &problem);
@@ -340,9 +342,9 @@ int adopt_cage(struct host *host, const struct kept *kept)
 		return error;
 	adopt_room_inodes(kept, inodes);
 	for (size_t i = 0; i < host->vm_count; i++)
-		if (host->vms[i]->adopting &&
-		    room_adopt(&host->room, host->proc_fd, host->vms[i]->pid,
-			       inodes) == 0)
+		if (host->vms[i]->process.adopting &&
+		    room_adopt(&host->room, host->proc_fd,
+			       host->vms[i]->process.pid, inodes) == 0)
 			return 1;
 	return 0;
 }
@@ -357,11 +359,11 @@ struct net_kept *adopt_links(const struct host *host, size_t *count)
 	for (size_t i = 0; links && i < host->vm_count; i++) {
 		const struct vm *vm = host->vms[i];
 
-		if (!vm->adopting || !config_has_network(&vm->config))
+		if (!vm->process.adopting || !config_has_network(&vm->config))
 			continue;
 		memcpy(links[*count].name, vm->config.tap,
 		       sizeof(links[*count].name));
-		links[(*count)++].ifindex = vm->tap_ifindex;
+		links[(*count)++].ifindex = vm->tap.ifindex;
 	}
 	return links;
 }
@@ -372,7 +374,7 @@ void adopt_check_links(struct host *host, const struct net_kept *links,
 	size_t at = 0;
 
 	for (size_t i = 0; i < host->vm_count && at < count; i++)
-		if (host->vms[i]->adopting &&
+		if (host->vms[i]->process.adopting &&
 		    config_has_network(&host->vms[i]->config) &&
 		    !links[at++].found)
 			forgo(host->vms[i],
@@ -384,7 +386,8 @@ void adopt_check_links(struct host *host, const struct net_kept *links,
 static bool is_ours(const struct host *host, pid_t pid)
 {
 	for (size_t i = 0; i < host->vm_count; i++)
-		if (host->vms[i]->adopting && host->vms[i]->pid == pid)
+		if (host->vms[i]->process.adopting &&
+		    host->vms[i]->process.pid == pid)
 			return true;
 	return false;
 }
@@ -467,7 +470,7 @@ void adopt_resume(struct host *host)
 		struct vm *vm = host->vms[i];
 		int error;
 
-		if (!vm->adopting)
+		if (!vm->process.adopting)
 			continue;
 		error = vm_watch(vm);
 		if (!error && vm->config.machine)
@@ -488,17 +491,17 @@ void adopt_resume(struct host *host)
 /* What is known of the end that nobody saw. */
 static void record_end(struct vm *vm)
 {
-	struct death death = vm->doom;
+	struct death death = vm->process.doom;
 
 	death.generation = vm->generation;
-	death.uptime_ns = loop_now_ns() - vm->spawned_ns;
+	death.uptime_ns = loop_now_ns() - vm->process.spawned_ns;
 	clock_gettime(CLOCK_REALTIME, &death.time);
 	deaths_add(&vm->deaths, &death);
 	for (int i = 0; i < VM_STATS; i++)
 		vm->settled[i] += vm->stats[i];
 	memset(vm->stats, 0, sizeof(vm->stats));
-	memset(&vm->doom, 0, sizeof(vm->doom));
-	vm->pid = 0;
+	memset(&vm->process.doom, 0, sizeof(vm->process.doom));
+	vm->process.pid = 0;
 	vm_log(vm, LOG_LEVEL_WARN, "generation %llu: %s",
 	       (unsigned long long)vm->generation, death.detail);
 	events_add(&vm->host->events, vm, "died", death.detail);
@@ -506,15 +509,16 @@ static void record_end(struct vm *vm)
 
 int adopt_revive(struct vm *vm, struct problem *problem)
 {
-	bool ended = vm->doom.reason != DEATH_NONE && vm->pid_fd < 0;
+	bool ended = vm->process.doom.reason != DEATH_NONE &&
+		     vm->process.pid_fd < 0;
 	int error;
 
-	if (vm->tap_fd >= 0 || vm->taken_over) /* whatever became of it since */
+	if (vm->tap.fd >= 0 || vm->taken_over) /* whatever became of it since */
 		return 0;
 	error = vm_make_tap(vm, problem);
 	if (error)
 		return error;
-	memset(&vm->tap_base, 0, sizeof(vm->tap_base));
+	memset(&vm->tap.base, 0, sizeof(vm->tap.base));
 	if (ended)
 		record_end(vm);
 	events_add(&vm->host->events, vm, "defined", NULL);

@@ -92,8 +92,8 @@ static void each_machine_fd(const struct vm *vm, visit_fd *visit, void *ctx)
 {
 	const struct machine_config *machine = vm->config.machine;
 
-	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
-		visit(ctx, vm->queue_fds[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(vm->tap.queue_fds); i++)
+		visit(ctx, vm->tap.queue_fds[i]);
 	visit(ctx, console_fd(vm));
 	if (!machine)
 		return;
@@ -125,11 +125,11 @@ static void each_fd(const struct supervisor *supervisor, visit_fd *visit,
 	for (size_t i = 0; i < supervisor->host.vm_count; i++) {
 		const struct vm *vm = supervisor->host.vms[i];
 
-		visit(ctx, vm->tap_fd);
-		visit(ctx, vm->pid_fd);
-		visit(ctx, vm->channel.fd);
-		visit(ctx, vm->listener_fd);
-		visit(ctx, vm->uids_fd);
+		visit(ctx, vm->tap.fd);
+		visit(ctx, vm->process.pid_fd);
+		visit(ctx, vm->process.channel.fd);
+		visit(ctx, vm->process.listener_fd);
+		visit(ctx, vm->process.uids_fd);
 		each_machine_fd(vm, visit, ctx);
 	}
 	visit(ctx, net_fd(&supervisor->host.net));
@@ -285,12 +285,13 @@ static int load_vm(struct supervisor *supervisor, const json_t *object,
 	vm->config = supervisor->host.config->defaults;
 	vm->config.machine = NULL;
 	error = state_vm_load(vm, object, problem);
-	if (!error && vm->pid_fd >= 0 && !proto_is_known(vm->protocol))
+	if (!error && vm->process.pid_fd >= 0 &&
+	    !proto_is_known(vm->process.protocol))
 		error = problem_set(problem, -EPROTO,
 				    "%s speaks protocol %u, this vmsup %u (end "
 				    "the supervisor with 'vmsup stop', then "
 				    "start the new one)",
-				    vm->config.name, vm->protocol,
+				    vm->config.name, vm->process.protocol,
 				    PROTO_VERSION);
 	if (!error)
 		error = pings_restore(vm, json_object_get(object, "pings"));

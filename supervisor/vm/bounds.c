@@ -168,7 +168,7 @@ json_t *bounds_json(const struct vm *vm)
 				bounds, files[i].file,
 				json_integer((json_int_t)files[i].value));
 	/* versions that spoke an earlier protocol left it as it was */
-	if (vm->protocol > 2)
+	if (vm->process.protocol > 2)
 		score = stage1_oom_score(score);
 	json_object_set_new(bounds, "oom_score_adj", json_integer(score));
 	return bounds;

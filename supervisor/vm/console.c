@@ -84,7 +84,7 @@ static struct console *console_of(struct vm *vm)
 static void add_line(struct vm *vm, enum log_level level, const char *text)
 {
 	const struct vmlog_line *line =
-		vmlog_add(&vm->log, level, vm->generation, text);
+		vmlog_add(&vm->log.kept, level, vm->generation, text);
 
 	if (line)
 		events_log(&vm->host->events, vm->config.name, line);
@@ -328,7 +328,8 @@ bool console_adopt(struct vm *vm, int (*take)(const struct vm *vm, int number))
 
 	if (!console)
 		return false;
-	fd = take(vm, proto_fd_number(vm->protocol, FD_ROLE_CONSOLE_ADOPT, 0));
+	fd = take(vm, proto_fd_number(vm->process.protocol,
+				      FD_ROLE_CONSOLE_ADOPT, 0));
 	if (fd >= 0 && !sockets_is(fd, SOCK_STREAM, false))
 		fd_close(&fd);
 	console->fd = fd;

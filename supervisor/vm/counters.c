@@ -45,7 +45,7 @@ int counters_ask(struct vm *vm)
 		return -ENOMEM;
 	if (counters->asked)
 		return 0;
-	error = channel_signal(&vm->channel, MSG_COUNTERS_REQUEST);
+	error = channel_signal(&vm->process.channel, MSG_COUNTERS_REQUEST);
 	if (error)
 		return error;
 	counters->asked = true;

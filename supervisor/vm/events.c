@@ -46,7 +46,7 @@ void events_add(struct events *events, const struct vm *vm, const char *name,
 	snprintf(event->name, sizeof(event->name), "%s", name);
 	event->state = vm->state;
 	event->generation = vm->generation;
-	event->pid = vm->pid_fd >= 0 ? vm->pid : 0;
+	event->pid = vm->process.pid_fd >= 0 ? vm->process.pid : 0;
 	snprintf(event->detail, sizeof(event->detail), "%s",
 		 detail ? detail : "");
 	for (struct listener *l = events->listeners, *next; l; l = next) {
@@ -178,7 +178,7 @@ void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
 	va_end(args);
 	log_clean(text);
 	log_line(level, "%s: %s", vm->config.name, text);
-	line = vmlog_add(&vm->log, level, vm->generation, text);
+	line = vmlog_add(&vm->log.kept, level, vm->generation, text);
 	if (line)
 		events_log(&vm->host->events, vm->config.name, line);
 }

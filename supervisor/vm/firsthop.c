@@ -41,7 +41,7 @@ static const char no_socket[] =
 static struct guard_port port_of(const struct vm *vm)
 {
 	struct guard_port port = {
-		.ifindex = vm->tap_ifindex,
+		.ifindex = vm->tap.ifindex,
 		.group_rate = vm->config.broadcast_rate,
 	};
 
@@ -97,7 +97,7 @@ static struct guard_port *guarded_ports(const struct host *host, size_t *count)
 
 	*count = 0;
 	for (size_t i = 0; ports && i < host->vm_count; i++)
-		if (host->vms[i]->guarded)
+		if (host->vms[i]->tap.guarded)
 			ports[(*count)++] = port_of(host->vms[i]);
 	return ports;
 }
@@ -108,7 +108,8 @@ static void guard_the_kept(struct host *host)
 	for (size_t i = 0; i < host->vm_count; i++) {
 		struct vm *vm = host->vms[i];
 
-		vm->guarded = vm->adopting && config_has_network(&vm->config);
+		vm->tap.guarded = vm->process.adopting &&
+				  config_has_network(&vm->config);
 	}
 }
 
@@ -140,7 +141,7 @@ static int put_in_force(struct host *host)
 static void forget_the_dead(struct host *host)
 {
 	for (size_t i = 0; i < host->vm_count; i++)
-		if (!host->vms[i]->guarded)
+		if (!host->vms[i]->tap.guarded)
 			firsthop_forget(host->vms[i]);
 }
 
@@ -152,7 +153,7 @@ static void turn_off(struct host *host)
 	snprintf(firsthop->why_off, sizeof(firsthop->why_off),
 		 "the configuration turns it off");
 	for (size_t i = 0; i < host->vm_count; i++)
-		host->vms[i]->guarded = false;
+		host->vms[i]->tap.guarded = false;
 	if (guard_open(&firsthop->guard, host->net.alias) == 0)
 		(void)guard_end(&firsthop->guard);
 	guard_close(&firsthop->guard);
@@ -235,7 +236,8 @@ int firsthop_guard(struct host *host, struct vm *const *vms, size_t count,
 	error = ports ? guard_add(guard, ports, ports_of(vms, count, ports))
 		      : -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		vms[i]->guarded = !error && config_has_network(&vms[i]->config);
+		vms[i]->tap.guarded = !error &&
+				      config_has_network(&vms[i]->config);
 	if (!error)
 		return 0;
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
@@ -298,7 +300,7 @@ void firsthop_watch_start(struct host *host)
 static void add_counts(struct vm *vm, const uint64_t now[GUARD_REASONS])
 {
 	for (int i = 0; i < GUARD_REASONS; i++) {
-		uint64_t *seen = &vm->guard_seen[i];
+		uint64_t *seen = &vm->tap.guard_seen[i];
 
 		/* fewer: counted from 0 anew */
 		vm->stats[VM_STAT_GUARD_FIRST + i] +=
@@ -312,8 +314,8 @@ void firsthop_count(struct vm *vm)
 	const struct guard *guard = &vm->host->firsthop.guard;
 	uint64_t now[GUARD_REASONS];
 
-	if (vm->guarded && guard->sock &&
-	    guard_count(guard, vm->tap_ifindex, now) == 0)
+	if (vm->tap.guarded && guard->sock &&
+	    guard_count(guard, vm->tap.ifindex, now) == 0)
 		add_counts(vm, now);
 }
 
@@ -332,7 +334,7 @@ static void take_counts(void *ctx, int ifindex, enum guard_reason reason,
 	for (size_t i = 0; i < vm_count; i++) {
 		size_t index = (counts->last + i) % vm_count;
 
-		if (counts->host->vms[index]->tap_ifindex != ifindex)
+		if (counts->host->vms[index]->tap.ifindex != ifindex)
 			continue;
 		counts->now[index][reason] = frames;
 		counts->last = index;
@@ -350,7 +352,7 @@ void firsthop_count_all(struct host *host)
 	counts.now = calloc(host->vm_count + 1, sizeof(*counts.now));
 	if (counts.now && guard_count_all(guard, take_counts, &counts) == 0)
 		for (size_t i = 0; i < host->vm_count; i++)
-			if (host->vms[i]->guarded)
+			if (host->vms[i]->tap.guarded)
 				add_counts(host->vms[i], counts.now[i]);
 	free(counts.now);
 }
@@ -360,10 +362,10 @@ void firsthop_forget(struct vm *vm)
 	struct guard_port port = port_of(vm);
 
 	firsthop_count(vm);
-	if (vm->host->firsthop.guard.sock && vm->tap_ifindex > 0)
+	if (vm->host->firsthop.guard.sock && vm->tap.ifindex > 0)
 		guard_forget(&vm->host->firsthop.guard, &port);
-	vm->guarded = false;
-	memset(vm->guard_seen, 0, sizeof(vm->guard_seen));
+	vm->tap.guarded = false;
+	memset(vm->tap.guard_seen, 0, sizeof(vm->tap.guard_seen));
 }
 
 json_t *firsthop_allow_json(const struct vm *vm)
@@ -380,7 +382,7 @@ json_t *firsthop_allow_json(const struct vm *vm)
 void firsthop_add_counters(struct vm *vm, json_t *counters)
 {
 	firsthop_count(vm);
-	for (unsigned int i = 0; vm->guarded && i < GUARD_REASONS; i++) {
+	for (unsigned int i = 0; vm->tap.guarded && i < GUARD_REASONS; i++) {
 		uint64_t value = vm->stats[VM_STAT_GUARD_FIRST + i];
 		char name[32];
 

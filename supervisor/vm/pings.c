@@ -50,7 +50,7 @@ int pings_ask(struct vm *vm, const struct msg_ping *request, struct call *call)
 	ping = calloc(1, sizeof(*ping));
 	if (!ping)
 		return -ENOMEM;
-	error = channel_send(&vm->channel, MSG_PING, &message, -1);
+	error = channel_send(&vm->process.channel, MSG_PING, &message, -1);
 	if (error) {
 		free(ping);
 		return error;

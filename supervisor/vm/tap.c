@@ -11,9 +11,9 @@
 
 void vm_close_tap(struct vm *vm)
 {
-	fd_close(&vm->tap_fd);
-	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
-		fd_close(&vm->queue_fds[i]);
+	fd_close(&vm->tap.fd);
+	for (size_t i = 0; i < ARRAY_SIZE(vm->tap.queue_fds); i++)
+		fd_close(&vm->tap.queue_fds[i]);
 }
 
 static struct net_tap tap_of(const struct vm *vm)
@@ -41,15 +41,15 @@ int vm_open_tap(struct vm *vm, struct problem *problem)
 
 	if (!config_has_network(&vm->config))
 		return 0;
-	error = net_tap_create(&vm->host->net, &tap, fds, &vm->tap_ifindex,
+	error = net_tap_create(&vm->host->net, &tap, fds, &vm->tap.ifindex,
 			       problem);
 	if (error)
 		return error;
-	vm->tap_mtu = tap.mtu;
-	vm->tap_untouched = true;
-	vm->tap_fd = fds[0];
+	vm->tap.mtu = tap.mtu;
+	vm->tap.untouched = true;
+	vm->tap.fd = fds[0];
 	for (uint32_t i = 1; i < tap.queues; i++)
-		vm->queue_fds[i - 1] = fds[i];
+		vm->tap.queue_fds[i - 1] = fds[i];
 	return 0;
 }
 
@@ -70,17 +70,17 @@ int vm_update_tap(struct vm *vm)
 
 	if (!config_has_network(&vm->config))
 		return 0;
-	return net_tap_update(&vm->host->net, &tap, vm->tap_ifindex);
+	return net_tap_update(&vm->host->net, &tap, vm->tap.ifindex);
 }
 
 int vm_read_tap(const struct vm *vm, struct net_counters *now)
 {
-	return net_tap_counters(&vm->host->net, vm->tap_ifindex, now);
+	return net_tap_counters(&vm->host->net, vm->tap.ifindex, now);
 }
 
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now)
 {
-	const struct net_counters *base = &vm->tap_base;
+	const struct net_counters *base = &vm->tap.base;
 
 	vm->stats[STAT_RX_FRAMES] = now->rx_frames - base->rx_frames;
 	vm->stats[STAT_RX_BYTES] = now->rx_bytes - base->rx_bytes;
@@ -93,19 +93,19 @@ int vm_forward(struct vm *vm)
 {
 	const struct net_tap tap = tap_of(vm);
 
-	return net_tap_forward(&vm->host->net, &tap, vm->tap_ifindex);
+	return net_tap_forward(&vm->host->net, &tap, vm->tap.ifindex);
 }
 
 /* 0: all of the TAP that is there is as it was made, or -errno. */
 static int set_tap_anew(struct vm *vm)
 {
 	const struct net_tap tap = tap_of(vm);
-	int fds[MACHINE_QUEUES] = { vm->tap_fd };
+	int fds[MACHINE_QUEUES] = { vm->tap.fd };
 	int error;
 
 	for (uint32_t i = 1; i < tap.queues; i++)
-		fds[i] = vm->queue_fds[i - 1];
-	error = net_tap_renew(&vm->host->net, &tap, fds, vm->tap_ifindex);
+		fds[i] = vm->tap.queue_fds[i - 1];
+	error = net_tap_renew(&vm->host->net, &tap, fds, vm->tap.ifindex);
 	if (error)
 		return error;
 	error = vm_forward(vm);
@@ -123,20 +123,20 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 	int error;
 
 	if (!config_has_network(&vm->config) ||
-	    (vm->tap_untouched && net_tap_alive(vm->tap_fd)) ||
+	    (vm->tap.untouched && net_tap_alive(vm->tap.fd)) ||
 	    set_tap_anew(vm) == 0)
 		return 0;
-	if (net_tap_is(vm->tap_fd, vm->config.tap, host->network_inode)) {
+	if (net_tap_is(vm->tap.fd, vm->config.tap, host->network_inode)) {
 		why = "changed for good";
 		/* it may have been made to outlive its descriptors */
-		(void)net_tap_delete(&host->net, vm->tap_ifindex);
+		(void)net_tap_delete(&host->net, vm->tap.ifindex);
 	}
 	vm_close_tap(vm);
 	firsthop_forget(vm);
 	error = vm_make_tap(vm, problem);
 	if (error)
 		return error;
-	memset(&vm->tap_base, 0, sizeof(vm->tap_base));
+	memset(&vm->tap.base, 0, sizeof(vm->tap.base));
 	vm_log(vm, LOG_LEVEL_WARN, "%s was %s: made anew", vm->config.tap, why);
 	events_add(&host->events, vm, "tap-recreated", vm->config.tap);
 	return 0;

@@ -34,15 +34,12 @@ struct vm *vm_alloc(struct host *host, struct problem *problem)
 		return NULL;
 	}
 	vm->host = host;
-	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
-	vm->uids_fd = -1;
-	for (size_t i = 0; i < ARRAY_SIZE(vm->queue_fds); i++)
-		vm->queue_fds[i] = -1;
+	vm->tap.fd = vm->kvm_fd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(vm->tap.queue_fds); i++)
+		vm->tap.queue_fds[i] = -1;
 	for (size_t i = 0; i < ARRAY_SIZE(vm->vhost_fds); i++)
 		vm->vhost_fds[i] = -1;
-	vm->kvm_fd = -1;
-	vm->pid_source.fd = vm->channel_source.fd = vm->listener_source.fd = -1;
-	vm->channel.side = CHANNEL_SUPERVISOR;
+	vm->process = VM_PROCESS_NONE;
 	vm->timer = (struct timer){ .fire = timeout, .ctx = vm };
 	return vm;
 }
@@ -70,9 +67,9 @@ struct vm *vm_new(struct host *host, const struct vm_config *config,
 void vm_free(struct vm *vm)
 {
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
-	loop_timer_cancel(&vm->host->loop, &vm->heartbeat);
+	loop_timer_cancel(&vm->host->loop, &vm->heartbeat.timer);
 	deaths_uninit(&vm->deaths);
-	vmlog_uninit(&vm->log);
+	vmlog_uninit(&vm->log.kept);
 	vm_close_tap(vm);
 	console_uninit(vm);
 	counters_uninit(vm);

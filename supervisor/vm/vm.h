@@ -61,6 +61,78 @@ enum vm_stat {
 	VM_STATS = STATS + GUARD_REASONS
 };
 
+/* A VM's TAP: the supervisor's, the same over all generations. */
+struct vm_tap {
+	int fd; /* owned; of its first queue. -1: none */
+	int queue_fds[MACHINE_QUEUES - 1]; /* owned; -1: none */
+	int ifindex;
+	bool untouched; /* no process had it yet */
+	uint32_t mtu;
+	uint32_t told_mtu; /* what the process knows of it */
+	struct net_counters base; /* when the last generation ended */
+	bool guarded; /* the first-hop guard is in force there */
+	uint64_t guard_seen[GUARD_REASONS]; /* its counters, as last read */
+};
+
+/* The process of one generation: pid_fd >= 0 while there is one. */
+struct vm_process {
+	pid_t pid; /* to be shown; signals go through pid_fd */
+	int pid_fd; /* owned */
+	struct source pid_source;
+	uint64_t started; /* its start time, as /proc/PID/stat has it */
+	uint64_t spawned_ns, running_ns; /* 0: not yet RUNNING */
+
+	uint32_t protocol; /* version that it speaks */
+	struct channel channel; /* fd owned */
+	struct source channel_source;
+	uint64_t channel_inode; /* of our end: what it keeps for a successor */
+	bool channel_ended; /* by the VM process */
+
+	int listener_fd; /* owned; of its filter, from READY on */
+	struct source listener_source;
+	int uids_fd; /* owned; what it holds its uid by, until READY */
+	uint32_t filters; /* system call filters that it should show */
+	struct filter_digests digests; /* what these are */
+	bool vhost_used;
+
+	bool proved; /* it said READY, and its cage was found closed */
+	bool loaded; /* it said that its guest is there */
+	bool adopting; /* STARTING: taken over, and not heard of yet */
+	bool pause_pending, resume_pending;
+	bool stop_told; /* this process has been told to stop */
+	/* The guest powered off, rebooted or crashed, as the VM process told: why
+	 * the process ends. */
+	enum death_reason guest_event;
+	bool guest_event_told;
+	struct death doom; /* known before the process ended */
+};
+
+/* Before a process is made: nothing of the one before is left. */
+#define VM_PROCESS_NONE                                              \
+	((struct vm_process){                                        \
+		.pid_fd = -1,                                        \
+		.pid_source.fd = -1,                                 \
+		.channel = { .fd = -1, .side = CHANNEL_SUPERVISOR }, \
+		.channel_source.fd = -1,                             \
+		.listener_fd = -1,                                   \
+		.listener_source.fd = -1,                            \
+		.uids_fd = -1,                                       \
+	})
+
+struct vm_heartbeat {
+	struct timer timer;
+	uint64_t unanswered_ns; /* since when an answer is due; 0: none is */
+	bool awaiting_stats; /* a STATS? is under way */
+	uint64_t stats_id; /* the last one's */
+	bool aborting; /* SIGABRT was sent, SIGKILL is next */
+};
+
+struct vm_log {
+	struct vmlog kept;
+	struct allowance lines, flood;
+	uint64_t dropped; /* lines over the allowance */
+};
+
 struct vm {
 	struct host *host;
 	struct vm_config config;
@@ -73,76 +145,31 @@ struct vm {
 	bool wanted; /* the intent: up */
 	struct timer timer; /* the state's deadline or retry */
 	enum stop_step stop_step;
+	bool taken_over; /* from an earlier supervisor */
+	bool restart_due; /* it was being restarted when it was taken over */
 	struct backoff backoff;
 	struct deaths deaths;
 	uint64_t generation; /* 0: never started */
 	uint64_t restarts; /* by itself, after deaths nobody asked for */
 
-	/* the TAP: the supervisor's, the same over all generations */
-	int tap_fd; /* owned; of its first queue */
-	int queue_fds[MACHINE_QUEUES - 1]; /* owned; -1: none */
-	int tap_ifindex;
-	bool tap_untouched; /* no process had it yet */
-	uint32_t tap_mtu;
-	uint32_t told_mtu; /* what the process knows of it */
-	struct net_counters tap_base; /* when the last generation ended */
-	bool guarded; /* the first-hop guard is in force there */
-	uint64_t guard_seen[GUARD_REASONS]; /* its counters, as last read */
-
-	/* the process, if there is one: pid_fd >= 0 */
-	pid_t pid; /* to be shown; signals go through pid_fd */
-	uint64_t pid_started; /* its start time, as /proc/PID/stat has it */
-	uint64_t channel_inode; /* of our end: what it keeps for a successor */
-	uint32_t filters; /* system call filters that it should show */
-	struct filter_digests digests; /* what these are */
-	uint32_t protocol; /* version that it speaks */
-	int pid_fd; /* owned */
-	struct source pid_source;
-	struct channel channel; /* fd owned */
-	struct source channel_source;
-	int listener_fd; /* owned; of its filter, from READY on */
-	int uids_fd; /* owned; what it holds its uid by, until READY */
-	struct source listener_source;
-	bool proved; /* it said READY, and its cage was found closed */
-	bool loaded; /* it said that its guest is there */
-	uint64_t spawned_ns, running_ns; /* 0: not yet RUNNING */
-	struct death doom; /* known before the process ended */
-
-	/* heartbeat */
-	struct timer heartbeat;
-	uint64_t unanswered_ns; /* since when an answer is due; 0: none is */
-	bool awaiting_stats; /* a STATS? is under way */
-	uint64_t stats_id; /* the last one's */
-	bool taken_over; /* from an earlier supervisor */
-	bool adopting; /* STARTING: taken over, and not heard of yet */
-	bool restart_due; /* it was being restarted when it was taken over */
-	bool stop_told; /* this process has been told to stop */
-	bool aborting; /* SIGABRT was sent, SIGKILL is next */
-	bool pause_pending, resume_pending;
-	bool channel_ended; /* by the VM process */
-	/* The guest powered off, rebooted or crashed, as the VM process told: why
-	 * the process ends. */
-	enum death_reason guest_event;
-	bool guest_event_told;
+	struct vm_tap tap;
+	struct vm_process process;
+	struct vm_heartbeat heartbeat;
+	struct vm_log log;
 
 	uint64_t stats[VM_STATS]; /* of this generation, as last heard */
 	uint64_t settled[VM_STATS]; /* of all earlier ones */
 
 	/* guest kvm: opened for the generation that is being made */
 	int kvm_fd, vhost_fds[MACHINE_QUEUES]; /* owned; -1: none */
-	bool vhost_used; /* by the process there is */
 
 	bool bounded; /* this supervisor has set its cgroup's limits */
 	bool oom_known; /* oom is what this supervisor has seen */
 	struct cgroup_oom oom; /* its cgroup's count: bounds.h */
 	struct console *console; /* owned; NULL: none. See console.h */
 	struct counters *counters; /* owned; NULL: none. See counters.h */
-
 	struct vm_ping *pings;
 	uint32_t ping_count;
-	struct vmlog log;
-	struct allowance log_lines, log_flood;
-	uint64_t log_dropped; /* lines over the allowance */
 };
 
 enum vm_event {

@@ -157,11 +157,12 @@ static void assert_old_vm(const struct vm *vm, const struct old_vm *old)
 	assert_int_equal(vm->generation, old->generation);
 	assert_int_equal(vm->restarts, old->restarts);
 	assert_in_range(vm->uid, 1900000000, 1900000009);
-	assert_int_equal(vm->pid > 0, old->filters > 0);
-	assert_int_equal(vm->filters, old->filters);
-	if (vm->pid) {
-		assert_int_equal(vm->protocol, 2);
-		assert_true(vm->channel_inode > 0 && vm->pid_started > 0);
+	assert_int_equal(vm->process.pid > 0, old->filters > 0);
+	assert_int_equal(vm->process.filters, old->filters);
+	if (vm->process.pid) {
+		assert_int_equal(vm->process.protocol, 2);
+		assert_true(vm->process.channel_inode > 0 &&
+			    vm->process.started > 0);
 	}
 	assert_int_equal(died > 0, old->last != DEATH_NONE);
 	if (died > 0) {
@@ -181,10 +182,8 @@ static void each_vm_is_loaded_with_what_it_was(void **state)
 	for (size_t i = 0; i < kept.count; i++) {
 		struct problem problem = { "" };
 		struct vm vm = {
-			.tap_fd = -1,
-			.pid_fd = -1,
-			.listener_fd = -1,
-			.channel.fd = -1,
+			.tap.fd = -1,
+			.process = VM_PROCESS_NONE,
 		};
 
 		if (state_vm_load(&vm, kept.vms[i], &problem))
@@ -192,7 +191,7 @@ static void each_vm_is_loaded_with_what_it_was(void **state)
 		assert_old_vm(&vm, &old_vms[i]);
 		machine_free(vm.config.machine);
 		deaths_uninit(&vm.deaths);
-		vmlog_uninit(&vm.log);
+		vmlog_uninit(&vm.log.kept);
 	}
 	keep_uninit(&kept);
 }

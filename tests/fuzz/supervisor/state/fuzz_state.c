@@ -21,7 +21,8 @@ static int load(struct vm *vm, const json_t *json)
 	int error;
 
 	memset(vm, 0, sizeof(*vm));
-	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
+	vm->tap.fd = vm->process.pid_fd = vm->process.listener_fd =
+		vm->process.channel.fd = -1;
 	/* the least that a document must say to be loaded again */
 	strcpy(vm->config.name, "vm0");
 	vm->uid = 1;
@@ -29,13 +30,13 @@ static int load(struct vm *vm, const json_t *json)
 	vm->config.restart.crash_window_ms = 1;
 	vm->config.timeouts.start_ms = vm->config.timeouts.heartbeat_ms = 10;
 	vm->config.timeouts.watchdog_ms = 20;
-	vm->pid = 1;
-	vm->protocol = 1;
+	vm->process.pid = 1;
+	vm->process.protocol = 1;
 	error = state_vm_load(vm, json, &problem);
 	if (!error != !problem.text[0])
 		abort();
 	vm->timer.armed = vm->timer.due_ns != 0;
-	vm->heartbeat.armed = vm->heartbeat.due_ns != 0;
+	vm->heartbeat.timer.armed = vm->heartbeat.timer.due_ns != 0;
 	return error;
 }
 
@@ -52,7 +53,7 @@ static void uninit(struct vm *vm)
 	machine_free(machine);
 	vm->config.machine = NULL;
 	deaths_uninit(&vm->deaths);
-	vmlog_uninit(&vm->log);
+	vmlog_uninit(&vm->log.kept);
 }
 
 static void try_vm(const json_t *json)

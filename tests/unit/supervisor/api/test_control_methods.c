@@ -42,11 +42,12 @@ static int set_up_vm(void **state)
 	snprintf(vm.config.name, sizeof(vm.config.name), "vm0");
 	vm.state = VM_RUNNING;
 	vm.generation = 1;
-	vm.pid_fd = vm.tap_fd = vm.listener_fd = -1;
-	vm.channel = (struct channel){ .fd = ends[0],
-				       .side = CHANNEL_SUPERVISOR,
-				       .generation = 1 };
-	vm.channel_source = (struct source){ .fd = ends[0], .ctx = &vm };
+	vm.process.pid_fd = vm.tap.fd = vm.process.listener_fd = -1;
+	vm.process.channel = (struct channel){ .fd = ends[0],
+					       .side = CHANNEL_SUPERVISOR,
+					       .generation = 1 };
+	vm.process.channel_source =
+		(struct source){ .fd = ends[0], .ctx = &vm };
 	vmproc = (struct channel){ .fd = ends[1],
 				   .side = CHANNEL_VMPROC,
 				   .generation = 1 };
@@ -73,8 +74,8 @@ static int tear_down_vm(void **state)
 	assert_null(supervisor.host.events.listeners);
 	assert_null(supervisor.host.events.followers);
 	drop_pings();
-	vmlog_uninit(&vm.log);
-	fd_close(&vm.channel.fd);
+	vmlog_uninit(&vm.log.kept);
+	fd_close(&vm.process.channel.fd);
 	fd_close(&vmproc.fd);
 	result = tear_down(state);
 	return result;
@@ -304,7 +305,7 @@ static void report_echo(uint32_t id)
 
 	assert_int_equal(channel_send(&vmproc, MSG_PING_RESULT, &message, -1),
 			 0);
-	vm_channel_ready(&vm.channel_source, EPOLLIN);
+	vm_channel_ready(&vm.process.channel_source, EPOLLIN);
 }
 
 static void expect_reply(struct peer *peer)
@@ -340,7 +341,7 @@ static void ping_is_answered(void **state)
 	report_echo(ids[0]);
 	expect_reply(&peers[0]);
 	assert_int_equal(vm.ping_count, 0);
-	assert_int_equal(vm.doom.reason, DEATH_NONE);
+	assert_int_equal(vm.process.doom.reason, DEATH_NONE);
 	for (int i = 0; i < 3; i++) {
 		is_free_again(&peers[i]);
 		peer_close(&peers[i]);
@@ -377,7 +378,7 @@ static void ping_without_a_client_is_reported(void **state)
 	wait_for_clients(0);
 	for (int i = 0; i < 3; i++)
 		report_echo(ids[i]);
-	assert_int_equal(vm.doom.reason, DEATH_NONE);
+	assert_int_equal(vm.process.doom.reason, DEATH_NONE);
 	assert_int_equal(vm.ping_count, 0);
 }
 

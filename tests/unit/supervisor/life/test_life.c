@@ -190,7 +190,7 @@ static void into(enum vm_state state)
 
 static int raise_event(enum vm_event event)
 {
-	if (event != VM_DIED || vm->pid_fd < 0)
+	if (event != VM_DIED || vm->process.pid_fd < 0)
 		return vm_raise(vm, event);
 	end_by(SIGHUP);
 	return 0;
@@ -346,7 +346,7 @@ static void a_start_has_its_time(void **state)
 	(void)state;
 	into_starting();
 	pass(vm->config.timeouts.start_ms - 1);
-	assert_int_equal(vm->doom.reason, DEATH_NONE);
+	assert_int_equal(vm->process.doom.reason, DEATH_NONE);
 	pass(1);
 	await_end();
 	expect_death(DEATH_START_TIMEOUT, "not READY within 10.0 s");
@@ -357,7 +357,7 @@ static void a_start_waits_for_the_guest_as_well(void **state)
 {
 	(void)state;
 	into_starting();
-	vm->proved = true;
+	vm->process.proved = true;
 	pass(vm->config.timeouts.start_ms);
 	await_end();
 	expect_death(DEATH_START_TIMEOUT, "not LOADED within 10.0 s");
@@ -386,7 +386,7 @@ static void a_stop_goes_down_three_steps(void **state)
 	assert_int_equal(vm->timer.due_ns - test.now_ns,
 			 timeouts->stop_process_ms * NSEC_PER_MSEC);
 	turn();
-	assert_true(vm->pid_fd >= 0);
+	assert_true(vm->process.pid_fd >= 0);
 	vm_raise(vm, VM_TIMEOUT);
 	assert_false(vm->timer.armed);
 	await_end();
@@ -402,7 +402,7 @@ static void a_stopped_process_takes_its_sigterm(void **state)
 	(void)state;
 	into_running();
 	vm_signal(vm, SIGSTOP);
-	waitid(WAIT_PIDFD, (id_t)vm->pid_fd, &info, WSTOPPED | WNOWAIT);
+	waitid(WAIT_PIDFD, (id_t)vm->process.pid_fd, &info, WSTOPPED | WNOWAIT);
 	assert_int_equal(vm_raise(vm, VM_STOP), 0);
 	vm_raise(vm, VM_TIMEOUT);
 	await_end();
@@ -414,11 +414,12 @@ static void a_deaf_process_is_terminated_at_once(void **state)
 {
 	(void)state;
 	into_running();
-	while (channel_signal(&vm->channel, MSG_STATS_REQUEST) != -EAGAIN) {
+	while (channel_signal(&vm->process.channel, MSG_STATS_REQUEST) !=
+	       -EAGAIN) {
 		union msg message = { 0 };
 
-		if (channel_send(&vm->channel, MSG_STATS_REQUEST, &message,
-				 -1) == -EAGAIN)
+		if (channel_send(&vm->process.channel, MSG_STATS_REQUEST,
+				 &message, -1) == -EAGAIN)
 			break;
 	}
 	assert_int_equal(vm_raise(vm, VM_STOP), 0);
@@ -457,7 +458,7 @@ static void each_is_asked_for_once_and_in_order(void **state)
 	vm_raise(vm, VM_RESUME);
 	assert_int_equal(heard(), MSG_RESUME);
 	assert_int_equal(heard(), MSG_NONE);
-	vm->pause_pending = false;
+	vm->process.pause_pending = false;
 	vm_raise(vm, VM_WAS_PAUSED);
 	vm_raise(vm, VM_PAUSE); /* the resume is still to come */
 	assert_int_equal(heard(), MSG_PAUSE);
@@ -661,7 +662,7 @@ static void guest_ends_with(int status)
 	vm->config.machine = &a_machine;
 	*test.exit_status = status;
 	vm_signal(vm, SIGUSR1);
-	while (vm->pid_fd >= 0 && vm->running_ns) {
+	while (vm->process.pid_fd >= 0 && vm->process.running_ns) {
 		vm->config.machine = &a_machine;
 		loop_turn(&host.loop, -1);
 	}
@@ -774,8 +775,8 @@ static void what_the_host_will_never_grant_fails_at_once(void **state)
 static void taken_over(bool stop_told)
 {
 	into_starting();
-	vm->adopting = vm->taken_over = true;
-	vm->stop_told = stop_told;
+	vm->process.adopting = vm->taken_over = true;
+	vm->process.stop_told = stop_told;
 }
 
 /* It may have a guest: STOP, not SIGKILL. */
@@ -786,7 +787,7 @@ static void a_stop_before_its_sign_of_life_asks_the_guest(void **state)
 	vm_raise(vm, VM_STOP);
 	assert_int_equal(heard(), MSG_STOP);
 	turn();
-	assert_true(vm->pid_fd >= 0);
+	assert_true(vm->process.pid_fd >= 0);
 }
 
 static void a_stop_is_told_once(void **state)

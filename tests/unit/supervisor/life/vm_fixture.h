@@ -103,7 +103,7 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	argument = va_arg(args, void *);
 	va_end(args);
-	if (request == TUNGETIFF && vm && fd == vm->tap_fd)
+	if (request == TUNGETIFF && vm && fd == vm->tap.fd)
 		return 0;
 	return (int)syscall(SYS_ioctl, fd, request, argument);
 }
@@ -226,7 +226,7 @@ static inline void await_end(void)
 {
 	uint64_t generation = vm->generation;
 
-	while (vm->pid_fd >= 0 && vm->generation == generation)
+	while (vm->process.pid_fd >= 0 && vm->generation == generation)
 		assert_int_equal(loop_turn(&host.loop, -1), 0);
 }
 
@@ -318,7 +318,7 @@ static inline void note_line(void *ctx, enum log_level level, const char *line)
 /* Each generation finds the TAP as it was made. */
 static inline int on_event(struct vm *of, enum vm_event event)
 {
-	of->tap_untouched = true;
+	of->tap.untouched = true;
 	return vm_event(of, event);
 }
 
@@ -347,9 +347,9 @@ static inline void add_vm(void)
 	vm->config = config.defaults;
 	snprintf(vm->config.name, sizeof(vm->config.name), "vm0");
 	vm->uid = 4711;
-	vm->tap_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	vm->tap_mtu = 1500;
-	vm->tap_untouched = true;
+	vm->tap.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	vm->tap.mtu = 1500;
+	vm->tap.untouched = true;
 	assert_int_equal(vms_add(&host, vm), 0);
 }
 
@@ -403,9 +403,9 @@ static inline int remove_one(const char *path, const struct stat *st, int kind,
 static inline int tear_down(void **state)
 {
 	(void)state;
-	if (vm->pid_fd >= 0) {
+	if (vm->process.pid_fd >= 0) {
 		vm_signal(vm, SIGKILL);
-		waitid(WAIT_PIDFD, (id_t)vm->pid_fd, NULL, WEXITED);
+		waitid(WAIT_PIDFD, (id_t)vm->process.pid_fd, NULL, WEXITED);
 		vm_let_go(vm);
 	}
 	vm_free(vm);

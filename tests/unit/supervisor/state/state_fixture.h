@@ -70,7 +70,8 @@ static inline void fixture_config(struct config *config)
 static inline void fixture_preset(struct vm *vm)
 {
 	memset(vm, 0, sizeof(*vm));
-	vm->tap_fd = vm->pid_fd = vm->listener_fd = vm->channel.fd = -1;
+	vm->tap.fd = vm->process.pid_fd = vm->process.listener_fd =
+		vm->process.channel.fd = -1;
 }
 
 /* Its descriptors are numbers only, and nobody's. */
@@ -89,43 +90,45 @@ static inline void fixture_uninit(struct vm *vm)
 	fixture_machine_free(vm->config.machine);
 	vm->config.machine = NULL;
 	deaths_uninit(&vm->deaths);
-	vmlog_uninit(&vm->log);
+	vmlog_uninit(&vm->log.kept);
 }
 
 static inline void fixture_process(struct vm *vm)
 {
-	vm->pid = 4711;
-	vm->pid_started = 123456;
-	vm->channel_inode = UINT64_MAX;
-	vm->filters = 2;
-	memset(vm->digests.inherited, 'a', FILTER_DIGEST_TEXT - 1);
-	memset(vm->digests.setup, 'b', FILTER_DIGEST_TEXT - 1);
-	memset(vm->digests.running, 'c', FILTER_DIGEST_TEXT - 1);
-	memset(vm->digests.vcpu, 'd', FILTER_DIGEST_TEXT - 1);
-	memset(vm->digests.seal, 'e', FILTER_DIGEST_TEXT - 1);
-	vm->protocol = 2;
-	vm->pid_fd = 21;
-	vm->tap_fd = 22;
-	vm->channel.fd = 23;
-	vm->channel.generation = 3;
-	vm->listener_fd = 24;
-	vm->spawned_ns = 8001;
-	vm->running_ns = 8002;
+	vm->process.pid = 4711;
+	vm->process.started = 123456;
+	vm->process.channel_inode = UINT64_MAX;
+	vm->process.filters = 2;
+	memset(vm->process.digests.inherited, 'a', FILTER_DIGEST_TEXT - 1);
+	memset(vm->process.digests.setup, 'b', FILTER_DIGEST_TEXT - 1);
+	memset(vm->process.digests.running, 'c', FILTER_DIGEST_TEXT - 1);
+	memset(vm->process.digests.vcpu, 'd', FILTER_DIGEST_TEXT - 1);
+	memset(vm->process.digests.seal, 'e', FILTER_DIGEST_TEXT - 1);
+	vm->process.protocol = 2;
+	vm->process.pid_fd = 21;
+	vm->tap.fd = 22;
+	vm->process.channel.fd = 23;
+	vm->process.channel.generation = 3;
+	vm->process.listener_fd = 24;
+	vm->process.spawned_ns = 8001;
+	vm->process.running_ns = 8002;
 	vm->timer.due_ns = 9001;
 	vm->timer.armed = true;
-	vm->heartbeat.due_ns = 9002;
-	vm->heartbeat.armed = true;
-	vm->unanswered_ns = 8003;
-	vm->stats_id = UINT64_MAX - 1;
-	vm->awaiting_stats = vm->adopting = vm->aborting = true;
-	vm->pause_pending = vm->resume_pending = vm->channel_ended = true;
-	vm->told_mtu = 1400;
-	vm->doom = (struct death){ .reason = DEATH_WATCHDOG,
-				   .asked = true,
-				   .detail = "no answer",
-				   .generation = 3,
-				   .uptime_ns = 31,
-				   .time = { 32, 33 } };
+	vm->heartbeat.timer.due_ns = 9002;
+	vm->heartbeat.timer.armed = true;
+	vm->heartbeat.unanswered_ns = 8003;
+	vm->heartbeat.stats_id = UINT64_MAX - 1;
+	vm->heartbeat.awaiting_stats = vm->process.adopting =
+		vm->heartbeat.aborting = true;
+	vm->process.pause_pending = vm->process.resume_pending =
+		vm->process.channel_ended = true;
+	vm->tap.told_mtu = 1400;
+	vm->process.doom = (struct death){ .reason = DEATH_WATCHDOG,
+					   .asked = true,
+					   .detail = "no answer",
+					   .generation = 3,
+					   .uptime_ns = 31,
+					   .time = { 32, 33 } };
 }
 
 static inline void fixture_vm(struct vm *vm)
@@ -150,22 +153,22 @@ static inline void fixture_vm(struct vm *vm)
 	deaths_add(&vm->deaths, &death);
 	vm->generation = 3;
 	vm->restarts = 5;
-	vm->tap_ifindex = 42;
-	vm->tap_mtu = 1500;
-	vm->tap_base = (struct net_counters){ 1, 2, 3, 4, 5, 6, 7 };
-	vm->guarded = true;
+	vm->tap.ifindex = 42;
+	vm->tap.mtu = 1500;
+	vm->tap.base = (struct net_counters){ 1, 2, 3, 4, 5, 6, 7 };
+	vm->tap.guarded = true;
 	for (unsigned int i = 0; i < GUARD_REASONS; i++)
-		vm->guard_seen[i] = 300 + i;
+		vm->tap.guard_seen[i] = 300 + i;
 	fixture_process(vm);
 	for (unsigned int i = 0; i < VM_STATS; i++) {
 		vm->stats[i] = 100 + i;
 		vm->settled[i] = 200 + i;
 	}
-	vmlog_put(&vm->log.previous, &time, LOG_LEVEL_ERROR, 2, "before");
-	vmlog_put(&vm->log.current, &time, LOG_LEVEL_WARN, 3, "now");
-	vm->log_lines = (struct allowance){ 6001, 51 };
-	vm->log_flood = (struct allowance){ 6002, 1001 };
-	vm->log_dropped = 61;
+	vmlog_put(&vm->log.kept.previous, &time, LOG_LEVEL_ERROR, 2, "before");
+	vmlog_put(&vm->log.kept.current, &time, LOG_LEVEL_WARN, 3, "now");
+	vm->log.lines = (struct allowance){ 6001, 51 };
+	vm->log.flood = (struct allowance){ 6002, 1001 };
+	vm->log.dropped = 61;
 }
 
 #endif

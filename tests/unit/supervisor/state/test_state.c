@@ -61,8 +61,9 @@ static void assert_same_rest(const struct vm *a, const struct vm *b)
 	memcpy(&copies[1], b, sizeof(*b));
 	for (size_t i = 0; i < ARRAY_SIZE(copies); i++) {
 		memset(&copies[i].deaths, 0, sizeof(copies[i].deaths));
-		memset(&copies[i].log, 0, sizeof(copies[i].log));
-		copies[i].timer.armed = copies[i].heartbeat.armed = false;
+		memset(&copies[i].log.kept, 0, sizeof(copies[i].log.kept));
+		copies[i].timer.armed = false;
+		copies[i].heartbeat.timer.armed = false;
 	}
 	assert_memory_equal(&copies[0], &copies[1], sizeof(copies[0]));
 }
@@ -74,8 +75,8 @@ static void a_vm_comes_back_after_an_upgrade(void **state)
 	(void)state;
 	fixture_vm(&vm);
 	reload_vm(&vm, STATE_UPGRADE, &loaded);
-	assert_same_lines(&vm.log.current, &loaded.log.current);
-	assert_same_lines(&vm.log.previous, &loaded.log.previous);
+	assert_same_lines(&vm.log.kept.current, &loaded.log.kept.current);
+	assert_same_lines(&vm.log.kept.previous, &loaded.log.kept.previous);
 	assert_same_deaths(&vm.deaths, &loaded.deaths);
 	assert_same_rest(&vm, &loaded);
 	assert_false(loaded.timer.armed);
@@ -93,18 +94,18 @@ static void a_vm_comes_back_after_a_crash(void **state)
 	assert_memory_equal(&vm.config, &loaded.config, sizeof(vm.config));
 	assert_memory_equal(vm.settled, loaded.settled, sizeof(vm.settled));
 	assert_same_deaths(&vm.deaths, &loaded.deaths);
-	assert_int_equal(loaded.pid, vm.pid);
-	assert_true(loaded.channel_inode == vm.channel_inode);
+	assert_int_equal(loaded.process.pid, vm.process.pid);
+	assert_true(loaded.process.channel_inode == vm.process.channel_inode);
 	/* what the process that saved it took with it */
-	assert_int_equal(loaded.pid_fd, -1);
-	assert_int_equal(loaded.tap_fd, -1);
-	assert_int_equal(loaded.channel.fd, -1);
-	assert_int_equal(loaded.listener_fd, -1);
+	assert_int_equal(loaded.process.pid_fd, -1);
+	assert_int_equal(loaded.tap.fd, -1);
+	assert_int_equal(loaded.process.channel.fd, -1);
+	assert_int_equal(loaded.process.listener_fd, -1);
 	assert_int_equal(loaded.timer.due_ns, 0);
-	assert_int_equal(loaded.heartbeat.due_ns, 0);
-	assert_int_equal(loaded.doom.reason, DEATH_NONE);
-	assert_null(loaded.log.current.lines);
-	assert_false(loaded.adopting);
+	assert_int_equal(loaded.heartbeat.timer.due_ns, 0);
+	assert_int_equal(loaded.process.doom.reason, DEATH_NONE);
+	assert_null(loaded.log.kept.current.lines);
+	assert_false(loaded.process.adopting);
 	fixture_uninit(&vm);
 	fixture_uninit(&loaded);
 }
@@ -115,14 +116,14 @@ static void no_process_and_no_timer_are_told_apart(void **state)
 
 	(void)state;
 	fixture_vm(&vm);
-	vm.pid_fd = -1;
-	vm.timer.armed = vm.heartbeat.armed = false;
+	vm.process.pid_fd = -1;
+	vm.timer.armed = vm.heartbeat.timer.armed = false;
 	vm.config.has_ipv6 = false;
 	reload_vm(&vm, STATE_UPGRADE, &loaded);
-	assert_int_equal(loaded.pid, 0);
-	assert_int_equal(loaded.channel_inode, 0);
+	assert_int_equal(loaded.process.pid, 0);
+	assert_int_equal(loaded.process.channel_inode, 0);
 	assert_int_equal(loaded.timer.due_ns, 0);
-	assert_int_equal(loaded.heartbeat.due_ns, 0);
+	assert_int_equal(loaded.heartbeat.timer.due_ns, 0);
 	assert_false(loaded.config.has_ipv6);
 	assert_true(loaded.config.has_ipv4 && loaded.config.has_mac);
 	fixture_uninit(&vm);
@@ -165,25 +166,26 @@ static void full_rings_keep_order_and_count(void **state)
 		char text[16];
 
 		snprintf(text, sizeof(text), "line %d", (int)i);
-		vmlog_put(&vm.log.current, &time, LOG_LEVEL_INFO, i, text);
+		vmlog_put(&vm.log.kept.current, &time, LOG_LEVEL_INFO, i, text);
 		death.generation = i;
 		deaths_add(&vm.deaths, &death);
 		vm.backoff.death_ns[vm.backoff.deaths++ % BACKOFF_MAX_DEATHS] =
 			i;
 	}
 	reload_vm(&vm, STATE_UPGRADE, &loaded);
-	assert_same_lines(&vm.log.current, &loaded.log.current);
+	assert_same_lines(&vm.log.kept.current, &loaded.log.kept.current);
 	assert_same_deaths(&vm.deaths, &loaded.deaths);
 	assert_memory_equal(&vm.backoff, &loaded.backoff, sizeof(vm.backoff));
 	/* and they go on */
 	death.generation = 250;
 	deaths_add(&vm.deaths, &death);
 	deaths_add(&loaded.deaths, &death);
-	vmlog_add(&loaded.log, LOG_LEVEL_INFO, 250, "line 250");
+	vmlog_add(&loaded.log.kept, LOG_LEVEL_INFO, 250, "line 250");
 	assert_same_deaths(&vm.deaths, &loaded.deaths);
 	assert_int_equal(deaths_at(&loaded.deaths, 0)->generation, 151);
-	assert_string_equal(vmlog_at(&loaded.log.current, 0)->text, "line 187");
-	assert_string_equal(vmlog_at(&loaded.log.current, 63)->text,
+	assert_string_equal(vmlog_at(&loaded.log.kept.current, 0)->text,
+			    "line 187");
+	assert_string_equal(vmlog_at(&loaded.log.kept.current, 63)->text,
 			    "line 250");
 	fixture_uninit(&vm);
 	fixture_uninit(&loaded);
@@ -252,8 +254,8 @@ static void what_is_over_63_bits_is_the_most_that_fits(void **state)
 	assert_true(loaded.stats[STAT_RX_BYTES] == INT64_MAX);
 	assert_true(loaded.generation == INT64_MAX);
 	/* these must be exact */
-	assert_true(loaded.channel_inode == UINT64_MAX);
-	assert_true(loaded.stats_id == UINT64_MAX - 1);
+	assert_true(loaded.process.channel_inode == UINT64_MAX);
+	assert_true(loaded.heartbeat.stats_id == UINT64_MAX - 1);
 	fixture_uninit(&vm);
 	fixture_uninit(&loaded);
 }
@@ -268,14 +270,16 @@ static void texts_are_cleaned(void **state)
 	memset(longer, 'x', sizeof(longer));
 	longer[sizeof(longer) - 1] = '\0';
 	fixture_vm(&vm);
-	vmlog_put(&vm.log.current, &time, LOG_LEVEL_INFO, 3, "\033[2J\xff");
-	vmlog_put(&vm.log.current, &time, LOG_LEVEL_INFO, 3, longer);
-	strcpy(vm.doom.detail, "\a\x80");
+	vmlog_put(&vm.log.kept.current, &time, LOG_LEVEL_INFO, 3,
+		  "\033[2J\xff");
+	vmlog_put(&vm.log.kept.current, &time, LOG_LEVEL_INFO, 3, longer);
+	strcpy(vm.process.doom.detail, "\a\x80");
 	reload_vm(&vm, STATE_UPGRADE, &loaded);
-	assert_string_equal(vmlog_at(&loaded.log.current, 62)->text, "?[2J?");
-	assert_int_equal(strlen(vmlog_at(&loaded.log.current, 63)->text),
+	assert_string_equal(vmlog_at(&loaded.log.kept.current, 62)->text,
+			    "?[2J?");
+	assert_int_equal(strlen(vmlog_at(&loaded.log.kept.current, 63)->text),
 			 LOG_LINE_BYTES - 1);
-	assert_string_equal(loaded.doom.detail, "??");
+	assert_string_equal(loaded.process.doom.detail, "??");
 	fixture_uninit(&vm);
 	fixture_uninit(&loaded);
 }

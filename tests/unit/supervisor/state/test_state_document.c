@@ -402,7 +402,7 @@ static void an_older_document_keeps_what_was_preset(void **state)
 	assert_int_equal(vm.config.timeouts.start_ms, 10000);
 	assert_int_equal(vm.config.restart.crash_deaths, 5);
 	assert_false(vm.config.has_ipv4);
-	assert_int_equal(vm.tap_fd, -1);
+	assert_int_equal(vm.tap.fd, -1);
 	json_decref(json);
 	json = json_object();
 	assert_int_equal(state_config_load(&config, json, &problem), 0);
@@ -428,7 +428,7 @@ static void a_newer_document_may_say_more(void **state)
 	assert_int_equal(state_vm_load(&vm, json, &problem), 0);
 	assert_int_equal(vm.config.restart.jitter_percent, 7);
 	assert_int_equal(vm.stats[STAT_RX_FRAMES], 5);
-	assert_int_equal(vm.pid, 5);
+	assert_int_equal(vm.process.pid, 5);
 	assert_int_equal(deaths_last(&vm.deaths)->generation, 4);
 	json_decref(json);
 	fixture_uninit(&vm);
@@ -519,9 +519,9 @@ static void of_more_than_fits_the_last_are_kept(void **state)
 	assert_int_equal(deaths_last(&vm.deaths)->generation, 999);
 	assert_int_equal(vm.backoff.deaths, 2000);
 	assert_int_equal(vm.backoff.death_ns[0], 900);
-	assert_int_equal(vm.log.current.count, 2000);
-	assert_int_equal(vmlog_at(&vm.log.current, 0)->generation, 936);
-	assert_int_equal(vmlog_at(&vm.log.current, 63)->generation, 999);
+	assert_int_equal(vm.log.kept.current.count, 2000);
+	assert_int_equal(vmlog_at(&vm.log.kept.current, 0)->generation, 936);
+	assert_int_equal(vmlog_at(&vm.log.kept.current, 63)->generation, 999);
 	json_decref(json);
 	fixture_uninit(&vm);
 	json = many(5000, "generation");
@@ -544,8 +544,8 @@ static void a_count_without_entries_counts_nothing(void **state)
 	assert_int_equal(state_vm_load(&vm, json, &problem), 0);
 	assert_int_equal(vm.deaths.count, 1);
 	assert_int_equal(vm.backoff.deaths, 0);
-	assert_int_equal(vm.log.current.count, 50);
-	assert_null(vmlog_at(&vm.log.current, 63));
+	assert_int_equal(vm.log.kept.current.count, 50);
+	assert_null(vmlog_at(&vm.log.kept.current, 63));
 	json_decref(json);
 	fixture_uninit(&vm);
 }
@@ -560,7 +560,7 @@ static void a_second_load_replaces_the_first(void **state)
 	fixture_vm(&vm);
 	assert_int_equal(state_vm_load(&vm, json, &problem), 0);
 	assert_int_equal(vm.deaths.count, 1);
-	assert_int_equal(vm.log.current.count, 1);
+	assert_int_equal(vm.log.kept.current.count, 1);
 	json_decref(json);
 	fixture_uninit(&vm);
 }

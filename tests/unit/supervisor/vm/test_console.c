@@ -43,7 +43,7 @@ static int set_up_vm(void **state)
 static int tear_down_vm(void **state)
 {
 	console_uninit(&vm);
-	vmlog_uninit(&vm.log);
+	vmlog_uninit(&vm.log.kept);
 	loop_uninit(&supervisor.host.loop);
 	fd_close(&guest_fd);
 	return tear_down(state);
@@ -80,8 +80,9 @@ static char kept_bytes[CONSOLE_KEPT_BYTES + 1];
 
 static const char *log_text(size_t i)
 {
-	const struct vmlog_line *line = vmlog_at(
-		&vm.log.current, VMLOG_LINES - vm.log.current.count + i);
+	const struct vmlog_line *line =
+		vmlog_at(&vm.log.kept.current,
+			 VMLOG_LINES - vm.log.kept.current.count + i);
 
 	return line ? line->text : "";
 }
@@ -90,9 +91,9 @@ static void lines_go_to_the_log_cleaned(void **state)
 {
 	(void)state;
 	print("one\r\ntw");
-	assert_int_equal(vm.log.current.count, 1);
+	assert_int_equal(vm.log.kept.current.count, 1);
 	print("o\n\x1b[31mred\n");
-	assert_int_equal(vm.log.current.count, 3);
+	assert_int_equal(vm.log.kept.current.count, 3);
 	assert_string_equal(log_text(0), "one");
 	assert_string_equal(log_text(1), "two");
 	assert_null(strchr(log_text(2), '\x1b'));
@@ -111,7 +112,7 @@ static void a_line_without_end_is_cut(void **state)
 	for (int i = 0; i < 20; i++)
 		print(text);
 	print("\nnext\n");
-	assert_int_equal(vm.log.current.count, 2);
+	assert_int_equal(vm.log.kept.current.count, 2);
 	assert_true(strlen(log_text(0)) < LOG_LINE_BYTES);
 	assert_string_equal(log_text(1), "next");
 }
@@ -157,7 +158,7 @@ static void the_last_words_are_taken(void **state)
 	assert_int_equal(send(guest_fd, "Kernel panic", 12, 0), 12);
 	fd_close(&guest_fd);
 	console_close(&vm);
-	assert_int_equal(vm.log.current.count, 1);
+	assert_int_equal(vm.log.kept.current.count, 1);
 	assert_string_equal(log_text(0), "Kernel panic");
 	assert_int_equal(console_fd(&vm), -1);
 	console_close(&vm);

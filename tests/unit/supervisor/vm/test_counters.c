@@ -19,8 +19,8 @@ static int set_up_vm(void **state)
 	if (error ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends) < 0)
 		return -1;
-	vm.channel.side = CHANNEL_SUPERVISOR;
-	vm.channel.fd = ends[0];
+	vm.process.channel.side = CHANNEL_SUPERVISOR;
+	vm.process.channel.fd = ends[0];
 	process_fd = ends[1];
 	return 0;
 }
@@ -28,7 +28,7 @@ static int set_up_vm(void **state)
 static int tear_down_vm(void **state)
 {
 	counters_uninit(&vm);
-	fd_close(&vm.channel.fd);
+	fd_close(&vm.process.channel.fd);
 	fd_close(&process_fd);
 	return tear_down(state);
 }
