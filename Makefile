@@ -285,9 +285,9 @@ fuzz:
 	scripts/fuzz build-fuzz/tests/fuzz $(FUZZ_SECONDS)
 
 C_FILES = $(shell git ls-files '*.c' '*.h')
-lint: $(OBJ)/supervisor/api/interface.inc $(OBJ)/vmproc/kvm/dsdt.inc
+lint: layers $(OBJ)/supervisor/api/interface.inc $(OBJ)/vmproc/kvm/dsdt.inc
 	@scripts/lint $(OBJ) $(C_FILES)
-# By the objects: which room uses which; and each header by itself.
+# Which room uses which, by the objects; and each header by itself.
 layers: tests
 	@scripts/layers scripts/layers.table $(BUILD) $(CPPFLAGS) -I$(OBJ) \
 		$(SUPERVISOR_CFLAGS)
