@@ -31,9 +31,6 @@ struct upgrade {
 			   .guard_pid_fd = -1, \
 			   .trial_source.fd = -1 })
 
-/* Who may wait for the end at the same time. */
-#define SHUTDOWN_CALLS 8
-
 struct supervisor {
 	struct host host;
 	uint64_t started_ns;
@@ -62,8 +59,8 @@ struct supervisor {
 	int exit_status;
 
 	uint32_t ping_id; /* the last one's */
-	struct call *shutdown_calls[SHUTDOWN_CALLS]; /* NULL: free */
-	struct status_wait *status_waits; /* api/waits.c's */
+	struct call_list shutdown_calls; /* wait for the end */
+	struct call_list status_calls; /* wait for counters: api/waits.c */
 };
 
 #endif

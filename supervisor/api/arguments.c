@@ -108,6 +108,6 @@ struct vm *argument_console_vm(struct supervisor *supervisor, struct call *call)
 
 	if (!vm || vm->config.machine)
 		return vm;
-	reply_failed(call, "this guest has no console (only guest kvm has)");
+	call_failed(call, "this guest has no console (only guest kvm has)");
 	return NULL;
 }

@@ -85,8 +85,7 @@ void methods_define(void *ctx, struct call *call)
 		error = populate_define(supervisor, &definition, &problem);
 	if (error) {
 		machine_free(definition.machine);
-		call_error(call, "io.vmsup.Failed",
-			   json_pack("{s:s}", "message", problem.text));
+		call_failed(call, problem.text);
 	} else {
 		call_reply(call, NULL);
 	}

@@ -48,7 +48,7 @@ static void not_kept(const struct supervisor *supervisor, struct call *call,
 		 supervisor->host.rundir.path,
 		 strerror(-supervisor->host.keep_error),
 		 keep_remedy(supervisor->host.keep_error));
-	reply_failed(call, text);
+	call_failed(call, text);
 }
 
 /* Answers a command that was carried out: one that a crash would take back has
@@ -86,7 +86,7 @@ static void command(struct supervisor *supervisor, struct call *call,
 	if (!argument_vms(supervisor, call, false))
 		return;
 	if (supervisor->host.ending && event != VM_STOP) {
-		reply_failed(call, "the supervisor is stopping");
+		call_failed(call, "the supervisor is stopping");
 		return;
 	}
 	json_array_foreach(names, i, name) {
@@ -194,7 +194,7 @@ static void detach(void *ctx, struct call *call)
 	struct supervisor *supervisor = ctx;
 
 	if (supervisor->host.ending) {
-		reply_failed(call, "the supervisor is stopping its VMs");
+		call_failed(call, "the supervisor is stopping its VMs");
 	} else if (shutdown_await(supervisor, call) &&
 		   shutdown_leave(supervisor) < 0) {
 		shutdown_forget(call);
@@ -213,7 +213,7 @@ static void upgrade(void *ctx, struct call *call)
 	if (upgrade_begin(ctx, call, &problem) == 0)
 		return;
 	snprintf(text, sizeof(text), "not upgraded: %s", problem.text);
-	reply_failed(call, text);
+	call_failed(call, text);
 }
 
 static void upgraded(void *ctx, struct call *call, const json_t *saved)
@@ -295,10 +295,10 @@ static void deaths(void *ctx, struct call *call)
 
 static void ping_again(void *ctx, struct call *call, const json_t *saved)
 {
-	const struct vm *vm = argument_vm(ctx, call);
+	struct vm *vm = argument_vm(ctx, call);
 
 	if (vm && !pings_call_resume(vm, call, saved))
-		reply_failed(call, "the VM process died");
+		call_failed(call, "the VM process died");
 }
 
 /* What to ask of the VM; false with the call answered. */
@@ -356,7 +356,7 @@ static void ping(void *ctx, struct call *call)
 	request.id = ++supervisor->ping_id;
 	error = pings_ask(vm, &request, call);
 	if (error) {
-		reply_failed(call, ping_failure(error));
+		call_failed(call, ping_failure(error));
 		return;
 	}
 	call_charge(call,

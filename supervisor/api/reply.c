@@ -9,21 +9,15 @@ void reply_no_such_vm(struct call *call, const char *name)
 	call_error(call, "io.vmsup.NoSuchVm", json_pack("{s:s}", "name", name));
 }
 
-void reply_failed(struct call *call, const char *message)
-{
-	call_error(call, "io.vmsup.Failed",
-		   json_pack("{s:s}", "message", message));
-}
-
 /* parameters: NULL if there was no memory to make them. */
 void reply_with(struct call *call, json_t *parameters)
 {
 	if (parameters)
 		call_reply(call, parameters);
 	else
-		reply_failed(call,
-			     "the supervisor has no memory for the reply (try "
-			     "again later)");
+		call_failed(call,
+			    "the supervisor has no memory for the reply (try "
+			    "again later)");
 }
 
 void reply_wrong_state(struct call *call, const struct vm *vm,

@@ -11,8 +11,6 @@ struct vm;
 
 /* The error NoSuchVm. */
 void reply_no_such_vm(struct call *call, const char *name);
-/* The error Failed, with a message for a person. */
-void reply_failed(struct call *call, const char *message);
 /* The error WrongState: what the VM is in, and what to do about it. */
 void reply_wrong_state(struct call *call, const struct vm *vm,
 		       const char *remedy);

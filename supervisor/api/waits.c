@@ -2,7 +2,6 @@
 /* The method Status, which waits until the counters of VMs are fresh. */
 #include "supervisor/api/waits.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 #include "supervisor/api/arguments.h"
@@ -16,28 +15,16 @@
 #define STATUS_WAIT_MS 50
 
 struct status_wait {
-	struct status_wait *next;
+	struct waiting waiting;
 	struct supervisor *supervisor;
-	struct call *call;
 	struct timer timer;
 };
 
-static void unlink_wait(struct status_wait *gone)
+static void on_release(struct waiting *waiting)
 {
-	struct status_wait **at = &gone->supervisor->status_waits;
+	struct status_wait *wait = (struct status_wait *)waiting;
 
-	while (*at != gone)
-		at = &(*at)->next;
-	*at = gone->next;
-	loop_timer_cancel(&gone->supervisor->host.loop, &gone->timer);
-}
-
-static void wait_gone(struct call *call)
-{
-	struct status_wait *wait = call->ctx;
-
-	unlink_wait(wait);
-	free(wait);
+	loop_timer_cancel(&wait->supervisor->host.loop, &wait->timer);
 }
 
 /* How many VMs a Status is about, and which: those named, or all. */
@@ -98,13 +85,10 @@ static uint64_t cpu_now_ns(void)
 
 static void answer_wait(struct status_wait *wait)
 {
-	struct call *call = wait->call;
 	struct supervisor *supervisor = wait->supervisor;
+	struct call *call = waiting_end(&wait->waiting);
 	uint64_t began_ns;
 
-	unlink_wait(wait);
-	free(wait);
-	call->gone = NULL;
 	/* nobody's clock runs here: the answer came from a VM process */
 	began_ns = cpu_now_ns();
 	count_drops(supervisor, call);
@@ -146,32 +130,30 @@ void waits_status(void *ctx, struct call *call)
 
 	if (!argument_vms(supervisor, call, true))
 		return;
-	wait = stats_due(supervisor, call, true) ? calloc(1, sizeof(*wait))
-						 : NULL;
+	wait = stats_due(supervisor, call, true)
+		       ? waiting_add(&supervisor->status_calls, call,
+				     sizeof(*wait))
+		       : NULL;
 	if (!wait) {
 		count_drops(supervisor, call);
 		answer_status(supervisor, call);
 		return;
 	}
 	wait->supervisor = supervisor;
-	wait->call = call;
+	wait->waiting.release = on_release;
 	wait->timer = (struct timer){ .fire = wait_over, .ctx = wait };
-	wait->next = supervisor->status_waits;
-	supervisor->status_waits = wait;
-	call->ctx = wait;
-	call->gone = wait_gone;
 	loop_timer_in(&supervisor->host.loop, &wait->timer, STATUS_WAIT_MS);
 }
 
 void waits_stats_arrived(void *ctx)
 {
 	struct supervisor *supervisor = ctx;
-	struct status_wait *next;
+	struct waiting *waiting, *next;
 
-	for (struct status_wait *wait = supervisor->status_waits; wait;
-	     wait = next) {
-		next = wait->next;
-		if (!stats_due(supervisor, wait->call, false))
-			answer_wait(wait);
+	for (waiting = LIST_FIRST(&supervisor->status_calls); waiting;
+	     waiting = next) {
+		next = LIST_NEXT(waiting, entry);
+		if (!stats_due(supervisor, waiting->call, false))
+			answer_wait((struct status_wait *)waiting);
 	}
 }

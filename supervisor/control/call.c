@@ -2,6 +2,8 @@
 /* Calls of methods, answered: see client.c for what these may do to a client. */
 #include "supervisor/control/call.h"
 
+#include <stdio.h>
+
 #include "supervisor/control/client.h"
 #include "supervisor/control/varlink.h"
 
@@ -47,6 +49,15 @@ void call_error(struct call *call, const char *error, json_t *parameters)
 			   varlink_put_error(&client->out, error, parameters));
 	client_end_call(client);
 	user_meter_stop(&meter);
+}
+
+void call_failed(struct call *call, const char *message)
+{
+	char error[VARLINK_MAX_NAME + 1];
+
+	snprintf(error, sizeof(error), "%s.Failed",
+		 call->client->control->config->interface);
+	call_error(call, error, json_pack("{s:s}", "message", message));
 }
 
 void call_invalid_parameter(struct call *call, const char *parameter)

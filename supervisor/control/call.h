@@ -44,6 +44,8 @@ void call_reply(struct call *call, json_t *parameters);
 void call_more(struct call *call, json_t *parameters);
 /* error: full name, "io.vmsup.NoSuchVm". */
 void call_error(struct call *call, const char *error, json_t *parameters);
+/* The interface's error Failed, with a message for a person. */
+void call_failed(struct call *call, const char *message);
 /* org.varlink.service.InvalidParameter with that parameter's name (of which
  * no more than 255 characters are sent back). */
 void call_invalid_parameter(struct call *call, const char *parameter);

@@ -2,48 +2,29 @@
 /* The end begun: VMs stopped, or left to the next supervisor; who waits for it. */
 #include "supervisor/instance/shutdown.h"
 
-#include <string.h>
-
 #include "ipc/log.h"
 #include "supervisor/core.h"
 #include "supervisor/life/life.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/vm/vms.h"
 
-static void call_gone(struct call *call)
-{
-	*(struct call **)call->ctx = NULL;
-}
-
-/* The call is answered when there is nothing left to do but exit. */
 bool shutdown_await(struct supervisor *supervisor, struct call *call)
 {
-	for (size_t i = 0; i < SHUTDOWN_CALLS; i++)
-		if (!supervisor->shutdown_calls[i]) {
-			supervisor->shutdown_calls[i] = call;
-			call->ctx = &supervisor->shutdown_calls[i];
-			call->gone = call_gone;
-			return true;
-		}
-	call_error(call, "io.vmsup.Failed",
-		   json_pack("{s:s}", "message", "it is stopping already"));
+	if (waiting_add(&supervisor->shutdown_calls, call,
+			sizeof(struct waiting)))
+		return true;
+	call_failed(call, "out of memory");
 	return false;
 }
 
 void shutdown_forget(struct call *call)
 {
-	call_gone(call);
-	call->gone = NULL;
+	waiting_end(call->ctx);
 }
 
 void shutdown_answer(struct supervisor *supervisor)
 {
-	for (size_t i = 0; i < SHUTDOWN_CALLS; i++)
-		if (supervisor->shutdown_calls[i]) {
-			supervisor->shutdown_calls[i]->gone = NULL;
-			call_reply(supervisor->shutdown_calls[i], NULL);
-			supervisor->shutdown_calls[i] = NULL;
-		}
+	waiting_reply(&supervisor->shutdown_calls, NULL);
 }
 
 int shutdown_leave(struct supervisor *supervisor)

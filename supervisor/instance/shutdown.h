@@ -20,7 +20,7 @@ void shutdown_begin(struct supervisor *supervisor, int exit_status);
 int shutdown_leave(struct supervisor *supervisor);
 
 /* The call is answered when there is nothing left to do but exit. False, with
- * the call answered: too many wait already. */
+ * the call answered: there is no memory. */
 bool shutdown_await(struct supervisor *supervisor, struct call *call);
 /* The call waits no more, and is the caller's to answer. */
 void shutdown_forget(struct call *call);

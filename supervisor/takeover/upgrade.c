@@ -95,8 +95,7 @@ static void give_up(struct supervisor *supervisor, const char *why)
 	if (!call)
 		return;
 	call->gone = NULL;
-	call_error(call, "io.vmsup.Failed",
-		   json_pack("{s:s}", "message", text));
+	call_failed(call, text);
 }
 
 /* ---- execution of the new program */

@@ -23,6 +23,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/control/control_save.h"
+#include "supervisor/control/waiting.h"
 #include "supervisor/lib/base64.h"
 #include "supervisor/lib/sockets.h"
 #include "supervisor/vm/events.h"
@@ -45,19 +46,13 @@
 /* Of one Type. */
 #define TYPE_BYTES 1024
 
-struct watcher {
-	struct watcher *next;
-	struct vm *vm;
-	struct call *call;
-};
-
 struct console {
 	int fd, guest_fd; /* owned */
 	struct source source;
 	struct timer pace;
 	uint64_t heard_ns; /* when it last said something */
 	uint64_t turn_ns; /* of work, without such a pause */
-	struct watcher *watchers;
+	struct call_list watchers; /* calls of Console, with more */
 	char line[LOG_LINE_BYTES]; /* the one that isn't ended yet */
 	size_t line_bytes;
 	unsigned int part_lines; /* of the part under way */
@@ -149,15 +144,14 @@ static json_t *data_json(const char *bytes, size_t length)
 static void take_output(struct vm *vm, const char *bytes, size_t length)
 {
 	struct console *console = vm->console;
+	struct waiting *watcher;
 
 	for (size_t i = 0; i < length; i++)
 		console->ring[console->written++ % CONSOLE_KEPT_BYTES] =
 			bytes[i];
-	for (struct watcher *w = console->watchers, *next; w; w = next) {
-		next = w->next; /* call_more() may cut the client off */
-		if (call_has_room(w->call))
-			call_more(w->call, data_json(bytes, length));
-	}
+	LIST_FOREACH(watcher, &console->watchers, entry)
+	if (call_has_room(watcher->call))
+		call_more(watcher->call, data_json(bytes, length));
 	add_to_lines(vm, bytes, length);
 	end_lines(vm);
 }
@@ -309,14 +303,7 @@ void console_uninit(struct vm *vm)
 	loop_timer_cancel(&vm->host->loop, &console->pace);
 	fd_close(&console->fd);
 	fd_close(&console->guest_fd);
-	while (console->watchers) {
-		struct watcher *watcher = console->watchers;
-
-		console->watchers = watcher->next;
-		watcher->call->gone = NULL;
-		call_reply(watcher->call, json_pack("{s:s}", "data", ""));
-		free(watcher);
-	}
+	waiting_reply(&console->watchers, json_pack("{s:s}", "data", ""));
 	free(console);
 	vm->console = NULL;
 }
@@ -338,36 +325,13 @@ bool console_adopt(struct vm *vm, int (*take)(const struct vm *vm, int number))
 
 /* ---- who attaches */
 
-static void watcher_gone(struct call *call)
-{
-	struct watcher *watcher = call->ctx;
-	struct watcher **at = &watcher->vm->console->watchers;
-
-	while (*at != watcher)
-		at = &(*at)->next;
-	*at = watcher->next;
-	free(watcher);
-}
-
 void console_call_resume(struct vm *vm, struct call *call)
 {
 	struct console *console = console_of(vm);
-	struct watcher *watcher = calloc(1, sizeof(*watcher));
 
-	if (!console || !watcher) {
-		free(watcher);
-		call_error(call, "io.vmsup.Failed",
-			   json_pack("{s:s}", "message", "out of memory"));
-		return;
-	}
-	*watcher = (struct watcher){
-		.next = console->watchers,
-		.vm = vm,
-		.call = call,
-	};
-	console->watchers = watcher;
-	call->ctx = watcher;
-	call->gone = watcher_gone;
+	if (!console ||
+	    !waiting_add(&console->watchers, call, sizeof(struct waiting)))
+		call_failed(call, "out of memory");
 }
 
 json_t *console_call_save(const struct call *call)
@@ -398,8 +362,7 @@ void console_attach(struct vm *vm, struct call *call)
 	struct console *console = console_of(vm);
 
 	if (!console) {
-		call_error(call, "io.vmsup.Failed",
-			   json_pack("{s:s}", "message", "out of memory"));
+		call_failed(call, "out of memory");
 	} else if (call->more) {
 		call_more(call, kept_json(console));
 		console_call_resume(vm, call);
@@ -423,9 +386,7 @@ void console_type(struct vm *vm, struct call *call)
 	sent = send(console_fd(vm), bytes, (size_t)length,
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0 && errno != EAGAIN)
-		call_error(call, "io.vmsup.Failed",
-			   json_pack("{s:s}", "message",
-				     "the VM has no console now"));
+		call_failed(call, "the VM has no console now");
 	else
 		call_reply(call, json_pack("{s:i}", "taken",
 					   sent < 0 ? 0 : (int)sent));

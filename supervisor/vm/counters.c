@@ -12,21 +12,16 @@
 #include <string.h>
 
 #include "ipc/fd.h"
+#include "supervisor/control/waiting.h"
 #include "supervisor/vm/firsthop.h"
 #include "supervisor/vm/vm.h"
-
-struct counters_wait {
-	struct counters_wait *next;
-	struct vm *vm;
-	struct call *call;
-};
 
 struct counters {
 	json_t *whole, *partial; /* owned; NULL: none */
 	bool asked;
 	bool due; /* when STATS comes, which was asked for later, they have */
 	uint32_t told; /* since they were asked for */
-	struct counters_wait *waits;
+	struct call_list calls; /* of Stats, that wait for them */
 };
 
 static struct counters *counters_of(struct vm *vm)
@@ -64,18 +59,16 @@ static bool is_name(const char name[COUNTER_NAME])
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._") == length;
 }
 
-static void answer(struct counters *counters)
+static void answer(struct vm *vm)
 {
-	while (counters->waits) {
-		struct counters_wait *wait = counters->waits;
-		json_t *all = json_copy(counters->whole);
+	struct counters *counters = vm->counters;
+	json_t *all;
 
-		firsthop_add_counters(wait->vm, all);
-		counters->waits = wait->next;
-		wait->call->gone = NULL;
-		call_reply(wait->call, json_pack("{s:o}", "counters", all));
-		free(wait);
-	}
+	if (LIST_EMPTY(&counters->calls))
+		return;
+	all = json_copy(counters->whole);
+	firsthop_add_counters(vm, all);
+	waiting_reply(&counters->calls, json_pack("{s:o}", "counters", all));
 }
 
 const char *counters_take(struct vm *vm, const struct msg_counters *message)
@@ -107,7 +100,7 @@ const char *counters_take(struct vm *vm, const struct msg_counters *message)
 	counters->whole = counters->partial;
 	counters->partial = NULL;
 	counters->asked = false;
-	answer(counters);
+	answer(vm);
 	return NULL;
 }
 
@@ -118,36 +111,13 @@ json_t *counters_json(const struct vm *vm)
 	return json_object();
 }
 
-static void wait_gone(struct call *call)
-{
-	struct counters_wait *wait = call->ctx;
-	struct counters_wait **at = &wait->vm->counters->waits;
-
-	while (*at != wait)
-		at = &(*at)->next;
-	*at = wait->next;
-	free(wait);
-}
-
 void counters_call(struct vm *vm, struct call *call)
 {
-	struct counters_wait *wait = calloc(1, sizeof(*wait));
-
-	if (!wait || counters_ask(vm) < 0) {
-		free(wait);
-		call_error(call, "io.vmsup.Failed",
-			   json_pack("{s:s}", "message",
-				     "the VM process doesn't listen"));
-		return;
-	}
-	*wait = (struct counters_wait){
-		.next = vm->counters->waits,
-		.vm = vm,
-		.call = call,
-	};
-	vm->counters->waits = wait;
-	call->ctx = wait;
-	call->gone = wait_gone;
+	if (counters_ask(vm) < 0)
+		call_failed(call, "the VM process doesn't listen");
+	else if (!waiting_add(&vm->counters->calls, call,
+			      sizeof(struct waiting)))
+		call_failed(call, "out of memory");
 }
 
 json_t *counters_save(const struct vm *vm)
@@ -170,20 +140,6 @@ int counters_load(struct vm *vm, const json_t *saved)
 	return counters->partial ? 0 : -ENOMEM;
 }
 
-/* Those that wait are told why they get none. */
-static void disappoint(struct counters *counters, const char *why)
-{
-	while (counters->waits) {
-		struct counters_wait *wait = counters->waits;
-
-		counters->waits = wait->next;
-		wait->call->gone = NULL;
-		call_error(wait->call, "io.vmsup.Failed",
-			   json_pack("{s:s}", "message", why));
-		free(wait);
-	}
-}
-
 void counters_expect(struct vm *vm)
 {
 	if (vm->counters)
@@ -199,7 +155,8 @@ void counters_check(struct vm *vm)
 	/* they met a full channel, or it keeps them to itself */
 	counters->asked = false;
 	json_decref(steal_mem(&counters->partial));
-	disappoint(counters, "the VM process didn't tell its counters");
+	waiting_fail(&counters->calls,
+		     "the VM process didn't tell its counters");
 }
 
 void counters_abandon(struct vm *vm)
@@ -211,7 +168,7 @@ void counters_abandon(struct vm *vm)
 	counters->asked = false;
 	json_decref(steal_mem(&counters->partial));
 	json_decref(steal_mem(&counters->whole));
-	disappoint(counters, "the VM process died");
+	waiting_fail(&counters->calls, "the VM process died");
 }
 
 void counters_uninit(struct vm *vm)

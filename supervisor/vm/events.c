@@ -3,7 +3,6 @@
 #include "supervisor/vm/events.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "supervisor/lib/time_format.h"
@@ -36,10 +35,19 @@ json_t *events_past(const struct events *events)
 	return past;
 }
 
+/* message: NULL if there is no room for it, or no memory. */
+static void send_or_count(struct listener *listener, json_t *message)
+{
+	listener->lost = message ? 0 : listener->lost + 1;
+	if (message)
+		call_more(listener->waiting.call, message);
+}
+
 void events_add(struct events *events, const struct vm *vm, const char *name,
 		const char *detail)
 {
 	struct event *event = &events->ring[events->count++ % EVENTS_KEPT];
+	struct waiting *waiting;
 
 	clock_gettime(CLOCK_REALTIME, &event->time);
 	memcpy(event->vm, vm->config.name, sizeof(event->vm));
@@ -49,60 +57,26 @@ void events_add(struct events *events, const struct vm *vm, const char *name,
 	event->pid = vm->process.pid_fd >= 0 ? vm->process.pid : 0;
 	snprintf(event->detail, sizeof(event->detail), "%s",
 		 detail ? detail : "");
-	for (struct listener *l = events->listeners, *next; l; l = next) {
-		next = l->next; /* call_more() may cut the client off */
-		if (!call_has_room(l->call)) {
-			l->lost++;
-			continue;
-		}
-		json_t *message = json_pack("{s:[o]}", "events",
+	LIST_FOREACH(waiting, &events->listeners, entry)
+	{
+		struct listener *l = (struct listener *)waiting;
+		json_t *message = NULL;
+
+		if (call_has_room(waiting->call))
+			message = json_pack("{s:[o]}", "events",
 					    event_json(event, l->lost));
-
-		l->lost = message ? 0 : l->lost + 1;
-		if (message)
-			call_more(l->call, message);
+		send_or_count(l, message);
 	}
 }
 
-static void unlink_listener(struct listener **list, struct listener *gone)
+/* NULL without memory, with the call answered. */
+static struct listener *subscribe(struct call_list *list, struct call *call)
 {
-	while (*list && *list != gone)
-		list = &(*list)->next;
-	if (*list)
-		*list = gone->next;
-}
+	struct listener *listener = waiting_add(list, call, sizeof(*listener));
 
-/* ctx of a call that listens is a struct subscription. */
-struct subscription {
-	struct listener listener; /* first: the lists know only this */
-	struct listener **list;
-};
-
-static void listener_gone(struct call *call)
-{
-	struct subscription *subscription = call->ctx;
-
-	unlink_listener(subscription->list, &subscription->listener);
-	free(subscription);
-}
-
-/* NULL (with the call answered) without memory. */
-static struct listener *subscribe(struct listener **list, struct call *call)
-{
-	struct subscription *subscription = calloc(1, sizeof(*subscription));
-
-	if (!subscription) {
-		call_error(call, "io.vmsup.Failed",
-			   json_pack("{s:s}", "message", "out of memory"));
-		return NULL;
-	}
-	subscription->list = list;
-	subscription->listener.call = call;
-	subscription->listener.next = *list;
-	*list = &subscription->listener;
-	call->ctx = subscription;
-	call->gone = listener_gone;
-	return &subscription->listener;
+	if (!listener)
+		call_failed(call, "out of memory");
+	return listener;
 }
 
 void events_listen(struct events *events, struct call *call, bool past)
@@ -124,10 +98,9 @@ void events_follow(struct events *events, struct call *call, const char *vm)
 
 json_t *events_save(const struct call *call)
 {
-	const struct subscription *subscription = call->ctx;
+	const struct listener *listener = call->ctx;
 
-	return json_pack("{s:I}", "lost",
-			 (json_int_t)subscription->listener.lost);
+	return json_pack("{s:I}", "lost", (json_int_t)listener->lost);
 }
 
 void events_resume(struct events *events, struct call *call, const char *vm,
@@ -148,22 +121,20 @@ void events_resume(struct events *events, struct call *call, const char *vm,
 void events_log(struct events *events, const char *vm,
 		const struct vmlog_line *line)
 {
-	for (struct listener *l = events->followers, *next; l; l = next) {
-		json_t *message;
+	struct waiting *waiting;
 
-		next = l->next;
+	LIST_FOREACH(waiting, &events->followers, entry)
+	{
+		struct listener *l = (struct listener *)waiting;
+		json_t *message = NULL;
+
 		if (strcmp(l->vm, vm) != 0)
 			continue;
-		if (!call_has_room(l->call)) {
-			l->lost++;
-			continue;
-		}
-		message = json_pack("{s:[o], s:I}", "lines",
-				    vmlog_line_json(line), "dropped",
-				    (json_int_t)l->lost);
-		l->lost = message ? 0 : l->lost + 1;
-		if (message)
-			call_more(l->call, message);
+		if (call_has_room(waiting->call))
+			message = json_pack("{s:[o], s:I}", "lines",
+					    vmlog_line_json(line), "dropped",
+					    (json_int_t)l->lost);
+		send_or_count(l, message);
 	}
 }
 
@@ -183,24 +154,9 @@ void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
 		events_log(&vm->host->events, vm->config.name, line);
 }
 
-static void end_list(struct listener **list, const char *field)
-{
-	while (*list) {
-		struct listener *listener = *list;
-		struct call *call = listener->call;
-		json_t *last = json_pack("{s:[]}", field);
-
-		if (strcmp(field, "lines") == 0)
-			json_object_set_new(last, "dropped", json_integer(0));
-		*list = listener->next;
-		call->gone = NULL;
-		free(call->ctx);
-		call_reply(call, last);
-	}
-}
-
 void events_end(struct events *events)
 {
-	end_list(&events->listeners, "events");
-	end_list(&events->followers, "lines");
+	waiting_reply(&events->listeners, json_pack("{s:[]}", "events"));
+	waiting_reply(&events->followers,
+		      json_pack("{s:[], s:i}", "lines", "dropped", 0));
 }

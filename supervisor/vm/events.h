@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "supervisor/control/control.h"
+#include "supervisor/control/waiting.h"
 #include "supervisor/vm/vm.h"
 
 #define EVENTS_KEPT 1024
@@ -22,9 +22,9 @@ struct event {
 	char detail[200];
 };
 
+/* A call of Events, or of Logs with follow. */
 struct listener {
-	struct listener *next;
-	struct call *call;
+	struct waiting waiting;
 	char vm[VM_NAME_MAX + 1]; /* for logs: whose */
 	uint64_t lost; /* not sent: the client reads too slowly */
 };
@@ -32,8 +32,8 @@ struct listener {
 struct events {
 	struct event ring[EVENTS_KEPT];
 	uint64_t count; /* ever */
-	struct listener *listeners; /* to events */
-	struct listener *followers; /* to the logs of one VM each */
+	struct call_list listeners; /* to events */
+	struct call_list followers; /* to the logs of one VM each */
 };
 
 /* Records an event of vm and tells who listens. detail may be NULL. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "ipc/fd.h"
+#include "supervisor/control/waiting.h"
 
 #define PINGS_PER_VM 64
 /* The builtin guest has 16 places for them: one member of the group has at most
@@ -14,11 +15,47 @@
 #define PINGS_PER_USER 4
 #define PINGS_OF_USERS 12
 
-static void ping_gone(struct call *call)
-{
-	struct vm_ping *ping = call->ctx;
+/* A call of Ping. If its client goes away, the VM still reports on the echo. */
+struct ping_call {
+	struct waiting waiting;
+	uint32_t id;
+};
 
-	ping->call = NULL; /* the VM still reports on it */
+/* NULL: no call waits for that echo. */
+static struct ping_call *find_call(const struct vm *vm, uint32_t id)
+{
+	struct waiting *waiting;
+
+	LIST_FOREACH(waiting, &vm->ping_calls, entry)
+	{
+		struct ping_call *call = (struct ping_call *)waiting;
+
+		if (call->id == id)
+			return call;
+	}
+	return NULL;
+}
+
+static int await(struct vm *vm, uint32_t id, struct call *call)
+{
+	struct ping_call *waits =
+		waiting_add(&vm->ping_calls, call, sizeof(*waits));
+
+	if (waits)
+		waits->id = id;
+	return waits ? 0 : -ENOMEM;
+}
+
+static struct vm_ping *add_ping(struct vm *vm, uint32_t id, uid_t uid)
+{
+	struct vm_ping *ping = calloc(1, sizeof(*ping));
+
+	if (!ping)
+		return NULL;
+	*ping = (struct vm_ping){ .next = vm->pings, .id = id, .uid = uid };
+	vm->pings = ping;
+	vm->ping_count++;
+	return ping;
 }
 
 /* Whether that user may have one more under way: 0, -EBUSY or -EDQUOT. */
@@ -39,31 +76,34 @@ static int may_ping(const struct vm *vm, uid_t uid)
 	return users >= PINGS_OF_USERS ? -EBUSY : 0;
 }
 
+static void drop_ping(struct vm *vm, struct vm_ping **at)
+{
+	struct vm_ping *ping = *at;
+
+	*at = ping->next;
+	free(ping);
+	vm->ping_count--;
+}
+
 int pings_ask(struct vm *vm, const struct msg_ping *request, struct call *call)
 {
 	union msg message = { .ping = *request };
-	struct vm_ping *ping;
 	int error = may_ping(vm, call->peer_uid);
 
 	if (error)
 		return error;
-	ping = calloc(1, sizeof(*ping));
-	if (!ping)
+	if (!add_ping(vm, request->id, call->peer_uid))
 		return -ENOMEM;
-	error = channel_send(&vm->process.channel, MSG_PING, &message, -1);
-	if (error) {
-		free(ping);
-		return error;
+	error = await(vm, request->id, call);
+	if (!error) {
+		error = channel_send(&vm->process.channel, MSG_PING, &message,
+				     -1);
+		if (error)
+			waiting_end(call->ctx);
 	}
-	ping->id = request->id;
-	ping->uid = call->peer_uid;
-	ping->call = call;
-	ping->next = vm->pings;
-	vm->pings = ping;
-	vm->ping_count++;
-	call->ctx = ping;
-	call->gone = ping_gone;
-	return 0;
+	if (error)
+		drop_ping(vm, &vm->pings);
+	return error;
 }
 
 static json_t *ping_json(const struct msg_ping_result *result)
@@ -89,39 +129,25 @@ static json_t *ping_json(const struct msg_ping_result *result)
 
 bool pings_take(struct vm *vm, const struct msg_ping_result *result)
 {
-	struct vm_ping **at = &vm->pings, *ping;
+	struct vm_ping **at = &vm->pings;
+	struct ping_call *call;
 
 	while (*at && (*at)->id != result->id)
 		at = &(*at)->next;
-	ping = *at;
-	if (!ping || result->status >= PING_STATUSES)
+	if (!*at || result->status >= PING_STATUSES)
 		return false;
-	*at = ping->next;
-	vm->ping_count--;
-	if (ping->call) {
-		ping->call->gone = NULL;
-		call_reply(ping->call, ping_json(result));
-	}
-	free(ping);
+	drop_ping(vm, at);
+	call = find_call(vm, result->id);
+	if (call)
+		call_reply(waiting_end(&call->waiting), ping_json(result));
 	return true;
 }
 
-/* Echo requests that nobody will report on any more. */
 void pings_abandon(struct vm *vm)
 {
-	while (vm->pings) {
-		struct vm_ping *ping = vm->pings;
-
-		vm->pings = ping->next;
-		if (ping->call) {
-			ping->call->gone = NULL;
-			call_error(ping->call, "io.vmsup.Failed",
-				   json_pack("{s:s}", "message",
-					     "the VM process died"));
-		}
-		free(ping);
-	}
-	vm->ping_count = 0;
+	while (vm->pings)
+		drop_ping(vm, &vm->pings);
+	waiting_fail(&vm->ping_calls, "the VM process died");
 }
 
 /* ---- over an upgrade */
@@ -142,39 +168,29 @@ int pings_restore(struct vm *vm, const json_t *ids)
 {
 	for (size_t i = json_array_size(ids); i-- > 0;) {
 		json_int_t id = json_integer_value(json_array_get(ids, i));
-		struct vm_ping *ping = calloc(1, sizeof(*ping));
 
-		if (!ping)
+		/* whose it is, its call says, should that go on */
+		if (!add_ping(vm, (uint32_t)id, (uid_t)-1))
 			return -ENOMEM;
-		ping->id = (uint32_t)id;
-		ping->uid = (uid_t)-1; /* until its call, if any, goes on */
-		ping->next = vm->pings;
-		vm->pings = ping;
-		vm->ping_count++;
 	}
 	return 0;
 }
 
 json_t *pings_call_save(const struct call *call)
 {
-	const struct vm_ping *ping = call->ctx;
+	const struct ping_call *ping = call->ctx;
 
 	return json_integer(ping->id);
 }
 
-bool pings_call_resume(const struct vm *vm, struct call *call,
-		       const json_t *saved)
+bool pings_call_resume(struct vm *vm, struct call *call, const json_t *saved)
 {
-	struct vm_ping *ping;
+	struct vm_ping *ping = vm->pings;
 
-	for (ping = vm->pings; ping; ping = ping->next)
-		if (!ping->call && json_integer_value(saved) == ping->id)
-			break;
-	if (!ping)
+	while (ping && json_integer_value(saved) != ping->id)
+		ping = ping->next;
+	if (!ping || find_call(vm, ping->id) || await(vm, ping->id, call) < 0)
 		return false;
-	ping->call = call;
 	ping->uid = call->peer_uid;
-	call->ctx = ping;
-	call->gone = ping_gone;
 	return true;
 }

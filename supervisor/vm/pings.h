@@ -27,7 +27,6 @@ int pings_restore(struct vm *vm, const json_t *ids);
 /* What is to be known of a Ping call after an upgrade: NULL without memory. */
 json_t *pings_call_save(const struct call *call);
 /* On with it. False: the VM has nothing to report on it any more. */
-bool pings_call_resume(const struct vm *vm, struct call *call,
-		       const json_t *saved);
+bool pings_call_resume(struct vm *vm, struct call *call, const json_t *saved);
 
 #endif

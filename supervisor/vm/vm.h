@@ -11,6 +11,7 @@
 #include "ipc/loop.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/filter_digest.h"
+#include "supervisor/control/waiting.h"
 #include "supervisor/config/config.h"
 #include "supervisor/control/control.h"
 #include "supervisor/net/guard.h"
@@ -51,7 +52,6 @@ struct vm_ping {
 	struct vm_ping *next;
 	uint32_t id;
 	uid_t uid; /* who asked for it; (uid_t)-1: not known any more */
-	struct call *call; /* NULL: its client went away */
 };
 
 /* What is counted of a VM: what its process tells, and after that what only the
@@ -170,6 +170,7 @@ struct vm {
 	struct counters *counters; /* owned; NULL: none. See counters.h */
 	struct vm_ping *pings;
 	uint32_t ping_count;
+	struct call_list ping_calls; /* see pings.c */
 };
 
 enum vm_event {

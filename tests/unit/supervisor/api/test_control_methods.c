@@ -71,8 +71,8 @@ static int tear_down_vm(void **state)
 
 	control_free(test.control);
 	test.control = NULL;
-	assert_null(supervisor.host.events.listeners);
-	assert_null(supervisor.host.events.followers);
+	assert_true(LIST_EMPTY(&supervisor.host.events.listeners));
+	assert_true(LIST_EMPTY(&supervisor.host.events.followers));
 	drop_pings();
 	vmlog_uninit(&vm.log.kept);
 	fd_close(&vm.process.channel.fd);
@@ -170,6 +170,11 @@ static void events_go_on(void **state)
 	peer_close(&past);
 }
 
+static void set_lost(struct call_list *list, uint64_t lost)
+{
+	((struct listener *)LIST_FIRST(list))->lost = lost;
+}
+
 static void lost_events_are_still_told_of(void **state)
 {
 	struct peer peer = peer_connect();
@@ -177,7 +182,7 @@ static void lost_events_are_still_told_of(void **state)
 	(void)state;
 	peer_call(&peer, "io.vmsup.Events", ",\"more\":true");
 	expect_count(&peer, "events", 0);
-	supervisor.host.events.listeners->lost = 7;
+	set_lost(&supervisor.host.events.listeners, 7);
 	upgrade_all();
 	upgrade_all();
 	expect_silence(&peer);
@@ -221,7 +226,7 @@ static void logs_go_on(void **state)
 	expect_silence(&peer);
 	vm_log(&vm, LOG_LEVEL_INFO, "three");
 	expect_entry(&peer, "lines", "text", "three", 0);
-	supervisor.host.events.followers->lost = 3;
+	set_lost(&supervisor.host.events.followers, 3);
 	upgrade_all();
 	vm_log(&vm, LOG_LEVEL_INFO, "four");
 	expect_entry(&peer, "lines", "text", "four", 3);
