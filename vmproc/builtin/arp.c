@@ -72,13 +72,13 @@ enum counter arp_receive(struct builtin *guest, struct packet *packet)
 	if (arp->operation == htons(ARP_OPERATION_REPLY)) {
 		if (packet->to_us &&
 		    neighbour_answer(guest, &sender, arp->sender_mac,
-				     packet->now_ns))
+				     guest_now_ns(guest)))
 			return RX_DONE;
 		return STAT_RX_DROP_PROTOCOL;
 	}
 	if (arp->sender != 0 && ipv4_on_link(guest, arp->sender))
 		neighbour_learn(guest, &sender, arp->sender_mac,
-				packet->now_ns);
+				guest_now_ns(guest));
 	reply(guest, frame, arp);
 	return RX_DONE;
 }

@@ -127,13 +127,11 @@ static enum counter receive(struct builtin *guest, struct packet *packet)
 	return hand_on(guest, packet, ethertype);
 }
 
-void builtin_receive(struct builtin *guest, uint8_t *frame, size_t bytes,
-		     uint64_t now_ns)
+void builtin_receive(struct builtin *guest, uint8_t *frame, size_t bytes)
 {
 	struct packet packet = {
 		.data = frame,
 		.bytes = bytes,
-		.now_ns = now_ns,
 		.frames = 1,
 	};
 	enum counter verdict = receive(guest, &packet);

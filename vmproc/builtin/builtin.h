@@ -35,6 +35,8 @@ struct builtin_ops {
 	 * counts what becomes of it (tx counters, tx_drop_link_down,
 	 * tx_drop_full, tx_drop_error). */
 	void (*transmit)(void *ctx, const uint8_t *frame, size_t bytes);
+	/* The time, of the clock of every now_ns here. */
+	uint64_t (*now_ns)(void *ctx);
 	/* A ping is over. */
 	void (*ping_result)(void *ctx, const struct msg_ping_result *result);
 	void *ctx;
@@ -57,8 +59,7 @@ int builtin_init(struct builtin *guest, const struct builtin_config *config,
  * buffer is the guest's to write in for the time of the call (replies are
  * built in place); it has room for BUILTIN_FRAME_BYTES.
  */
-void builtin_receive(struct builtin *guest, uint8_t *frame, size_t bytes,
-		     uint64_t now_ns);
+void builtin_receive(struct builtin *guest, uint8_t *frame, size_t bytes);
 
 /* When builtin_tick() must be called next; UINT64_MAX: never. */
 uint64_t builtin_deadline_ns(const struct builtin *guest);

@@ -208,7 +208,7 @@ enum counter fragment_add(struct builtin *guest, const struct fragment *piece,
 	if (packet->bytes == 0 || (piece->more && packet->bytes % 8 != 0) ||
 	    piece->header_bytes + end_bytes > IPV4_PACKET_MAX)
 		return STAT_RX_DROP_MALFORMED;
-	slot = find(guest, piece, packet->now_ns);
+	slot = find(guest, piece, guest_now_ns(guest));
 	buffer = buffer_of(guest, slot);
 	if (slot->refused)
 		return STAT_RX_DROP_FRAGMENT;

@@ -111,6 +111,12 @@ static inline void guest_ethernet(const struct builtin *guest, uint8_t *frame,
 	eth->type = type_be;
 }
 
+/* The time. Most frames are answered without it. */
+static inline uint64_t guest_now_ns(const struct builtin *guest)
+{
+	return guest->ops.now_ns(guest->ops.ctx);
+}
+
 static inline void guest_transmit(const struct builtin *guest,
 				  const uint8_t *frame, size_t bytes)
 {

@@ -76,7 +76,7 @@ enum counter mld_receive_query(struct builtin *guest, struct packet *packet)
 {
 	const struct mld_message *mld =
 		(const struct mld_message *)packet->data;
-	uint64_t delay_ns, due_ns;
+	uint64_t now_ns = guest_now_ns(guest), delay_ns, due_ns;
 
 	if (packet->bytes < sizeof(*mld))
 		return STAT_RX_DROP_SHORT;
@@ -87,12 +87,12 @@ enum counter mld_receive_query(struct builtin *guest, struct packet *packet)
 			      ADDRESS_LINK_LOCAL_PREFIX) ||
 	    packet->fragmented || mld->code != 0)
 		return STAT_RX_DROP_MALFORMED;
-	if (packet->now_ns < guest->mld_again_ns)
+	if (now_ns < guest->mld_again_ns)
 		return RX_DONE;
 	/* All our groups are reported, whichever one is asked for: they are
 	 * few. The earliest answer to several queries answers all of them. */
 	delay_ns = guest_random(guest) % (ntohs(mld->delay_ms) * NS_PER_MS + 1);
-	due_ns = guest_after(packet->now_ns, delay_ns);
+	due_ns = guest_after(now_ns, delay_ns);
 	if (guest->mld_report_ns == 0 || due_ns < guest->mld_report_ns)
 		guest->mld_report_ns = due_ns;
 	guest_wake(guest, guest->mld_report_ns);

@@ -106,7 +106,7 @@ static enum counter solicited_by_nobody(struct builtin *guest,
 	if (addresses_is_valid(own))
 		advertise(guest, packet, packet->source_mac);
 	else
-		dad_conflict(guest, own, packet->now_ns);
+		dad_conflict(guest, own, guest_now_ns(guest));
 	return RX_DONE;
 }
 
@@ -136,7 +136,7 @@ enum counter ndp_receive_solicitation(struct builtin *guest,
 		return STAT_RX_DROP_FOREIGN;
 	source = address_ipv6(packet->ipv6.source);
 	if (mac != NULL && route_on_link(guest, packet->ipv6.source))
-		neighbour_learn(guest, &source, mac, packet->now_ns);
+		neighbour_learn(guest, &source, mac, guest_now_ns(guest));
 	advertise(guest, packet, mac != NULL ? mac : packet->source_mac);
 	return RX_DONE;
 }
@@ -163,13 +163,14 @@ enum counter ndp_receive_advertisement(struct builtin *guest,
 		/* No claim takes a valid address away from us. */
 		if (addresses_is_valid(own))
 			return STAT_RX_DROP_FOREIGN;
-		dad_conflict(guest, own, packet->now_ns);
+		dad_conflict(guest, own, guest_now_ns(guest));
 		return RX_DONE;
 	}
 	target = address_ipv6(ndp->target);
 	if (mac == NULL)
 		return STAT_RX_DROP_PROTOCOL;
-	if (solicited && neighbour_answer(guest, &target, mac, packet->now_ns))
+	if (solicited &&
+	    neighbour_answer(guest, &target, mac, guest_now_ns(guest)))
 		return RX_DONE;
 	if (!solicited)
 		neighbour_claim(guest, &target, mac);

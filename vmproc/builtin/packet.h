@@ -26,7 +26,6 @@ struct packet {
 	uint8_t *data; /* the header to look at next, and all after it */
 	size_t bytes; /* of data */
 	size_t headroom; /* bytes before data, ours to write in */
-	uint64_t now_ns;
 	uint32_t frames; /* Ethernet frames that it came in */
 	bool to_us; /* the destination MAC is ours, not a group's */
 	bool fragmented; /* it came with a fragment header */

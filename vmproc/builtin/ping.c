@@ -213,7 +213,7 @@ enum counter ping_receive(struct builtin *guest, const struct packet *packet,
 			  const struct address *source)
 {
 	const struct icmp_echo *icmp = (const struct icmp_echo *)packet->data;
-	uint64_t now_ns = packet->now_ns;
+	uint64_t now_ns = guest_now_ns(guest);
 	struct ping *ping;
 
 	for (ping = guest->pings; ping < guest->pings + PINGS; ping++)

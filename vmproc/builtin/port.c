@@ -56,6 +56,12 @@ static void port_transmit(void *ctx, const uint8_t *frame, size_t bytes)
 	}
 }
 
+static uint64_t port_now_ns(void *ctx)
+{
+	(void)ctx;
+	return loop_now_ns();
+}
+
 static void port_ping_result(void *ctx, const struct msg_ping_result *result)
 {
 	union msg message = { .ping_result = *result };
@@ -84,7 +90,6 @@ static void on_tick(struct timer *timer)
 static void on_tap(struct source *source, uint32_t events)
 {
 	struct vmproc *vm = source->ctx;
-	uint64_t now_ns = loop_now_ns();
 	int i;
 
 	(void)events;
@@ -103,16 +108,11 @@ static void on_tap(struct source *source, uint32_t events)
 			continue;
 		vm->counters[STAT_RX_FRAMES]++;
 		vm->counters[STAT_RX_BYTES] += (uint64_t)bytes;
-		/* The clock is read once for all frames, unless something is
-		 * timed: the answers to an ARP request and to the echo request
-		 * that followed it may both be here. */
-		if (builtin_deadline_ns(builtin_instance()) != UINT64_MAX)
-			now_ns = loop_now_ns();
 		if ((size_t)bytes > BUILTIN_FRAME_BYTES)
 			vm->counters[STAT_RX_DROP_LONG]++;
 		else
 			builtin_receive(builtin_instance(), port.frame,
-					(size_t)bytes, now_ns);
+					(size_t)bytes);
 	}
 	if (i == FRAME_BUDGET) /* more may wait, without an edge */
 		loop_modify(&vm->loop, source, TAP_EVENTS);
@@ -146,6 +146,7 @@ static enum vmproc_exit port_setup(struct vmproc *vm)
 	const struct msg_config *config = &vm->config;
 	const struct builtin_ops ops = {
 		.transmit = port_transmit,
+		.now_ns = port_now_ns,
 		.ping_result = port_ping_result,
 		.ctx = vm,
 	};

@@ -169,7 +169,7 @@ static void give(void)
 						   : sizeof(buffer));
 	memcpy(buffer, frame.at, frame.bytes);
 	host.counters[STAT_RX_FRAMES]++;
-	builtin_receive(host.guest, buffer, frame.bytes, host.now_ns);
+	builtin_receive(host.guest, buffer, frame.bytes);
 	CHECK(host_drops() <= host.counters[STAT_RX_FRAMES]);
 	note(host.counters, sizeof(host.counters));
 }
@@ -395,6 +395,7 @@ static void (*const steps[])(void) = { step_raw,    step_frame, step_frame,
 static uint64_t go(const uint8_t *data, size_t bytes, uint8_t noise)
 {
 	static const struct builtin_ops ops = { .transmit = check_transmit,
+						.now_ns = host_now_ns,
 						.ping_result = check_result };
 	struct builtin_config config = host_config();
 

@@ -336,6 +336,12 @@ HOST_FN void host_transmit(void *ctx, const uint8_t *data, size_t bytes)
 	self->sent_bytes[self->sent++] = bytes;
 }
 
+HOST_FN uint64_t host_now_ns(void *ctx)
+{
+	(void)ctx;
+	return host.now_ns;
+}
+
 HOST_FN void host_result(void *ctx, const struct msg_ping_result *result)
 {
 	struct host *self = ctx;
@@ -360,7 +366,7 @@ HOST_FN void host_give(const uint8_t *data, size_t bytes)
 	memset(host_buffer, 0xa5, sizeof(host_buffer));
 	memcpy(host_buffer, data, bytes);
 	host.counters[STAT_RX_FRAMES]++;
-	builtin_receive(host.guest, host_buffer, bytes, host.now_ns);
+	builtin_receive(host.guest, host_buffer, bytes);
 }
 
 HOST_FN void host_give_frame(void)
@@ -400,6 +406,7 @@ HOST_FN struct builtin_config host_config(void)
 HOST_FN int host_start_with(const struct builtin_config *config)
 {
 	const struct builtin_ops ops = { .transmit = host_transmit,
+					 .now_ns = host_now_ns,
 					 .ping_result = host_result,
 					 .ctx = &host };
 
