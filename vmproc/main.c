@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The VM process: it is born in the cage, and gets all it needs over the
  * channel. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,20 +16,18 @@
 static void log_to_supervisor(void *ctx, enum log_level level, const char *line)
 {
 	struct vmproc *vm = ctx;
+	uint32_t lost = atomic_exchange(&vm->log_lost, 0);
 	union msg message = { 0 };
 	int length;
 
-	length = vm->log_lost
-			 ? snprintf(message.log.text, MSG_LOG_TEXT,
-				    "(%u lines lost) %s", vm->log_lost, line)
-			 : snprintf(message.log.text, MSG_LOG_TEXT, "%s", line);
+	length = lost ? snprintf(message.log.text, MSG_LOG_TEXT,
+				 "(%u lines lost) %s", lost, line)
+		      : snprintf(message.log.text, MSG_LOG_TEXT, "%s", line);
 	message.log.level = level;
 	message.log.length = length < MSG_LOG_TEXT ? (uint32_t)length
 						   : MSG_LOG_TEXT - 1;
 	if (channel_send(&vm->channel, MSG_LOG, &message, -1) < 0)
-		vm->log_lost++;
-	else
-		vm->log_lost = 0;
+		atomic_fetch_add(&vm->log_lost, lost + 1);
 }
 
 int main(void)

@@ -61,7 +61,8 @@ struct vmproc {
 	int fds[FD_ROLES]; /* owned, of index 0; -1: it didn't come */
 	int more_fds[FD_ROLES][FD_INDEX_MAX - 1]; /* of index 1 and more */
 	uint64_t counters[STATS];
-	uint32_t log_lost; /* lines that found the channel full */
+	_Atomic uint32_t
+		log_lost; /* lines, of any thread: the channel was full */
 };
 
 /* The exit status for an error (-errno) of a call in set-up that must succeed:

@@ -62,6 +62,9 @@ struct blk {
 	uint64_t sectors;
 	char id[VIRTIO_BLK_ID_BYTES]; /* padded with NUL */
 	uint64_t counters[BLK_COUNTERS];
+	/* Errors of the host: when one was told last (CLOCK_MONOTONIC; 0: none
+	 * was), and how many since weren't. */
+	uint64_t told_ns, untold;
 };
 
 struct blk_setup {

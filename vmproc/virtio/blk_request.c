@@ -5,17 +5,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "ipc/error.h"
 #include "ipc/fd.h"
+#include "ipc/log.h"
 #include "vmproc/virtio/iov.h"
 
 /* Zeroes to write where the host has no other way to make them. */
 #define ZERO_BYTES 65536
 #define ZERO_PARTS 16
+#define TELL_NS    (60 * NSEC_PER_SEC)
 _Alignas(BLK_ALIGNMENT) static uint8_t zeroes[ZERO_BYTES];
 
 /* A request without its header and status. */
@@ -26,6 +30,7 @@ struct request {
 	unsigned int parts;
 	uint32_t bytes; /* of data */
 	uint32_t written_bytes; /* to the driver */
+	int error; /* -errno of the host; 0: it refused nothing */
 };
 
 static uint8_t invalid(struct blk *blk)
@@ -34,16 +39,21 @@ static uint8_t invalid(struct blk *blk)
 	return VIRTIO_BLK_S_IOERR;
 }
 
+static uint8_t unsupported(struct blk *blk)
+{
+	device_count(&blk->counters[BLK_UNSUPPORTED], 1);
+	return VIRTIO_BLK_S_UNSUPP;
+}
+
 /* The status for the host's answer, which is 0 or -errno. */
-static uint8_t outcome(struct blk *blk, int error)
+static uint8_t outcome(struct blk *blk, struct request *request, int error)
 {
 	if (error == 0)
 		return VIRTIO_BLK_S_OK;
-	if (error == -EOPNOTSUPP) {
-		device_count(&blk->counters[BLK_UNSUPPORTED], 1);
-		return VIRTIO_BLK_S_UNSUPP;
-	}
+	if (error == -EOPNOTSUPP)
+		return unsupported(blk);
 	device_count(&blk->counters[BLK_ERRORS], 1);
+	request->error = error;
 	return VIRTIO_BLK_S_IOERR;
 }
 
@@ -113,7 +123,7 @@ static int change_space(struct blk *blk, int mode, uint64_t offset,
 /* ---- reading and writing */
 
 /* Moves all bytes of a list from or to the image, and uses up the list. 0 or
- * -errno; -EIO if the image ends before. */
+ * -errno; -ENODATA if the image ends before. */
 static int transfer(struct blk *blk, struct iovec *iov, unsigned int parts,
 		    uint64_t offset, bool write)
 {
@@ -124,7 +134,7 @@ static int transfer(struct blk *blk, struct iovec *iov, unsigned int parts,
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
-			return done < 0 ? -errno : -EIO;
+			return done < 0 ? -errno : -ENODATA;
 		used = iov_skip(iov, parts, (size_t)done);
 		iov += used;
 		parts -= used;
@@ -199,7 +209,7 @@ static uint8_t do_read(struct blk *blk, struct request *request)
 		request->written_bytes = request->bytes;
 		device_count(&blk->counters[BLK_READ_BYTES], request->bytes);
 	}
-	return outcome(blk, error);
+	return outcome(blk, request, error);
 }
 
 static uint8_t do_write(struct blk *blk, struct request *request)
@@ -215,13 +225,12 @@ static uint8_t do_write(struct blk *blk, struct request *request)
 	 * disk when it is done (§5.2.6.2). */
 	if (!error && !(blk->device.features & FEATURE(VIRTIO_BLK_F_FLUSH)))
 		error = flush(blk);
-	return outcome(blk, error);
+	return outcome(blk, request, error);
 }
 
 static uint8_t do_flush(struct blk *blk, struct request *request)
 {
-	(void)request;
-	return outcome(blk, flush(blk));
+	return outcome(blk, request, flush(blk));
 }
 
 static uint8_t do_get_id(struct blk *blk, struct request *request)
@@ -291,7 +300,7 @@ static uint8_t do_segments(struct blk *blk, struct request *request, bool zero)
 	iov_read(request->iov, request->parts, 0, segments, request->bytes);
 	for (size_t i = 0; i < count; i++) {
 		if (segments[i].flags & ~flags)
-			return outcome(blk, -EOPNOTSUPP);
+			return unsupported(blk);
 		if (segments[i].num_sectors > most ||
 		    !in_range(blk, segments[i].sector, segments[i].num_sectors))
 			return invalid(blk);
@@ -300,7 +309,7 @@ static uint8_t do_segments(struct blk *blk, struct request *request, bool zero)
 		error = do_segment(blk, zero, &segments[i]);
 	if (!error && !(blk->device.features & FEATURE(VIRTIO_BLK_F_FLUSH)))
 		error = flush(blk);
-	return outcome(blk, error);
+	return outcome(blk, request, error);
 }
 
 static uint8_t do_discard(struct blk *blk, struct request *request)
@@ -319,14 +328,54 @@ static const struct {
 	uint8_t (*serve)(struct blk *blk, struct request *request);
 	enum blk_counter counter;
 	bool from_driver; /* its data is the driver's */
+	const char *name;
 } kinds[] = {
-	[VIRTIO_BLK_T_IN] = { do_read, BLK_READS, false },
-	[VIRTIO_BLK_T_OUT] = { do_write, BLK_WRITES, true },
-	[VIRTIO_BLK_T_FLUSH] = { do_flush, BLK_FLUSHES, true },
-	[VIRTIO_BLK_T_GET_ID] = { do_get_id, BLK_OTHERS, false },
-	[VIRTIO_BLK_T_DISCARD] = { do_discard, BLK_DISCARDS, true },
-	[VIRTIO_BLK_T_WRITE_ZEROES] = { do_zeroes, BLK_ZEROES, true },
+	[VIRTIO_BLK_T_IN] = { do_read, BLK_READS, false, "read" },
+	[VIRTIO_BLK_T_OUT] = { do_write, BLK_WRITES, true, "write" },
+	[VIRTIO_BLK_T_FLUSH] = { do_flush, BLK_FLUSHES, true, "flush" },
+	[VIRTIO_BLK_T_GET_ID] = { do_get_id, BLK_OTHERS, false, "name" },
+	[VIRTIO_BLK_T_DISCARD] = { do_discard, BLK_DISCARDS, true, "discard" },
+	[VIRTIO_BLK_T_WRITE_ZEROES] = { do_zeroes, BLK_ZEROES, true,
+					"write zeroes" },
 };
+
+/* What can be done about it. */
+static const char *remedy(int error)
+{
+	switch (error) {
+	case -ENODATA:
+		return " (the image has been cut off: truncate -s makes it "
+		       "as long as it was)";
+	case -ENOSPC:
+	case -EDQUOT:
+		return " (make room where the image is)";
+	default:
+		return "";
+	}
+}
+
+/* A guest only sees that it failed, and does it again and again: of a minute's
+ * errors, the first one is told. */
+static void tell_error(struct blk *blk, const struct request *request)
+{
+	uint64_t now_ns = loop_now_ns();
+	char others[48] = "";
+
+	if (blk->told_ns && now_ns - blk->told_ns < TELL_NS) {
+		blk->untold++;
+		return;
+	}
+	if (blk->untold)
+		snprintf(others, sizeof(others), "; %llu more since the last",
+			 (unsigned long long)blk->untold);
+	log_warn(
+		"%.*s: the host refused to %s, %u bytes at sector %llu: %s%s%s",
+		(int)sizeof(blk->id), blk->id, kinds[request->type].name,
+		request->bytes, (unsigned long long)request->sector,
+		error_name(-request->error), remedy(request->error), others);
+	blk->told_ns = now_ns;
+	blk->untold = 0;
+}
 
 /* Makes request of chain, but for the status byte at its end. */
 static void split(struct chain *chain, const struct virtio_blk_outhdr *header,
@@ -363,9 +412,11 @@ uint8_t blk_request(struct blk *blk, struct chain *chain,
 	    sizeof(header))
 		return invalid(blk);
 	if (header.type >= ARRAY_SIZE(kinds) || !kinds[header.type].serve)
-		return outcome(blk, -EOPNOTSUPP);
+		return unsupported(blk);
 	split(chain, &header, &request);
 	status = kinds[header.type].serve(blk, &request);
+	if (request.error)
+		tell_error(blk, &request);
 	if (status == VIRTIO_BLK_S_OK)
 		device_count(&blk->counters[kinds[header.type].counter], 1);
 	*written_bytes = request.written_bytes;

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "ipc/log.h"
 #include "tests/unit/vmproc/virtio_driver.h"
 #include "vmproc/virtio/blk_request.h"
 
@@ -408,6 +409,55 @@ static void host_errors_are_told(void **state)
 	assert_int_equal(blk.counters[BLK_ERRORS], 4);
 }
 
+static char last_line[LOG_LINE_BYTES];
+static unsigned int lines;
+
+static void take_line(void *ctx, enum log_level level, const char *line)
+{
+	(void)ctx;
+	assert_int_equal(level, LOG_LEVEL_WARN);
+	snprintf(last_line, sizeof(last_line), "%s", line);
+	lines++;
+}
+
+/* Which request, and what the host said: the first one at once, then one a
+ * minute. */
+static void host_errors_are_logged(void **state)
+{
+	static uint8_t data[1024];
+
+	(void)state;
+	log_set(take_line, NULL, LOG_LEVEL_INFO);
+	lines = 0;
+	bring_up(EVENT | FLUSH, SIZE);
+	/* the guest's own mistakes are no errors of the host's */
+	assert_int_equal(request(VIRTIO_BLK_T_IN, SECTORS, data, 512),
+			 VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(VIRTIO_BLK_T_OUT + 20, 0, data, 512),
+			 VIRTIO_BLK_S_UNSUPP);
+	assert_int_equal(lines, 0);
+	assert_int_equal(ftruncate(image_fd, 512), 0); /* behind its back */
+	request(VIRTIO_BLK_T_IN, 1, data, 1024);
+	assert_int_equal(lines, 1);
+	assert_non_null(strstr(last_line, "disk0: the host refused to read, "
+					  "1024 bytes at sector 1: ENODATA "
+					  "(the image has been cut off"));
+	/* the descriptor turns out read-only */
+	blk.fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < 5; i++)
+		request(VIRTIO_BLK_T_OUT, 0, data, 512);
+	assert_int_equal(lines, 1);
+	blk.told_ns -= 60 * NSEC_PER_SEC;
+	request(VIRTIO_BLK_T_OUT, 7, data, 512);
+	assert_int_equal(lines, 2);
+	assert_string_equal(last_line, "disk0: the host refused to write, 512 "
+				       "bytes at sector 7: EBADF; 5 more since "
+				       "the last");
+	close(blk.fd);
+	assert_int_equal(blk.counters[BLK_ERRORS], 7);
+	log_set(NULL, NULL, LOG_LEVEL_INFO);
+}
+
 static int setup_read_only(void **state)
 {
 	(void)state;
@@ -584,6 +634,7 @@ int main(void)
 		TEST(discards_and_zeroes),
 		TEST(segments_are_checked),
 		TEST(host_errors_are_told),
+		TEST(host_errors_are_logged),
 		TEST(images_are_checked),
 		cmocka_unit_test_setup_teardown(read_only_is_so,
 						setup_read_only, teardown),
