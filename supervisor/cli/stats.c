@@ -64,8 +64,9 @@ const struct cli_command stats_command = {
 	.name = "stats",
 	.usage = "[--json] NAME",
 	.summary = "show the counters of a VM's devices, queues and exits",
-	.details = "Of guest kvm, and of the first-hop guard on any; what else "
-		   "the builtin guest\ncounts is in 'vmsup status --json'.\n",
+	.details =
+		"Of guest kvm, and of the first-hop guard on any; what else "
+		"the builtin guest\ncounts, and what vhost-net moves, is in 'vmsup status --json'.\n",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,

@@ -236,30 +236,52 @@ static void tell(const struct teller *teller, const uint64_t *value,
 	teller->tell(teller->ctx, name, device_counted(value));
 }
 
-static void tell_device(const struct teller *teller,
+static void tell_queue(const struct teller *teller, const struct device *device,
+		       const char *name, unsigned int queue)
+{
+	tell(teller, &device->queue[queue].kicks, "%s.vq%u.kicks", name, queue);
+	tell(teller, &device->queue[queue].signals, "%s.vq%u.interrupts", name,
+	     queue);
+}
+
+/* Faults are rare, and there are many kinds: those that happened. */
+static void tell_faults(const struct teller *teller,
 			const struct device *device, const char *name)
 {
-	for (unsigned int i = 0; i < device->queues; i++) {
-		tell(teller, &device->queue[i].kicks, "%s.vq%u.kicks", name, i);
-		tell(teller, &device->queue[i].signals, "%s.vq%u.interrupts",
-		     name, i);
-	}
-	/* faults are rare, and there are many kinds */
 	for (unsigned int i = 0; i < QUEUE_FAULTS; i++)
 		if (device_counted(&device->faults[i]) > 0)
 			tell(teller, &device->faults[i], "%s.fault.%s", name,
 			     queue_fault_name(i));
 }
 
+static void tell_device(const struct teller *teller,
+			const struct device *device, const char *name)
+{
+	for (unsigned int i = 0; i < device->queues; i++)
+		tell_queue(teller, device, name, i);
+	tell_faults(teller, device, name);
+}
+
+static bool is_counted(const struct net *net, unsigned int queue)
+{
+	return queue / 2 >= net->pairs || !net->pair[queue / 2].was_by_kernel;
+}
+
+/* But for what vhost-net does: it counts nothing, and the TAP's counters, which
+ * the supervisor reads, say what was moved. */
 static void tell_net(const struct teller *teller)
 {
 	const struct net *net = &devices.net;
 
 	for (unsigned int i = 0; i < net->pairs; i++)
-		for (unsigned int j = 0; j < NET_COUNTERS; j++)
+		for (unsigned int j = 0;
+		     j < NET_COUNTERS && is_counted(net, 2 * i); j++)
 			tell(teller, &net->pair[i].counters[j], "net0.%u.%s", i,
 			     net_counter_name(j));
-	tell_device(teller, &net->device, "net0");
+	for (unsigned int i = 0; i < net->device.queues; i++)
+		if (is_counted(net, i))
+			tell_queue(teller, &net->device, "net0", i);
+	tell_faults(teller, &net->device, "net0");
 }
 
 static void tell_disk(const struct teller *teller, unsigned int index)

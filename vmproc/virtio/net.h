@@ -66,6 +66,9 @@ struct net_pair {
 	/* A frame that had too few buffers: its length, and how much of it lies
 	 * in the stock's buffers; the rest is in spill. 0: none. */
 	uint32_t held_bytes, held_in_stock;
+	/* The kernel has served its queues, at some time: what it moved isn't
+	 * counted here. */
+	bool was_by_kernel;
 	uint64_t counters[NET_COUNTERS];
 	uint8_t spill[NET_FRAME_MAX];
 };

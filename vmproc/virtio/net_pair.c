@@ -112,6 +112,7 @@ static void start_vhost(struct net_pair *pair)
 			 pair->index, error_name(-error));
 		return;
 	}
+	pair->was_by_kernel = true;
 	watch_pair(pair, false);
 }
 

@@ -234,7 +234,9 @@ static void the_kernel_is_left_alone(void **state)
 	assert_int_equal(frames_at_host(0), 0);
 	/* a pair that the driver doesn't use is nobody's */
 	assert_true(net.vhost.pair[0].running);
+	assert_true(net.pair[0].was_by_kernel);
 	assert_false(net.vhost.pair[1].running);
+	assert_false(net.pair[1].was_by_kernel);
 }
 
 static void a_refused_pair_is_served_here(void **state)
