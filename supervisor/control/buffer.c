@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Bytes in a row, added at the end and taken from the front, up to a limit. */
+/* A queue of bytes with a limit: bytes are added at the end
+ * and taken from the front. */
 #include "supervisor/control/buffer.h"
 
 #include <errno.h>
@@ -21,8 +22,9 @@ static void move_to_front(struct buffer *buffer)
 
 static int grow(struct buffer *buffer, size_t needed)
 {
-	/* Half the limit more than it may hold: so a nearly full buffer is
-	 * moved to the front once in that many bytes, not for every byte. */
+	/* The memory is half as long again as the limit. So the
+	 * bytes of a nearly full buffer are moved to the front only
+	 * once in that many bytes. */
 	size_t most = buffer->limit + buffer->limit / 2;
 	size_t capacity = buffer->capacity ? buffer->capacity : FIRST_CAPACITY;
 	char *data;
@@ -47,7 +49,7 @@ int buffer_reserve(struct buffer *buffer, size_t bytes)
 		return -ENOBUFS;
 	if (bytes <= buffer->capacity - buffer->end)
 		return 0;
-	/* Moving pays only if there is much to gain. */
+	/* The move is only worth it if it frees much. */
 	if (buffer->start >= buffer->capacity / 4)
 		move_to_front(buffer);
 	if (bytes <= buffer->capacity - buffer->end)

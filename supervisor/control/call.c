@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Calls of methods, answered: see client.c for what these may do to a client. */
+/* Answers to calls of methods. What they may do to a client: see client.c. */
 #include "supervisor/control/call.h"
 
 #include <stdio.h>

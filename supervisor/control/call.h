@@ -9,52 +9,55 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Descriptors beside one message, at most; of root's connections alone. */
+/* At most so many descriptors come beside one message, on
+ * connections of root's alone. */
 #define CONTROL_MAX_FDS 16
 
 struct control_client;
 
 /*
- * One call. A method answers it once with call_reply() or call_error(), at once
- * or later; before that, any number of times with call_more() if the caller
- * asked for more. If the client goes away first, gone() is called (if set) and
- * the call is no more: always from the loop or control_free(), never from
- * within call_more(). Calls that a client sends meanwhile wait their turn.
+ * One call. Its method answers it once, by call_reply() or call_error(), at
+ * once or later. Before, the method may answer any number of times by
+ * call_more(), if the caller asked for more. If the client goes away first,
+ * gone() is called (if set), and the call is freed: by the loop or by
+ * control_free(), never by call_more(). The next call of the client waits
+ * until this one was answered.
  */
 struct call {
 	struct control_client *client;
 	const char *method; /* full name */
-	json_t *parameters; /* an object, never NULL; borrowed */
+	json_t *parameters; /* an object, not NULL; borrowed */
 	bool more, oneway;
 	uid_t peer_uid;
 	pid_t peer_pid;
-	/* Came beside the message: the method takes what it wants by
-	 * steal_fd(), the rest is closed when the call ends. */
+	/* Descriptors that came beside the message. The method takes
+	 * the ones that it wants by steal_fd(); the others are
+	 * closed when the call ends. */
 	int fds[CONTROL_MAX_FDS];
 	size_t fd_count;
-	void (*gone)(struct call *call); /* the method's to set */
+	void (*gone)(struct call *call); /* set by the method */
 	void *ctx; /* the method's */
 };
 
-/* All three take over parameters (NULL: empty object). After call_reply() and
- * call_error() the call is no more. call_more() does nothing if the caller
- * didn't ask for more; what goes over CONTROL_MAX_OUTPUT_BYTES costs the client
- * its connection. */
+/* All three take over parameters (NULL: an empty object). call_reply()
+ * and call_error() free the call. call_more() does nothing if the
+ * caller didn't ask for more. A client with more than
+ * CONTROL_MAX_OUTPUT_BYTES unread is cut off. */
 void call_reply(struct call *call, json_t *parameters);
 void call_more(struct call *call, json_t *parameters);
-/* error: full name, "io.vmsup.NoSuchVm". */
+/* error: the full name, such as "io.vmsup.NoSuchVm". */
 void call_error(struct call *call, const char *error, json_t *parameters);
-/* The interface's error Failed, with a message for a person. */
+/* Answers with the interface's error Failed, with a message for a person. */
 void call_failed(struct call *call, const char *message);
-/* org.varlink.service.InvalidParameter with that parameter's name (of which
- * no more than 255 characters are sent back). */
+/* Answers with org.varlink.service.InvalidParameter and the name of that
+ * parameter, of which at most 255 bytes are sent. */
 void call_invalid_parameter(struct call *call, const char *parameter);
-/* True while less than half of CONTROL_MAX_OUTPUT_BYTES waits to be sent, and
- * its user isn't over its share of the supervisor's time. */
+/* True while the client has less than half of CONTROL_MAX_OUTPUT_BYTES unread,
+ * and its user isn't over its share of the supervisor's time. */
 bool call_has_room(const struct call *call);
-/* Counts that much of the supervisor's time as used by the caller, beyond what
- * passes while its call is read, handled and answered: for what others are asked
- * on its behalf. */
+/* Charges the caller's user with that much of the supervisor's time, for work
+ * that is done later on its behalf. The time in which the call is read, handled
+ * and answered is charged anyway. */
 void call_charge(const struct call *call, uint64_t ns);
 
 #endif

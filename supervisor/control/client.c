@@ -8,11 +8,11 @@
  * whenever it owes something. Whatever goes wrong ends this connection and
  * nothing else.
  *
- * Methods answer their calls (call.c) while this file may be on the
- * stack below them. Therefore call_reply() and its like only ever write into the buffer
- * and mark the client: what follows from it is done by client_work(), later,
- * from the loop. That also keeps a thousand pipelined calls from becoming a
- * thousand nested ones.
+ * Methods answer their calls (call.c) while this file may be on the stack below
+ * them. Therefore call_reply() and its like only ever write into the buffer and
+ * mark the client: what follows from it is done by client_work(), later, from
+ * the loop. That also keeps a thousand pipelined calls from becoming a thousand
+ * nested ones.
  *
  * Descriptors beside a message are taken from root alone; the sockets of all
  * others refuse them (control.c), and recv() offers them no room. They go to the
@@ -29,19 +29,20 @@
 #include "supervisor/control/service.h"
 #include "supervisor/control/varlink.h"
 
-/* One client's share of a turn. */
+/* The calls of one client in one turn of the loop. */
 #define CALLS_PER_TURN 8
 #define READ_BYTES     4096
-/* With more than this unsent, the next call waits until it is read: a client
- * that pipelines is slowed down, not cut off. */
+/* With more output than this unsent, the next call waits. So a client that
+ * pipelines calls is slowed down, not cut off. */
 #define AHEAD_BYTES (64UL * 1024)
-/* A client that has been stuck this long makes room for another. */
+/* A client that was stuck for this long may be evicted for a newcomer. */
 #define STUCK_MS 500
 
 struct pending_call {
 	struct call call;
 	struct varlink_call message;
-	json_t *saved; /* owned: it is still to be resumed with that */
+	/* owned; not NULL: the call is still to be resumed with it */
+	json_t *saved;
 };
 
 static void close_fds(int *fds, size_t *count)
@@ -50,16 +51,17 @@ static void close_fds(int *fds, size_t *count)
 		fd_close(&fds[--*count]);
 }
 
-/* ---- ends of a connection */
+/* ---- the end of a connection */
 
-/* While its method runs, client_work() is on the stack and sees to it. */
+/* While a method of the client runs, client_work() is on the stack:
+ * it does the work itself. */
 static void queue(struct control_client *client)
 {
 	if (!client->running)
 		control_queue(client->control, client);
 }
 
-/* Nothing more from it, nothing more to it. */
+/* Ends the connection at once: nothing more is read, and nothing is sent. */
 static void doom(struct control_client *client)
 {
 	client->state = CLIENT_DOOMED;
@@ -72,7 +74,7 @@ static void cut_off(struct control_client *client, const char *why)
 {
 	if (client->state == CLIENT_DOOMED)
 		return;
-	/* one that drains was counted when it began to */
+	/* a client that drains was counted when it began to drain */
 	if (client->state != CLIENT_DRAINING)
 		control_note(client->control, CONTROL_NOTE_MISBEHAVED,
 			     client->uid, client->pid, why);
@@ -90,7 +92,7 @@ int client_put_failure(const struct control_config *config, struct buffer *out,
 				 json_pack("{s:s}", "message", message));
 }
 
-/* Cuts off as well, but says why first. */
+/* Ends the connection after an error that says why. */
 static void fail(struct control_client *client, const char *why)
 {
 	char what[128];
@@ -107,7 +109,7 @@ static void fail(struct control_client *client, const char *why)
 		doom(client);
 }
 
-/* ---- out */
+/* ---- output */
 
 static void touch(struct control_client *client)
 {
@@ -118,7 +120,8 @@ static void touch(struct control_client *client)
 	TAILQ_INSERT_TAIL(clients, client, by_age);
 }
 
-/* Whoever hung up may still have sent calls that are to be run. */
+/* For a client that reads nothing more: drops the output, but not the
+ * calls that it sent before. */
 static void grow_deaf(struct control_client *client)
 {
 	client->deaf = true;
@@ -150,7 +153,7 @@ bool client_hears(const struct control_client *client)
 	return client->state == CLIENT_SERVED && !client->deaf;
 }
 
-/* Counts what is unread, of each user and of all. */
+/* Counts the unread output of each user. Returns that of all. */
 static size_t count_unread(const struct control *control)
 {
 	const struct control_client *client;
@@ -167,8 +170,8 @@ static size_t count_unread(const struct control *control)
 	return unread;
 }
 
-/* The client with the most unread of the user who has the most, or of that one
- * (NULL: any). */
+/* The client with the most unread output: of that user, or (NULL)
+ * of the user with the most. */
 static struct control_client *find_worst(const struct control *control,
 					 const struct control_user *user)
 {
@@ -186,7 +189,7 @@ static struct control_client *find_worst(const struct control *control,
 	return worst;
 }
 
-/* Bounds what one user's clients, and all together, leave unread. */
+/* Bounds the unread output of all clients of one user, and of all clients. */
 static void share_memory(const struct control_client *client)
 {
 	const struct control *control = client->control;
@@ -203,7 +206,7 @@ static void share_memory(const struct control_client *client)
 			"too much is unread, and most of it by its user");
 }
 
-/* After a message was added to out, or wasn't. */
+/* error: why a message couldn't be added to the output; 0: it was. */
 void client_put(struct control_client *client, int error)
 {
 	share_memory(client);
@@ -216,7 +219,7 @@ void client_put(struct control_client *client, int error)
 	queue(client);
 }
 
-/* ---- calls under way */
+/* ---- the call under way */
 
 static void pending_free(struct pending_call *pending)
 {
@@ -236,9 +239,9 @@ void client_end_call(struct control_client *client)
 	queue(client);
 }
 
-/* ---- in */
+/* ---- input */
 
-/* True and the message's length if all of one is there. */
+/* True: the input begins with a whole message of *length bytes. */
 static bool whole_message(struct control_client *client, size_t *length)
 {
 	const char *head = buffer_head(&client->in);
@@ -260,8 +263,8 @@ static bool wants_input(const struct control_client *client)
 	       buffer_length(&client->in) < CONTROL_MAX_REQUEST_BYTES;
 }
 
-/* Takes the descriptors out of a message. False: too many, or something else
- * beside it, which no client can send. */
+/* Takes the descriptors that came beside bytes. False: there are too many, or
+ * there is other ancillary data, which no client can send. */
 static bool take_fds(struct control_client *client, struct msghdr *message)
 {
 	struct ancillary ancillary =
@@ -273,7 +276,7 @@ static bool take_fds(struct control_client *client, struct msghdr *message)
 	       !ancillary.unasked;
 }
 
-/* As recv(2), for root with what came ancillary. */
+/* Like recv(2); from root's clients, with descriptors. */
 static ssize_t receive_some(struct control_client *client, void *bytes,
 			    size_t room)
 {
@@ -329,7 +332,7 @@ static void receive(struct control_client *client)
 		buffer_clear(in);
 }
 
-/* ---- calls, started */
+/* ---- the start of calls */
 
 static void set_call(struct control_client *client,
 		     struct pending_call *pending)
@@ -360,7 +363,7 @@ static void start_call(struct control_client *client,
 		service_route(client->control->config, &pending->call, NULL);
 }
 
-/* The first length bytes of in are a message, and a NUL follows. */
+/* Runs the message in the first length bytes of the input. */
 static void run_message(struct control_client *client, size_t length)
 {
 	struct pending_call *pending = calloc(1, sizeof(*pending));
@@ -397,7 +400,8 @@ static void run_messages(struct control_client *client)
 			whole_message(client, &length);
 	     i++) {
 		run_message(client, length);
-		/* whether there is time left for the next one */
+		/* charge the user now: it may have no time
+		 * left for the next call */
 		user_meter_lap(client->control);
 	}
 	client->running = false;
@@ -414,7 +418,7 @@ static bool is_over(struct control_client *client)
 
 	if (client->state == CLIENT_DOOMED)
 		return true;
-	/* its calls, if there are more, would wait for nobody */
+	/* nobody would read the answers to more calls */
 	if (client->deaf && (client->pending || client->user->over ||
 			     client->state == CLIENT_DRAINING))
 		return true;
@@ -425,7 +429,7 @@ static bool is_over(struct control_client *client)
 	return client->ended && !whole_message(client, &length);
 }
 
-/* When the client will have been silent for too long; 0: never. */
+/* When the client will have been silent for too long. 0: never. */
 static uint64_t deadline_ns(const struct control_client *client)
 {
 	if (client->pending || client->waits)
@@ -435,7 +439,7 @@ static uint64_t deadline_ns(const struct control_client *client)
 	return client->active_ns + CONTROL_IDLE_MS * NSEC_PER_MSEC;
 }
 
-/* Watches and waits for what the client's state calls for. */
+/* Sets the events and the deadline to wait for, by the client's state. */
 static void settle(struct control_client *client)
 {
 	struct loop *loop = client->control->loop;
@@ -445,7 +449,7 @@ static void settle(struct control_client *client)
 	size_t length;
 
 	client->waits = client->state == CLIENT_SERVED && client->user->over;
-	/* what isn't read can't become whole */
+	/* no deadline for a message that isn't read */
 	if (client->waits)
 		client->since_ns = 0;
 	if (events != client->events) {
@@ -465,7 +469,8 @@ static void settle(struct control_client *client)
 			client->since_ns = loop_now_ns();
 		}
 	}
-	/* A timer that is early looks again: cheaper than moving it each time. */
+	/* A timer that fires early is set again: that is cheaper
+	 * than to set it each time. */
 	due_ns = deadline_ns(client);
 	if (due_ns && (!client->timer.armed || client->timer.due_ns > due_ns))
 		loop_timer_at(loop, &client->timer, due_ns);
@@ -486,8 +491,8 @@ void client_work(struct control_client *client)
 	struct user_meter meter;
 
 	user_meter_start(&meter, client->control, client->user);
-	/* who waited is read now, or those of its user whose next message was
-	 * read before would always be first */
+	/* read the input of a client that waited: else clients of the same user
+	 * whose next message was read already would always be first */
 	if (client->waits && wants_input(client))
 		receive(client);
 	work(client);
@@ -569,7 +574,7 @@ int client_take_call(struct control_client *client, json_t *message,
 	}
 	pending->saved = saved;
 	error = varlink_take(message, &pending->message, &why);
-	/* that is refused at once, so was never under way */
+	/* such a call is refused at once, so it is never under way */
 	if (!error && pending->message.upgrade)
 		error = -EBADMSG;
 	if (error)
@@ -584,7 +589,7 @@ void client_resume(struct control_client *client)
 	struct pending_call *pending = client->pending;
 	json_t *saved = pending ? pending->saved : NULL;
 
-	/* whoever was cut off meanwhile is told nothing any more */
+	/* a client that was cut off meanwhile gets no answer */
 	if (!saved || client->state != CLIENT_SERVED)
 		return;
 	pending->saved = NULL;

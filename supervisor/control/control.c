@@ -29,17 +29,19 @@
 #include "supervisor/control/client.h"
 #include "supervisor/lib/sockets.h"
 
-/* So that a flood of connections leaves each turn time for the others. */
+/* Connections accepted in one turn: a flood of them must
+ * leave time for other work. */
 #define ACCEPTS_PER_TURN 16
-/* What of it passes before it is known whose connection it is, measured. */
+/* The time of an accept() before the user is known, as measured. */
 #define ACCEPT_NS 8000
-/* After an accept() that failed for want of something. */
+/* The pause after an accept() that failed for lack of descriptors or memory. */
 #define ACCEPT_PAUSE_MS 200
-/* After a turn in which a user connected who is far over its share: a refusal
- * costs as much as a place. So its flood can take no more than its share either,
- * and whoever is behind a full queue of it waits for a second. */
+/* The pause after a turn in which a user connected who is far over its
+ * share: a refusal costs as much time as a place. So a flood of connections
+ * takes no more than the share of its user, and a client behind a queue full
+ * of them waits for a second. */
 #define FLOOD_PAUSE_MS 4
-/* One line per kind of event in this time. */
+/* The log has one line per kind of event in this time. */
 #define NOTE_NS (10 * NSEC_PER_SEC)
 
 /* ---- counts and log */
@@ -57,7 +59,7 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(note_texts) == CONTROL_NOTES, "a text per note");
 
-/* True if a line may be written now; if not, it is counted as unsaid. */
+/* True: a line may be written now. False: it is counted as unsaid. */
 static bool may_log(struct note_limit *limit)
 {
 	uint64_t now_ns = loop_now_ns();
@@ -95,7 +97,7 @@ void control_counts(const struct control *control,
 	*counts = control->counts;
 }
 
-/* ---- work: what must not be done from within a method */
+/* ---- work that must not be done while a method runs */
 
 void control_queue(struct control *control, struct control_client *client)
 {
@@ -117,7 +119,8 @@ void control_unqueue(struct control *control, struct control_client *client)
 	control->work_count--;
 }
 
-/* Those that are queued now; who is queued meanwhile has the next turn. */
+/* Works for the clients that are queued now. Clients that are queued
+ * meanwhile have the next turn. */
 static void do_work(struct timer *timer)
 {
 	struct control *control = timer->ctx;
@@ -136,9 +139,9 @@ static void do_work(struct timer *timer)
 
 /* ---- room for newcomers */
 
-/* Whose place a newcomer may have: the longest silent of those that are idle,
- * else of those that are stuck. Root's places are only root's. own: of the
- * newcomer's user alone. */
+/* Finds a client to evict for a newcomer: of the idle ones, else of the stuck
+ * ones, the one that was silent for the longest time. Only root takes root's
+ * places. own: only clients of the newcomer's user count. */
 static struct control_client *find_quiet(const struct control *control,
 					 const struct control_user *user,
 					 bool own)
@@ -159,8 +162,9 @@ static struct control_client *find_quiet(const struct control *control,
 	return stuck;
 }
 
-/* All are busy: the longest silent of the user who has the most places, if that
- * is more than the newcomer's user would have then. */
+/* If all are busy: of the user with the most places, the client that was
+ * silent for the longest time; only if that user has more places than the
+ * newcomer's would have then. */
 static struct control_client *find_excess(const struct control *control,
 					  const struct control_user *user)
 {
@@ -185,7 +189,8 @@ static void evict(struct control *control, struct control_client *victim,
 	client_free(victim);
 }
 
-/* NULL when there is room for one more of that user, else why there is none. */
+/* Makes room for one more client of that user. NULL:
+ * there is room; else why not. */
 static const char *make_room(struct control *control,
 			     const struct control_user *user)
 {
@@ -216,7 +221,7 @@ static const char *make_room(struct control *control,
 	return NULL;
 }
 
-/* Says why, if the socket takes that much at once, and closes it. */
+/* Sends why, if the socket takes it at once, and closes the connection. */
 static void refuse(struct control *control, int fd, const struct ucred *peer,
 		   const char *why)
 {
@@ -231,13 +236,14 @@ static void refuse(struct control *control, int fd, const struct ucred *peer,
 	fd_close(&fd);
 }
 
-/* Only root's are taken: closing a stranger's last one may take as long as he
- * likes (a TCP socket that lingers). Kernels before 6.16 close them all the
- * same: there a member of the group can hold up the supervisor. */
+/* Descriptors are taken from root alone: the close of another user's last
+ * descriptor can take as long as that user likes (a TCP socket that lingers).
+ * Kernels before 6.16 install and close them all the same: there, a member of
+ * the group can delay the supervisor. */
 void control_allow_descriptors(int fd, bool allow)
 {
-	/* a socket has its options from the one that listens, which systemd may
-	 * have been told to make otherwise */
+	/* a socket inherits the options of the listening
+	 * one, which may be systemd's */
 	sockets_ask_for_nothing(fd);
 	sockets_allow_descriptors(fd, allow);
 }
@@ -259,7 +265,7 @@ int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)
 
 /* ---- the listener */
 
-/* NULL when it became a client, else why it didn't. */
+/* Makes a client of a connection. NULL: it is one; else why not. */
 static const char *admit_peer(struct control *control, int fd,
 			      const struct ucred *peer,
 			      const struct control_user *user)
@@ -312,7 +318,7 @@ static int accept_one(const struct control *control)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Any descriptor would do: it holds a place in the table, for this one. */
+/* Opens some descriptor, which holds a place in the table. */
 static void reserve_descriptor(struct control *control)
 {
 	if (control->reserve_fd < 0)
@@ -320,8 +326,8 @@ static void reserve_descriptor(struct control *control)
 			fcntl(control->listen_fd, F_DUPFD_CLOEXEC, 0);
 }
 
-/* accept() found no free descriptor: uses the reserve to tell the newcomer. 0
- * or -errno. */
+/* For an accept() that found no free descriptor: gives up the reserve, to tell
+ * the newcomer. 0 or -errno. */
 static int accept_with_reserve(struct control *control)
 {
 	int fd;
@@ -336,7 +342,7 @@ static int accept_with_reserve(struct control *control)
 	return fd < 0 ? fd : 0;
 }
 
-/* Leaves the listener alone for a while: the queue is still there then. */
+/* Pauses accept(): new connections stay in the queue. */
 static void pause_accepting(struct control *control, unsigned int ms)
 {
 	loop_modify(control->loop, &control->listener, 0);
@@ -351,7 +357,8 @@ static void accept_again(struct timer *timer)
 	loop_modify(control->loop, &control->listener, EPOLLIN);
 }
 
-/* As many as are there, up to a turn's share. 0 or -errno. */
+/* Accepts the connections that are there, at most those
+ * of one turn. 0 or -errno. */
 static int accept_some(struct control *control)
 {
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
@@ -377,7 +384,8 @@ static void listener_ready(struct source *source, uint32_t events)
 	int error;
 
 	(void)events;
-	/* it is lost if the limit is lowered while it is in use */
+	/* another one: the reserve is lost if the limit was
+	 * lowered while it was in use */
 	reserve_descriptor(control);
 	control->flooded = false;
 	error = accept_some(control);
@@ -394,7 +402,7 @@ int control_serve(struct control *control, int listen_fd)
 {
 	int flags = fcntl(listen_fd, F_GETFL), error;
 
-	/* an inherited one may come without either */
+	/* an inherited socket may lack either flag */
 	if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 	    fcntl(listen_fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
@@ -402,7 +410,8 @@ int control_serve(struct control *control, int listen_fd)
 			 listener_ready, control);
 	if (error)
 		return error;
-	/* accepted sockets inherit it: no time in which one has it not */
+	/* accepted sockets inherit the option: each
+	 * has it from the beginning */
 	control_allow_descriptors(listen_fd, false);
 	control->listen_fd = listen_fd;
 	reserve_descriptor(control);
@@ -429,8 +438,8 @@ struct control *control_new(struct loop *loop, int listen_fd,
 	TAILQ_INIT(&control->clients);
 	TAILQ_INIT(&control->work);
 	user_init(control);
-	/* Now, while /dev/urandom can still be opened: the keys of a message
-	 * must not be made to collide. */
+	/* While /dev/urandom can still be opened: with a random seed, no client
+	 * can make the keys of a message collide. */
 	json_object_seed(0);
 	error = listen_fd < 0 ? 0 : control_serve(control, listen_fd);
 	if (error) {
@@ -449,7 +458,7 @@ void control_free(struct control *control)
 		return;
 	loop_remove(control->loop, &control->listener);
 	while ((client = TAILQ_FIRST(&control->clients))) {
-		/* the loop won't find out any more what its socket takes */
+		/* the loop doesn't tell any more whether the socket has room */
 		client->blocked = false;
 		client_flush(client);
 		client_free(client);
@@ -469,7 +478,7 @@ static int remove_stale(const char *path, struct problem *problem)
 	struct stat info;
 
 	if (lstat(path, &info) < 0)
-		return 0; /* bind() says what is wrong, if anything is */
+		return 0; /* bind() reports what is wrong, if anything is */
 	if (!S_ISSOCK(info.st_mode))
 		return problem_set(problem, -EEXIST,
 				   "cannot create the control socket %s: "
@@ -485,7 +494,7 @@ static int remove_stale(const char *path, struct problem *problem)
 	return 0;
 }
 
-/* Nobody can connect before listen(), so the mode may come after bind(). */
+/* Nobody can connect before listen(): so the mode may be set after bind(). */
 static int make_socket(int fd, const struct sockaddr_un *address, gid_t group)
 {
 	bool has_group = group != (gid_t)-1;

@@ -24,13 +24,13 @@
 #include "supervisor/control/client.h"
 #include "supervisor/lib/sockets.h"
 
-/* To be raised when an older image would misread what is saved: a key that it
- * doesn't know is ignored. */
+/* To be raised if an older image would misread the document. It ignores
+ * keys that it doesn't know. */
 #define FORMAT 1
 
 /* ---- bytes as text */
 
-/* Hexadecimal: jansson would refuse whatever is no UTF-8. */
+/* In hexadecimal, because jansson refuses text that isn't UTF-8. */
 static json_t *hex(const struct buffer *buffer)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -59,7 +59,8 @@ static int digit(char c)
 	return -1;
 }
 
-/* Adds the bytes of text to the end. 0, -EBADMSG, -ENOBUFS or -ENOMEM. */
+/* Adds the bytes of such a text to the end. 0,
+ * -EBADMSG, -ENOBUFS or -ENOMEM. */
 static int unhex(struct buffer *buffer, const json_t *text)
 {
 	const char *digits = json_string_value(text);
@@ -83,7 +84,7 @@ static int unhex(struct buffer *buffer, const json_t *text)
 
 /* ---- the old image */
 
-/* One that is over, but for the loop, doesn't go on. */
+/* Whether a connection goes on: not if the loop is about to end it. */
 static bool goes_on(const struct control_client *client)
 {
 	return client->state != CLIENT_DOOMED;
@@ -152,7 +153,7 @@ void control_listen_again(const struct control *control)
 
 /* ---- the new image */
 
-/* The integer of that name if it is one from min to max, else otherwise. */
+/* The integer of that name, if it is one from min to max; else otherwise. */
 static json_int_t integer(const json_t *object, const char *name,
 			  json_int_t min, json_int_t max, json_int_t otherwise)
 {
@@ -171,8 +172,9 @@ int control_saved_listener(const json_t *saved)
 	return sockets_is(fd, SOCK_STREAM, true) ? fd : -EBADMSG;
 }
 
-/* The connection that object is about; -1: there is none, or it is another's.
- * Standard error may be such a socket as well: the journal's. */
+/* The descriptor of the connection that object describes. -1: it is
+ * no connection of the control socket. Standard error may be a
+ * similar socket, the journal's. */
 static int find_connection(const struct control *control, const json_t *object)
 {
 	int fd = (int)integer(object, "fd", STDERR_FILENO + 1, INT_MAX, -1);
@@ -193,7 +195,7 @@ static uint64_t time_of(const json_t *object, const char *name, uint64_t now_ns)
 				 (json_int_t)now_ns);
 }
 
-/* 0 or -errno with *why, which completes "its". */
+/* 0; or -errno with *why, which completes a sentence that begins with "its". */
 static int restore_call(struct control_client *client, const json_t *object,
 			const char **why)
 {
@@ -221,9 +223,9 @@ static int restore_state(struct control_client *client, const json_t *object,
 		return -EBADMSG;
 	if (json_is_true(draining))
 		client->state = CLIENT_DRAINING;
-	/* until the loop finds that it isn't: nothing is sent before */
+	/* nothing is sent before the loop finds room in the socket */
 	client->blocked = true;
-	/* the clock is the same one: nobody wins time by an upgrade */
+	/* the clock goes on: an upgrade gives no client more time */
 	client->active_ns = time_of(object, "active_ns", now_ns);
 	client->since_ns = time_of(object, "since_ns", now_ns);
 	*why = "unread input or unsent output is not understood";
@@ -243,7 +245,8 @@ static void lose(struct control *control, const json_t *object, const char *why)
 		     (pid_t)integer(object, "pid", 0, INT_MAX, 0), text);
 }
 
-/* Takes over fd. NULL: that is closed, and *why completes "its". */
+/* Takes over fd. NULL: fd was closed, and *why completes a
+ * sentence that begins with "its". */
 static struct control_client *restore_client(struct control *control, int fd,
 					     const json_t *object,
 					     bool understood, const char **why)
@@ -285,18 +288,19 @@ static void restore_one(struct control *control, const json_t *object,
 	client = restore_client(control, fd, object, understood, &why);
 	control_allow_descriptors(fd, client && client->uid == 0);
 	if (client)
-		control_queue(control, client); /* a look at the socket */
+		control_queue(control, client); /* to look at the socket */
 	else
 		lose(control, object, why);
 }
 
-/* All are there before the first call runs: it may speak to others. */
+/* To be called when all clients are there: a call
+ * may answer calls of others. */
 static void resume_all(struct control *control)
 {
 	struct control_client *client, *next;
 
 	for (client = TAILQ_FIRST(&control->clients); client; client = next) {
-		/* one that is answered goes to the end, and is met again */
+		/* a client that is answered moves to the end of the list */
 		next = TAILQ_NEXT(client, by_age);
 		client_resume(client);
 	}

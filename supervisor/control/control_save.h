@@ -9,34 +9,32 @@
 struct control;
 
 /*
- * The upgrade in place: in the old image, control_save() and then, for what
- * control_each_fd() names, no more close-on-exec; in the new one
- * control_saved_listener(), control_new() with it, and control_restore(). If
- * the execve fails, close-on-exec is all there is to undo.
+ * The order in an upgrade in place. In the old image: control_save(); then
+ * close-on-exec is cleared on each descriptor of control_each_fd(). In the new
+ * image: control_saved_listener(), control_new() with it, control_restore(). If
+ * the execve fails, only close-on-exec is to be undone.
  */
 
-/* What the next image needs: every connection with what it has half received
- * and half sent, its call under way, and the counts. Changes nothing, so may be
- * called from within a method. NULL without memory. */
+/* Makes the document for the next image: each connection with the bytes of its
+ * buffers and its call under way, and the counts. Changes nothing: a method may
+ * call it. NULL: no memory. */
 json_t *control_save(const struct control *control);
-/* Calls visit for the listening socket and for each connection that
- * control_save() saves; ends with the first result that isn't 0. Returns the
- * last one. */
+/* Calls visit for the listening socket and for each connection of the document,
+ * until a result isn't 0. Returns the last result. */
 int control_each_fd(const struct control *control,
 		    int (*visit)(void *ctx, int fd), void *ctx);
-/* The listening socket in what control_save() said, for control_new(), or
- * -EBADMSG. It becomes the caller's. */
+/* The listening socket of the document, for control_new(). It becomes
+ * the caller's; or -EBADMSG. */
 int control_saved_listener(const json_t *saved);
-/* Serves the saved connections on, and resumes their calls: what those are
- * about must be there again, and no event sent yet. Neither reads nor sends
- * anything, which is left to the loop; so an upgrade can still be undone. A
- * connection that isn't understood is closed and counted as cut off. 0, or
- * -EBADMSG if there is no telling which connections there are: what is lost is
- * logged. */
+/* Restores the connections of the document and resumes their calls. The VMs
+ * must be there again, and no event may have been sent yet. The loop reads and
+ * sends later: so an upgrade can still be undone. A connection that isn't
+ * understood is closed and counted as cut off. 0; or -EBADMSG: the document
+ * doesn't say which connections there are. Losses are logged. */
 int control_restore(struct control *control, const json_t *saved);
 
-/* Listens in the name of the calling process: clients see who serves them
- * (SO_PEERCRED). For one that took over by fork. */
+/* Calls listen() again, for a process that took over by fork: clients then see
+ * its identity (SO_PEERCRED). */
 void control_listen_again(const struct control *control);
 
 #endif

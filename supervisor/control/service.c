@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* From a call's name to the method that answers it; org.varlink.service. */
+/* Finds the method of a call; answers org.varlink.service. */
 #include "supervisor/control/service.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "ipc/fd.h"
 #include "supervisor/control/varlink.h"
 
-/* What varlink.org asks of every service, "Service Interface". */
+/* The interface that each service has (varlink.org, "Service Interface"). */
 const char service_description[] =
 	"# What every varlink service can say about itself.\n"
 	"interface org.varlink.service\n"
@@ -145,7 +145,7 @@ static bool is_member_of(const char *interface, const char *method,
 	       memcmp(interface, method, length) == 0;
 }
 
-/* varlink_parse() saw to it that there is a dot. */
+/* varlink_parse() has checked that there is a dot. */
 static const char *member_of(const struct call *call)
 {
 	return strrchr(call->method, '.') + 1;
@@ -154,7 +154,7 @@ static const char *member_of(const struct call *call)
 json_t *service_save(const struct control_config *config,
 		     const struct call *call)
 {
-	/* only this interface's: the others are answered at once */
+	/* only methods of this interface: others are answered at once */
 	const struct control_method *method =
 		find_method(config, member_of(call));
 

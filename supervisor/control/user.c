@@ -25,16 +25,16 @@
 #include "supervisor/control/client.h"
 #include "supervisor/control/control.h"
 
-/* What may be saved up, on the loop's clock. */
+/* The time that can be saved up, on the loop's clock. */
 #define SAVED_NS (CONTROL_USER_BURST_MS * NSEC_PER_MSEC * CONTROL_USER_SHARE)
-/* Who was over its share begins again with this much paid off: a turn for each
- * single call would cost more than the calls. */
+/* A user who was over its share goes on when this much is paid off: a turn of
+ * the loop for each call would cost more than the calls. */
 #define SLICE_NS (20 * NSEC_PER_MSEC)
 /* A client gives up its call after 10 s (supervisor/cli/conn.h). */
 #define FAR_NS (5 * NSEC_PER_SEC)
-/* No debt is longer than that: its user would pay for it long after. */
+/* The longest debt: a longer one would slow its user down long afterwards. */
 #define DEBT_NS (10 * NSEC_PER_SEC)
-/* More than can have connections. */
+/* More users than can have connections. */
 #define USERS_MAX (2 * CONTROL_MAX_CLIENTS)
 
 static void forget(struct users *users, struct control_user *user)
@@ -44,8 +44,8 @@ static void forget(struct users *users, struct control_user *user)
 	free(user);
 }
 
-/* Forgets those without connections that have all saved up; where there are too
- * many, also the one that has used the least. */
+/* Frees users without connections who have nothing to pay off. If there are too
+ * many users, also frees the one who owes the least. */
 static void tidy(struct users *users)
 {
 	struct control_user *user, *next, *least = NULL;
@@ -116,8 +116,9 @@ bool user_is_far_over(const struct control_user *user)
 	return user->over && user->paid_ns > loop_now_ns() + FAR_NS;
 }
 
-/* Those who waited go on, the longest silent first: each call moves its client
- * to the end, so that none of a user's waits for ever. */
+/* Queues the clients of a user who is no longer over its share, the one that
+ * was silent for the longest time first. Each call moves its client to the end:
+ * so no client waits for ever. */
 static void wake_clients(struct control *control,
 			 const struct control_user *user)
 {

@@ -13,55 +13,58 @@
 
 struct control;
 
-/* One uid, with or without connections: what it used isn't forgotten when it
- * hangs up. */
+/* One user, with or without connections: its account
+ * outlives its connections. */
 struct control_user {
 	TAILQ_ENTRY(control_user) entry;
 	uid_t uid;
 	unsigned int clients; /* connections now */
-	size_t unread; /* bytes of their output, as last counted */
-	uint64_t paid_ns; /* on the loop's clock: its use is paid off then */
-	bool over; /* over its share: its calls wait */
+	/* bytes of their unread output, when they were last counted */
+	size_t unread;
+	uint64_t paid_ns; /* when its use is paid off, on the loop's clock */
+	bool over; /* it is over its share: its calls wait */
 };
 
 TAILQ_HEAD(user_list, control_user);
 
-/* Of the control socket: all users, and who waits for a share. */
+/* All users of the control socket. */
 struct users {
 	struct user_list list;
 	unsigned int count;
-	struct timer timer; /* the next one is no longer over its share */
-	struct control_user *metered; /* whose time runs; NULL: nobody's */
-	uint64_t began_ns; /* since then, on the processor's clock */
+	/* for the next user who is no longer over its share */
+	struct timer timer;
+	/* the user who is charged now; NULL: none */
+	struct control_user *metered;
+	uint64_t began_ns; /* since when, on the processor's clock */
 };
 
-/* What it interrupts. */
+/* The measurement that a new one interrupts. */
 struct user_meter {
-	struct control *control; /* NULL: it measures nothing */
+	struct control *control; /* NULL: nothing is measured */
 	struct control_user *outer;
 	uint64_t outer_began_ns;
 };
 
 void user_init(struct control *control);
-/* All users, which have no connection any more. */
+/* Frees all users. No client must be left. */
 void user_uninit(struct control *control);
 
-/* The user of that uid; it may be gone as soon as it has no client. NULL without
- * memory. */
+/* Finds or makes the user of that uid. It may be freed once it has no
+ * client. NULL: no memory. */
 struct control_user *user_of(struct control *control, uid_t uid);
 
-/* Counts that much of the processor's time as used by it. Root's isn't counted. */
+/* Charges a user with that much processor time. Root isn't charged. */
 void user_charge(struct control *control, struct control_user *user,
 		 uint64_t ns);
-/* So much over its share that whoever waits for it waits in vain. */
+/* True: the user owes so much that its clients would wait in vain. */
 bool user_is_far_over(const struct control_user *user);
 
-/* Counts the processor's time from start to stop as used by that user, unless a
- * meter of the same user runs already. */
+/* Charges the user with the processor time from start to stop, unless a
+ * measurement of the same user is running. */
 void user_meter_start(struct user_meter *meter, struct control *control,
 		      struct control_user *user);
 void user_meter_stop(const struct user_meter *meter);
-/* Counts what was used so far. */
+/* Charges the time so far. */
 void user_meter_lap(struct control *control);
 
 #endif

@@ -15,10 +15,11 @@
 
 #include "ipc/fd.h"
 
-/* Fifteen digits: 0.1 is written as 0.1, and not as its nearest double. */
+/* With fifteen digits, 0.1 is written as 0.1 and not as the nearest double. */
 #define DUMP_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
-/* Depth and number of values, without making any. NULL or what is wrong. */
+/* Checks depth and number of values without parsing
+ * them. NULL; or what is wrong. */
 static const char *check_shape(const char *bytes, size_t length)
 {
 	size_t depth = 0, values = 0;
@@ -40,7 +41,8 @@ static const char *check_shape(const char *bytes, size_t length)
 			depth++;
 		else if ((byte == '}' || byte == ']') && depth > 0)
 			depth--;
-		/* an empty container counts like its first value would */
+		/* a container counts with its first
+		 * value, also if it is empty */
 		if (byte == ',' || byte == '{' || byte == '[')
 			values++;
 		if (depth > VARLINK_MAX_DEPTH)
@@ -73,7 +75,8 @@ static const char *take_method(struct varlink_call *call, const json_t *value)
 static const char *take_parameters(struct varlink_call *call,
 				   const json_t *value)
 {
-	/* Some clients write null where they have none; it is added later. */
+	/* Some clients send null for no parameters;
+	 * find_parameters() makes an object of it. */
 	if (!json_is_object(value) && !json_is_null(value))
 		return "has parameters that are no object";
 	(void)call;
@@ -100,7 +103,7 @@ static const char *take_upgrade(struct varlink_call *call, const json_t *value)
 				      : "has an upgrade that is no boolean";
 }
 
-/* What a call may consist of (varlink.org, "Method Call"). */
+/* The keys that a call may have (varlink.org, "Method Call"). */
 static const struct call_key {
 	const char *name;
 	const char *(*take)(struct varlink_call *call, const json_t *value);
@@ -141,7 +144,7 @@ static const char *take_keys(struct varlink_call *call)
 	return NULL;
 }
 
-/* A method always gets an object. */
+/* Finds the parameters, or adds an empty object. */
 static int find_parameters(struct varlink_call *call)
 {
 	call->parameters = json_object_get(call->message, "parameters");
@@ -195,7 +198,7 @@ void varlink_call_uninit(struct varlink_call *call)
 	*call = (struct varlink_call){ 0 };
 }
 
-/* ---- out */
+/* ---- output */
 
 struct dump {
 	struct buffer *out;
@@ -210,8 +213,8 @@ static int dump_piece(const char *bytes, size_t length, void *ctx)
 	return dump->error ? -1 : 0;
 }
 
-/* Takes over message, which may be NULL: out of memory. Writes straight into
- * the buffer: a reply may be a megabyte long. */
+/* Takes over message; NULL: no memory. Writes it straight into the buffer,
+ * because a reply may have a megabyte. */
 static int put(struct buffer *out, json_t *message)
 {
 	struct dump dump = { .out = out };
