@@ -770,6 +770,19 @@ static void what_the_host_will_never_grant_fails_at_once(void **state)
 	assert_non_null(strstr(last_event()->detail, "need cgroup v2"));
 }
 
+/* A start by hand ends the wait, and what is given up waits for nothing. */
+static void a_failure_in_backoff_leaves_no_retry(void **state)
+{
+	(void)state;
+	into_starting();
+	end_by(SIGHUP);
+	assert_int_equal(vm->state, VM_BACKOFF);
+	vm->config.limits.memory_bytes = 64 << 20;
+	assert_int_equal(vm_raise(vm, VM_START), 0);
+	assert_int_equal(vm->state, VM_FAILED);
+	assert_false(vm->timer.armed);
+}
+
 /* ---- what was asked for before it was taken over */
 
 static void taken_over(bool stop_told)
@@ -869,6 +882,7 @@ int main(void)
 		VM_TEST(refused_five_times_it_is_given_up),
 		VM_TEST(without_restarts_a_refusal_is_final),
 		VM_TEST(what_the_host_will_never_grant_fails_at_once),
+		VM_TEST(a_failure_in_backoff_leaves_no_retry),
 		VM_TEST(a_stop_before_its_sign_of_life_asks_the_guest),
 		VM_TEST(a_stop_is_told_once),
 		VM_TEST(a_sigterm_is_waited_for_as_long_as_ever),

@@ -54,8 +54,9 @@ static struct {
 	int *exit_status; /* what the child exits with, at SIGUSR1 */
 	unsigned int spawned; /* processes made */
 	int refused; /* no process is made: why, -errno */
-	bool stubborn; /* the next process takes no SIGTERM */
+	bool stubborn; /* the next process takes no SIGTERM, and no SIGABRT */
 	unsigned int stats_arrived;
+	uint64_t deaths_awaited;
 	char last_line[LOG_LINE_BYTES];
 } test;
 
@@ -129,6 +130,7 @@ static inline void write_file(const char *name, const char *text)
 static inline _Noreturn void be_process(void)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
 	for (;;)
 		pause();
 }
@@ -139,39 +141,58 @@ static inline _Noreturn void be_process(void)
 	"Gid:\t%u\t%u\t%u\t%u\nCapInh:\t0000000000000000\n"        \
 	"CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n"   \
 	"CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\n"   \
-	"NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t%u\n"
+	"NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t2\n"
 #define ROOM_MOUNT \
 	"1 1 0:1 / / ro,nosuid,nodev,noexec,relatime - tmpfs vmsup ro\n"
 
-static inline void show_process(pid_t pid, unsigned int filters)
+/* /proc/PID/status, but that one line is another; NULL: none is. */
+static inline void show_status(pid_t pid, const char *line, const char *instead)
 {
+	char path[64], status[1024], text[2048];
 	uid_t uid = vm->uid;
-	char path[160], to[64], status[1024];
+	const char *at;
+
+	snprintf(status, sizeof(status), CAGED, uid, uid, uid, uid, uid, uid,
+		 uid, uid);
+	at = line ? strstr(status, line) : status;
+	assert_non_null(at);
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - status), status,
+		 line ? instead : "", line ? at + strlen(line) : at);
+	snprintf(path, sizeof(path), "proc/%d/status", pid);
+	write_file(path, text);
+}
+
+static inline void show_changed(const char *line, const char *instead)
+{
+	show_status(vm->process.pid, line, instead);
+}
+
+static inline void show_process(pid_t pid)
+{
+	char path[160], to[64];
 
 	snprintf(path, sizeof(path), "%s/proc/%d", test.dir, pid);
-	assert_true(mkdir(path, 0700) == 0 || errno == EEXIST);
+	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(path, sizeof(path), "%s/proc/%d/stat", test.dir, pid);
 	snprintf(to, sizeof(to), "/proc/%d/stat", pid);
-	assert_true(symlink(to, path) == 0 || errno == EEXIST);
-	snprintf(status, sizeof(status), CAGED, uid, uid, uid, uid, uid, uid,
-		 uid, uid, filters);
-	snprintf(path, sizeof(path), "proc/%d/status", pid);
-	write_file(path, status);
+	assert_int_equal(symlink(to, path), 0);
 	snprintf(path, sizeof(path), "proc/%d/mountinfo", pid);
 	write_file(path, ROOM_MOUNT);
+	show_status(pid, NULL, NULL);
 }
 
 static inline pid_t make_process(const struct stage1 *stage, int cgroup_fd,
 				 int *pid_fd)
 {
-	sigset_t term, before;
+	sigset_t asked, before;
 	pid_t pid;
 
 	if (test.refused)
 		return test.refused;
-	sigemptyset(&term);
-	sigaddset(&term, SIGTERM);
-	sigprocmask(test.stubborn ? SIG_BLOCK : SIG_UNBLOCK, &term, &before);
+	sigemptyset(&asked);
+	sigaddset(&asked, SIGTERM);
+	sigaddset(&asked, SIGABRT);
+	sigprocmask(test.stubborn ? SIG_BLOCK : SIG_UNBLOCK, &asked, &before);
 	pid = process_clone(cgroup_fd, pid_fd);
 	if (pid == 0)
 		be_process();
@@ -185,7 +206,7 @@ static inline pid_t make_process(const struct stage1 *stage, int cgroup_fd,
 		.generation = stage->generation,
 	};
 	assert_true(test.process.fd >= 0);
-	show_process(pid, 2);
+	show_process(pid);
 	return pid;
 }
 
@@ -221,13 +242,12 @@ static inline void hear_start(void)
 	} while (type != MSG_START);
 }
 
-/* Serves the loop until the end of the process there is was taken in. */
+/* Serves the loop until a death is recorded that wasn't waited for yet. */
 static inline void await_end(void)
 {
-	uint64_t generation = vm->generation;
-
-	while (vm->process.pid_fd >= 0 && vm->generation == generation)
+	while (vm->deaths.count == test.deaths_awaited)
 		assert_int_equal(loop_turn(&host.loop, -1), 0);
+	test.deaths_awaited = vm->deaths.count;
 }
 
 /* The process ends by that signal, which the VM didn't send. */
