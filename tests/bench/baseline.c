@@ -4,16 +4,19 @@
  * requests on a TAP. No supervisor, no cage, no statistics, no checks but those
  * without which the host would get no valid reply.
  *
- *   baseline block|drain TAP MAC IPV4
+ *   baseline block|drain|loop TAP MAC IPV4
  *
  * block: blocking read and write, one frame after the other. drain: poll, then
- * non-blocking reads until there is nothing left. Makes the TAP, prints "ready"
- * and runs until it is killed or its parent ends.
+ * non-blocking reads until there is nothing left. loop: waits as a VM process does,
+ * by epoll for its TAP and its channel, and has a system call filter. Makes the
+ * TAP, prints "ready" and runs until it is killed or its parent ends.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if_tun.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/ether.h>
@@ -21,8 +24,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/bench/echo.h"
@@ -93,7 +99,7 @@ static void answer_echo(struct host *host, size_t bytes)
 	/* RFC 1624: the inverse sum grows by what the word lost */
 	sum = (uint32_t)echo->icmp.checksum + htons(ICMP_ECHO << 8);
 	echo->icmp.checksum = (uint16_t)(sum + (sum >> 16));
-	swap_macs(host, &echo->ethernet);
+	swap_macs(host, (struct ether_header *)host->frame);
 	send_back(host, bytes);
 }
 
@@ -121,42 +127,111 @@ static _Noreturn void run_blocking(struct host *host)
 	}
 }
 
+/* Reads and answers until the TAP is empty. */
+static void drain(struct host *host)
+{
+	ssize_t bytes;
+
+	while ((bytes = read(host->tap_fd, host->frame, sizeof(host->frame))) >
+	       0)
+		answer(host, (size_t)bytes);
+	if (errno != EAGAIN && errno != EINTR && errno != EIO)
+		err(1, "read");
+}
+
 static _Noreturn void run_draining(struct host *host)
 {
 	struct pollfd polled = { .fd = host->tap_fd, .events = POLLIN };
 
 	for (;;) {
-		ssize_t bytes;
-
 		if (poll(&polled, 1, -1) < 0 && errno != EINTR)
 			err(1, "poll");
-		while ((bytes = read(host->tap_fd, host->frame,
-				     sizeof(host->frame))) > 0)
-			answer(host, (size_t)bytes);
-		if (errno != EAGAIN && errno != EINTR && errno != EIO)
-			err(1, "read");
+		drain(host);
 	}
+}
+
+static void watch(int epoll_fd, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events };
+
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		err(1, "epoll_ctl");
+}
+
+/* As in a VM process, the filter pins no argument of the calls that follow, so
+ * the kernel decides on them by its bitmap: however many filters there are. */
+static void load_filter(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(*code),
+		.filter = code,
+	};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		err(1, "seccomp");
+}
+
+static _Noreturn void run_loop(struct host *host)
+{
+	int epoll_fd = epoll_create1(EPOLL_CLOEXEC), channel[2];
+	struct epoll_event events[8];
+
+	if (epoll_fd < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0)
+		err(1, "epoll, channel");
+	watch(epoll_fd, host->tap_fd, EPOLLIN | EPOLLET);
+	watch(epoll_fd, channel[0], EPOLLIN);
+	load_filter();
+	for (;;) {
+		if (epoll_wait(epoll_fd, events, 8, -1) < 0 && errno != EINTR)
+			err(1, "epoll_wait");
+		drain(host);
+	}
+}
+
+static const struct mode {
+	const char *name;
+	int flags; /* of the TAP's open() */
+	void (*run)(struct host *host);
+} modes[] = {
+	{ "block", 0, run_blocking },
+	{ "drain", O_NONBLOCK, run_draining },
+	{ "loop", O_NONBLOCK, run_loop },
+};
+
+static const struct mode *find_mode(const char *name)
+{
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++)
+		if (strcmp(name, modes[i].name) == 0)
+			return &modes[i];
+	return NULL;
 }
 
 int main(int argc, char **argv)
 {
+	const struct mode *mode = argc == 5 ? find_mode(argv[1]) : NULL;
 	static struct host host;
 	struct ether_addr mac;
-	bool drain;
 
-	if (argc != 5 || (strcmp(argv[1], "block") && strcmp(argv[1], "drain")))
-		errx(2, "usage: baseline block|drain TAP MAC IPV4");
-	drain = strcmp(argv[1], "drain") == 0;
+	if (!mode)
+		errx(2, "usage: baseline block|drain|loop TAP MAC IPV4");
 	if (!ether_aton_r(argv[3], &mac))
 		errx(2, "%s: no MAC address", argv[3]);
 	if (inet_pton(AF_INET, argv[4], &host.ipv4) != 1)
 		errx(2, "%s: no IPv4 address", argv[4]);
 	memcpy(host.mac, &mac, sizeof(host.mac));
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	make_tap(&host, argv[2], drain ? O_NONBLOCK : 0);
+	make_tap(&host, argv[2], mode->flags);
 	puts("ready");
 	fflush(stdout);
-	if (drain)
-		run_draining(&host);
-	run_blocking(&host);
+	mode->run(&host);
+	return 1;
 }

@@ -19,6 +19,44 @@ SETTLE_S = 3
 PORT_IDENTITY = ("id", "no", "designated_port", "designated_bridge", "root_id",
                  "bridge_id")
 
+# The rules that an echo reply passes on a VM's TAP, as in
+# supervisor/net/guard_rules.c.
+GUARD = """
+table netdev bare {{
+	set dropped {{
+		type iface_index . mark
+		size 65535
+		flags dynamic
+	}}
+	chain drop-it {{
+		update @dropped {{ iif . 0x00000000 counter }} drop
+	}}
+	chain icmp4 {{
+		@nh,48,16 & 0x1fff != 0x0 accept
+		@th,0,8 0x5 goto drop-it
+		@th,0,8 0x9 goto drop-it
+		@th,0,8 >= 0x0 accept
+		goto drop-it
+	}}
+	chain ipv4 {{
+		meta l4proto tcp accept
+		meta l4proto udp goto drop-it
+		meta l4proto icmp goto icmp4
+		goto drop-it
+	}}
+	chain frames {{
+		meta protocol ip goto ipv4
+	}}
+	chain tap {{
+		type filter hook ingress device "{tap}" priority 0; policy accept;
+		@ll,0,8 & 0x1 == 0x1 limit rate over 1000/second \\
+			burst 1000 packets goto drop-it
+		ether saddr {mac} goto frames
+		goto drop-it
+	}}
+}}
+"""
+
 
 def ip(*words):
     subprocess.run(["ip", *words], check=True)
@@ -47,7 +85,8 @@ class Responder:
 
 class Bare:
     """The baselines: a bridge of their own, made as the supervisor makes one,
-    with one TAP for the blocking responder and one for the draining one."""
+    with a TAP for each responder: the blocking one, the draining one, and the
+    one that waits, is filtered and is guarded as a VM process is."""
 
     def __init__(self, build, like):
         self.processes = []
@@ -62,6 +101,13 @@ class Bare:
         ip("link", "set", BARE_BRIDGE, "up")
         self.block = self.add(build, "block", 2)
         self.drain = self.add(build, "drain", 3)
+        self.loop = self.add(build, "loop", 4)
+        subprocess.run(
+            ["nft", "-f", "-"],
+            input=GUARD.format(tap=self.loop.tap, mac=self.loop.mac),
+            text=True,
+            check=True,
+        )
         self.differences = self.compare(like.tap)
 
     def add(self, build, mode, number):
@@ -204,10 +250,11 @@ class Traffic:
             ours = Responder(vm["pid"], vm["tap"], vm["mac"], FIRST_ADDRESS,
                              status["supervisor"]["bridge"], BRIDGE_ADDRESS)
             bare = Bare(self.build, ours)
-            for who in (ours, bare.block, bare.drain):
+            for who in (ours, bare.block, bare.drain, bare.loop):
                 os.sched_setaffinity(who.pid, {self.cpu})
             plan = {
                 "flood": (self.flood, bare.block),
+                "flood-loop": (self.flood, bare.loop),
                 "rtt": (self.rtt, bare.block),
                 "blast64": (lambda who: self.blast(who, 64), bare.drain),
                 "blast1514": (lambda who: self.blast(who, 1514), bare.drain),
