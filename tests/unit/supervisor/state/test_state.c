@@ -3,6 +3,7 @@
 #include "supervisor/vm/events.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_events.h"
+#include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"
 #include "tests/unit/supervisor/state/state_fixture.h"
 
@@ -284,6 +285,12 @@ static void texts_are_cleaned(void **state)
 	fixture_uninit(&loaded);
 }
 
+/* What settings of a file are of. */
+struct subject {
+	void *object;
+	bool machine; /* a struct machine_config, not the configuration */
+};
+
 static void reload_config(const struct config *config,
 			  const struct setting *setting)
 {
@@ -298,50 +305,93 @@ static void reload_config(const struct config *config,
 	json_decref(json);
 }
 
-static void try_number(struct config *config, char *base,
+static void reload_machine(const struct machine_config *machine,
+			   const struct setting *setting)
+{
+	json_t *json = through_text(state_machine_save(machine, STATE_UPGRADE));
+	struct machine_config *loaded;
+	struct problem problem = { "" };
+
+	if (state_machine_load(&loaded, json, STATE_UPGRADE, "web", &problem))
+		fail_msg("%s: %s", setting->name, problem.text);
+	assert_memory_equal(machine, loaded, sizeof(*loaded));
+	json_decref(json);
+	fixture_machine_free(loaded);
+}
+
+static void try_number(const struct subject *subject, char *base,
 		       const struct setting *setting, uint64_t number)
 {
 	static const size_t widths[SETTING_KINDS] = {
 		[SETTING_UINT16] = 2,   [SETTING_UINT32] = 4,
 		[SETTING_DURATION] = 4, [SETTING_SIZE] = 8,
-		[SETTING_CHOICE] = 4,
+		[SETTING_MEMORY] = 8,   [SETTING_CHOICE] = 4,
 	};
+	size_t room = subject->machine ? sizeof(struct machine_config)
+				       : sizeof(struct config);
+	char *field = base + setting->offset;
 
+	assert_in_range(field - (char *)subject->object, 0,
+			room - widths[setting->kind]);
 	/* little-endian, as everything that this runs on */
-	memcpy(base + setting->offset, &number, widths[setting->kind]);
-	reload_config(config, setting);
+	memcpy(field, &number, widths[setting->kind]);
+	if (subject->machine)
+		reload_machine(subject->object, setting);
+	else
+		reload_config(subject->object, setting);
 }
 
-static void try_settings(struct config *config, char *base,
+static void try_range(const struct subject *subject, char *base,
+		      const struct setting *setting)
+{
+	if (setting->kind == SETTING_CHOICE) {
+		for (size_t j = 0; setting->choices[j]; j++)
+			try_number(subject, base, setting, j);
+	} else if (setting->kind == SETTING_SIZE) {
+		try_number(subject, base, setting, 0);
+		try_number(subject, base, setting, setting->max);
+	} else if ((setting->kind >= SETTING_UINT16 &&
+		    setting->kind <= SETTING_DURATION) ||
+		   setting->kind == SETTING_MEMORY) {
+		try_number(subject, base, setting, setting->min);
+		try_number(subject, base, setting, setting->max);
+	}
+}
+
+static void try_settings(const struct subject *subject, char *base,
 			 const struct setting_group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
 		const struct setting *setting = &group->settings[i];
 
-		if (setting->kind == SETTING_GROUP) {
-			try_settings(config, base + setting->offset,
+		if (setting->of_machine != subject->machine)
+			continue;
+		if (setting->kind == SETTING_GROUP)
+			try_settings(subject, base + setting->offset,
 				     setting->group);
-		} else if (setting->kind == SETTING_CHOICE) {
-			for (size_t j = 0; setting->choices[j]; j++)
-				try_number(config, base, setting, j);
-		} else if (setting->kind == SETTING_SIZE) {
-			try_number(config, base, setting, 0);
-			try_number(config, base, setting, setting->max);
-		} else if (setting->kind >= SETTING_UINT16 &&
-			   setting->kind <= SETTING_DURATION) {
-			try_number(config, base, setting, setting->min);
-			try_number(config, base, setting, setting->max);
-		}
+		else
+			try_range(subject, base, setting);
 	}
 }
 
 static void whatever_the_file_may_say_comes_back(void **state)
 {
 	struct config config;
+	struct subject subject = { .object = &config };
 
 	(void)state;
 	fixture_config(&config);
-	try_settings(&config, (char *)&config, &config_settings_root);
+	try_settings(&subject, subject.object, &config_settings_root);
+}
+
+static void whatever_the_file_may_say_of_a_machine_comes_back(void **state)
+{
+	struct subject subject = { machine_new(), .machine = true };
+
+	(void)state;
+	assert_non_null(subject.object);
+	try_settings(&subject, subject.object, &config_settings_vm);
+	fixture_machine_free(subject.object);
 }
 
 /* ---- no memory */
@@ -391,6 +441,8 @@ int main(void)
 		cmocka_unit_test(what_is_over_63_bits_is_the_most_that_fits),
 		cmocka_unit_test(texts_are_cleaned),
 		cmocka_unit_test(whatever_the_file_may_say_comes_back),
+		cmocka_unit_test(
+			whatever_the_file_may_say_of_a_machine_comes_back),
 		cmocka_unit_test(saves_without_memory_are_null),
 	};
 
