@@ -163,6 +163,11 @@ void supervisor_on_starter_gone(struct source *source, uint32_t events)
 	(void)events;
 	loop_remove(&supervisor->host.loop, source);
 	close(fd);
+	/* it saw the end of the start before the review did */
+	if (all_settled(supervisor)) {
+		settle(supervisor);
+		return;
+	}
 	/* VMs that ran before aren't this start's to end */
 	if (supervisor->took_over) {
 		log_info("the start was interrupted: going on all the same");

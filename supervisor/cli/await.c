@@ -223,10 +223,12 @@ int await_follow(struct await *await, struct conn *events,
 {
 	uint64_t ask_at = loop_now_ns() + ASK_AFTER_MS * NSEC_PER_MSEC;
 	struct reply reply;
+	/* where there is nothing to wait for, the supervisor is heard of first */
+	bool heard = await->count > 0;
 	bool lost = false;
 	int result;
 
-	while (await->pending > 0) {
+	while (await->pending > 0 || !heard) {
 		/* the signal may have come while Status was asked */
 		if (interrupt_take())
 			return -EINTR;
@@ -241,6 +243,7 @@ int await_follow(struct await *await, struct conn *events,
 			continue;
 		if (result != 1)
 			return result;
+		heard = true;
 		lost = take_events(await, reply.parameters);
 		if (reply.error[0]) {
 			conn_report("events", &reply);

@@ -77,12 +77,15 @@ static int refuse_second(const struct cli *cli)
 	return status;
 }
 
-/* Reads the configuration. Errors go to stderr as FILE:LINE: what (remedy). */
-static int read_config(struct config *config, const char *name, bool must_exist)
+/* Reads the configuration. Errors go to stderr as FILE:LINE: what (remedy). Whether
+ * there is a file is in *found. */
+static int read_config(struct config *config, const char *name, bool must_exist,
+		       bool *found)
 {
 	FILE *file = fopen(name, "re");
 	int error;
 
+	*found = file;
 	if (!file && errno == ENOENT && !must_exist)
 		return CLI_OK;
 	if (!file)
@@ -90,17 +93,30 @@ static int read_config(struct config *config, const char *name, bool must_exist)
 				    name, strerror(errno));
 	error = config_read(config, file, name, stderr);
 	fclose(file);
-	return error ? CLI_FAILED : CLI_OK;
+	/* another try won't help: systemd is told not to (docs/systemd.md) */
+	return error ? CLI_USAGE : CLI_OK;
 }
 
-static int make_config(struct config *config, const char *file, long vms)
+/* What a start is asked for. A file counts as such, also without a VM: more may
+ * be defined later. */
+struct request {
+	struct config config;
+	bool made; /* by a file or an option */
+};
+
+static int make_config(struct request *request, const char *file, long vms)
 {
+	struct config *config = &request->config;
 	struct problem problem = { 0 };
 	int status;
 
-	status = read_config(config, file ? file : CONFIG_DEFAULT_FILE, file);
-	if (!status && vms > 0 && config_add_vms(config, (size_t)vms, &problem))
-		status = report_error("%s", problem.text);
+	status = read_config(config, file ? file : CONFIG_DEFAULT_FILE, file,
+			     &request->made);
+	if (!status && vms > 0) {
+		request->made = true;
+		if (config_add_vms(config, (size_t)vms, &problem))
+			status = report_error("%s", problem.text);
+	}
 	return status;
 }
 
@@ -153,16 +169,18 @@ static void open_files(struct config *config, size_t kept)
 }
 
 static int launch_supervisor(const struct cli *cli, const struct cli_args *args,
-			     struct config *config, struct rundir *rundir,
+			     struct request *request, struct rundir *rundir,
 			     const struct kept *kept)
 {
 	const struct launch_place place = { rundir, kept };
+	struct config *config = &request->config;
 	struct problem problem = { 0 };
 
-	if (kept->count && keep_merge(kept, config, &problem))
+	if ((kept->count || (kept->instance && !request->made)) &&
+	    keep_merge(kept, config, &problem))
 		return report_error("%s", problem.text);
 	open_files(config, kept->count);
-	if (config->vm_count == 0) {
+	if (!request->made && !kept->instance) {
 		rundir_uninit(rundir);
 		return report_usage(
 			"start", "no VM to start: give --vms N or -c FILE, or "
@@ -178,15 +196,15 @@ static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 {
 	struct rundir rundir = { 0 };
 	struct kept kept = { 0 };
-	struct config config;
+	struct request request = { 0 };
 	int status;
 
 	/* the socket of systemd takes connections though nobody serves it */
 	status = getenv("LISTEN_FDS") ? CLI_OK : refuse_second(cli);
 	if (status)
 		return status;
-	config_init(&config);
-	status = make_config(&config, args->values[OPT_CONFIG], vms);
+	config_init(&request.config);
+	status = make_config(&request, args->values[OPT_CONFIG], vms);
 	if (!status && geteuid() != 0)
 		status = report_error("cannot start a supervisor: it makes "
 				      "network devices and users of its own, "
@@ -194,11 +212,11 @@ static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 	if (!status)
 		status = take_place(cli, &rundir, &kept);
 	if (!status) {
-		status = launch_supervisor(cli, args, &config, &rundir, &kept);
+		status = launch_supervisor(cli, args, &request, &rundir, &kept);
 		keep_uninit(&kept);
 		rundir_release(&rundir);
 	}
-	config_uninit(&config);
+	config_uninit(&request.config);
 	return status;
 }
 

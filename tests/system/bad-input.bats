@@ -121,7 +121,7 @@ as_nobody() {
 			{ name = "b"; guest = "xen"; color = "blue"; } );
 	EOF
 	before=$(picture)
-	fails_with 1 vmsup start -c "$LAB/conf"
+	fails_with 2 vmsup start -c "$LAB/conf"
 	[ "$(picture)" = "$before" ]
 	for where in 1 2 3 4 5; do
 		[[ $output == *"$LAB/conf:$where: "* ]] || {
@@ -131,7 +131,7 @@ as_nobody() {
 	done
 	[[ $output == *xen* && $output == *color* ]]
 	echo 'vms = ( { name = "a" ' >"$LAB/conf"
-	fails_with 1 vmsup start -c "$LAB/conf"
+	fails_with 2 vmsup start -c "$LAB/conf"
 	[[ $output == *"$LAB/conf:"*syntax* ]]
 	refused 1 /nowhere/conf vmsup start -c /nowhere/conf
 }

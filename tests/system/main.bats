@@ -236,6 +236,30 @@ heard() {
 	nothing_left
 }
 
+# What a worker begins as: more is defined later.
+@test "a configuration without a VM: a supervisor that takes them later" {
+	echo 'bridge = { name = "few0"; };' >"$LAB/conf"
+	run vmsup start -c "$LAB/conf"
+	[ "$status" = 0 ]
+	[[ "$output" == *"0 VMs running on few0"* ]]
+	vmsup status --json | jq -e '.vms == []'
+	vmsup upgrade
+	vmsup detach
+	# without a word on what: as it was
+	run vmsup start
+	[ "$status" = 0 ]
+	[[ "$output" == *"0 VMs running on few0"* ]]
+	kill -KILL "$(supervisor_pid)"
+	vmsup start
+	vmsup run web
+	inside ping -q -c 1 -W 5 "$(vm_get web .ipv4)"
+	vmsup stop
+	nothing_left
+	# but somebody must have said so
+	fails_with 2 vmsup start
+	[[ "$output" == *"no VM to start: give --vms N or -c FILE"* ]]
+}
+
 @test "VMs that don't start by themselves are there, stopped, after a start" {
 	{
 		echo 'vms = ( { name = "first"; }'

@@ -451,12 +451,12 @@ state running" ]
 }
 
 @test "a configuration that can't work isn't tried again and again" {
-	configure ''
+	configure 'vms = ( { nmae = "vm0"; } );'
 	manage
 	ctl start
 	wait_until 20 state_is failed
 	[ "$(grep -c ^started "$LAB/said")" = 1 ]
-	grep -q 'no VM to start' "$LAB/journal"
+	grep -q 'nmae' "$LAB/journal"
 }
 
 # ---- the control socket, held by systemd
@@ -527,7 +527,7 @@ queued() {
 	with_socket
 	manage
 	file=$(socket_file)
-	configure ''
+	configure 'vms = ( { nmae = "vm0"; } );'
 	ctl start
 	wait_until 20 state_is failed
 	[ "$(socket_file)" = "$file" ]
