@@ -86,6 +86,10 @@ static void spawn(struct vm *vm)
 		loop_timer_in(&vm->host->loop, &vm->timer,
 			      vm->config.timeouts.start_ms);
 		change(vm, VM_STARTING, "starting", NULL);
+		/* before the process can go so far as to outlive the
+		 * supervisor */
+		keep_vm(vm);
+		vm_introduce(vm);
 		return;
 	}
 	/* what the host refuses now it may grant later: as if it had died */
@@ -236,6 +240,28 @@ static void loaded(struct vm *vm)
 	change(vm, VM_RUNNING, "running", NULL);
 }
 
+/* An earlier supervisor's VM, with its process. Nobody hears of the state yet:
+ * it is the process's answer that counts. */
+static void take_over(struct vm *vm)
+{
+	vm->process.adopting = vm->taken_over = true;
+	vm->process.stop_told = vm->state == VM_STOPPING;
+	vm->restart_due = vm->process.stop_told && vm->wanted;
+	vm->state = VM_STARTING;
+}
+
+/* Such a VM without its process waits until it is revived. */
+static void lose(struct vm *vm)
+{
+	vm->process.adopting = vm->taken_over = false;
+	vm->state = VM_BACKOFF;
+}
+
+static void lose_failed(struct vm *vm)
+{
+	vm->process.adopting = vm->taken_over = false;
+}
+
 static void taken_over(struct vm *vm, enum vm_state state)
 {
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
@@ -321,6 +347,19 @@ static void retry(struct vm *vm)
 	spawn(vm);
 }
 
+/* Its supervisor's end isn't held against it: at once. */
+static void revive(struct vm *vm)
+{
+	if (!vm->wanted) {
+		loop_timer_cancel(&vm->host->loop, &vm->timer);
+		vm->state = VM_STOPPED;
+	} else if (vm->generation == 0) {
+		start_anew(vm);
+	} else {
+		retry(vm);
+	}
+}
+
 /* The last thing that the process of this generation said was wrong; NULL:
  * nothing. */
 static const char *last_error(const struct vm *vm)
@@ -401,6 +440,8 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_STOP] = nothing,
 		[VM_RESTART] = start_anew,
 		[VM_RESET] = reset,
+		[VM_TAKEN_OVER] = take_over,
+		[VM_LOST] = lose,
 	},
 	[VM_STARTING] = {
 		[VM_START] = want,
@@ -412,6 +453,8 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_ADOPTED_PAUSED] = adopted_paused,
 		[VM_DIED] = died,
 		[VM_TIMEOUT] = start_timeout,
+		[VM_TAKEN_OVER] = take_over,
+		[VM_LOST] = lose,
 	},
 	[VM_RUNNING] = {
 		[VM_START] = want,
@@ -422,6 +465,8 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_RESUME] = resume_again,
 		[VM_WAS_PAUSED] = paused,
 		[VM_DIED] = died,
+		[VM_TAKEN_OVER] = take_over,
+		[VM_LOST] = lose,
 	},
 	[VM_PAUSED] = {
 		[VM_STOP] = stop,
@@ -431,6 +476,8 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_RESUME] = ask_resume,
 		[VM_WAS_RESUMED] = resumed,
 		[VM_DIED] = died,
+		[VM_TAKEN_OVER] = take_over,
+		[VM_LOST] = lose,
 	},
 	[VM_BACKOFF] = {
 		[VM_START] = start,
@@ -438,12 +485,18 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_RESTART] = start,
 		[VM_RESET] = reset_and_start,
 		[VM_TIMEOUT] = retry,
+		[VM_TAKEN_OVER] = take_over,
+		[VM_LOST] = lose,
+		[VM_REVIVED] = revive,
 	},
 	[VM_FAILED] = {
 		[VM_START] = start_anew,
 		[VM_STOP] = stop_quietly,
 		[VM_RESTART] = start_anew,
 		[VM_RESET] = reset_and_start,
+		[VM_TAKEN_OVER] = take_over,
+		[VM_LOST] = lose_failed,
+		[VM_REVIVED] = nothing,
 	},
 	[VM_STOPPING] = {
 		[VM_START] = want,
@@ -457,13 +510,16 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 		[VM_WAS_RESUMED] = nothing,
 		[VM_DIED] = gone,
 		[VM_TIMEOUT] = stop_harder,
+		[VM_TAKEN_OVER] = take_over,
+		[VM_LOST] = lose,
 	},
 };
 
 /* News of a process that is there are told by it again. */
 static const bool changes_what_is_kept[VM_EVENTS] = {
-	[VM_START] = true, [VM_STOP] = true, [VM_RESTART] = true,
-	[VM_RESET] = true, [VM_DIED] = true, [VM_TIMEOUT] = true,
+	[VM_START] = true,   [VM_STOP] = true, [VM_RESTART] = true,
+	[VM_RESET] = true,   [VM_DIED] = true, [VM_TIMEOUT] = true,
+	[VM_REVIVED] = true,
 };
 
 bool vm_takes(const struct vm *vm, enum vm_event event)

@@ -363,13 +363,14 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 		vm_let_go(vm);
 		return error;
 	}
-	/* before it can go so far as to outlive the supervisor; as what it is
-	 * from here on, not as what the last generation was */
-	vm->state = VM_STARTING;
-	keep_vm(vm);
-	error = introduce(vm);
+	return 0;
+}
+
+void vm_introduce(struct vm *vm)
+{
+	int error = introduce(vm);
+
 	if (error && error != -EPIPE) /* a dead one is heard of anyway */
 		vm_doom(vm, DEATH_EXIT, "cannot be told its configuration: %s",
 			strerror(-error));
-	return 0;
 }

@@ -5,8 +5,12 @@
 
 #include "supervisor/vm/vm.h"
 
-/* Starts the next generation. 0 or -errno with problem set. */
+/* Makes the process of the next generation, which waits for what it is told. 0
+ * or -errno with problem set. */
 int vm_spawn(struct vm *vm, struct problem *problem);
+/* Tells it who it is and hands it what it works with; a process that can't be
+ * told is ended. */
+void vm_introduce(struct vm *vm);
 /* Serves a process that is there: its end, its channel, its listener. 0 or
  * -errno: vm_let_go() then. */
 int vm_watch(struct vm *vm);

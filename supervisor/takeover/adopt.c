@@ -134,10 +134,8 @@ static void forgo(struct vm *vm, const char *why)
 	vm->process.doom.reason = ended ? DEATH_LOST : DEATH_PROTOCOL;
 	snprintf(vm->process.doom.detail, sizeof(vm->process.doom.detail),
 		 "%s%s", ended ? "" : "not adopted: ", why);
-	vm->process.adopting = vm->taken_over = false;
+	vm_event(vm, VM_LOST);
 	vm_close_tap(vm);
-	if (vm->state != VM_FAILED)
-		vm->state = VM_BACKOFF;
 	vm_let_go(vm);
 }
 
@@ -195,10 +193,7 @@ static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 		return;
 	}
 	vm->process.channel.generation = vm->generation;
-	vm->process.adopting = vm->taken_over = true;
-	vm->process.stop_told = vm->state == VM_STOPPING;
-	vm->restart_due = vm->process.stop_told && vm->wanted;
-	vm->state = VM_STARTING;
+	vm_event(vm, VM_TAKEN_OVER);
 }
 
 int adopt_processes(struct host *host, const struct kept *kept)
@@ -228,8 +223,8 @@ int adopt_processes(struct host *host, const struct kept *kept)
 		}
 		if (vm->process.pid > 0)
 			take_process(vm, room);
-		else if (vm->state != VM_FAILED)
-			vm->state = VM_BACKOFF; /* for adopt_revive() */
+		else
+			vm_event(vm, VM_LOST);
 	}
 	return 0;
 }
@@ -522,19 +517,8 @@ int adopt_revive(struct vm *vm, struct problem *problem)
 	if (ended)
 		record_end(vm);
 	events_add(&vm->host->events, vm, "defined", NULL);
-	if (vm->state == VM_FAILED)
-		return 0;
-	vm->state = VM_STOPPED;
-	if (ended && !vm->config.restart.enabled)
+	if (vm->state != VM_FAILED && ended && !vm->config.restart.enabled)
 		vm->wanted = false; /* its policy is not to restart */
-	if (!vm->wanted) {
-		keep_vm(vm);
-	} else if (vm->generation == 0) {
-		vm_event(vm, VM_START);
-	} else {
-		/* its supervisor's end isn't held against it: at once */
-		vm->state = VM_BACKOFF;
-		vm_event(vm, VM_TIMEOUT);
-	}
+	vm_event(vm, VM_REVIVED);
 	return 0;
 }

@@ -183,7 +183,11 @@ enum vm_event {
 	VM_RESUME,
 	/* news */
 	VM_LOADED, /* the cage is closed, and the guest is there */
-	VM_ADOPTED, /* a process that was there before this supervisor */
+	/* of a VM of an earlier supervisor, at the start of this one */
+	VM_TAKEN_OVER, /* its process is there, and was proved */
+	VM_LOST, /* it has no process any more, or none that can be proved */
+	VM_REVIVED, /* without a process: it is to be where it should */
+	VM_ADOPTED, /* the process that was taken over answers */
 	VM_ADOPTED_PAUSED,
 	VM_WAS_PAUSED,
 	VM_WAS_RESUMED,

@@ -14,6 +14,9 @@ static const char *const event_names[VM_EVENTS] = {
 	[VM_PAUSE] = "pause",
 	[VM_RESUME] = "resume",
 	[VM_LOADED] = "loaded",
+	[VM_TAKEN_OVER] = "taken over",
+	[VM_LOST] = "lost",
+	[VM_REVIVED] = "revived",
 	[VM_ADOPTED] = "adopted",
 	[VM_ADOPTED_PAUSED] = "adopted paused",
 	[VM_WAS_PAUSED] = "was paused",
@@ -55,10 +58,12 @@ struct cell {
 
 #define STARTS \
 	EITHER(STARTING, .intent = UP, .told = "starting", .spawns = true)
-#define STOPS(...)    EITHER(STOPPING, .told = "stopping", __VA_ARGS__)
-#define IS_STOPPED    EITHER(STOPPED, .intent = DOWN, .told = "stopped")
-#define STAYS(state)  EITHER(state, .intent = AS_BEFORE)
-#define RESETS(state) EITHER(state, .told = "reset")
+#define STOPS(...)   EITHER(STOPPING, .told = "stopping", __VA_ARGS__)
+#define IS_STOPPED   EITHER(STOPPED, .intent = DOWN, .told = "stopped")
+#define STAYS(state) EITHER(state, .intent = AS_BEFORE)
+/* Nobody is told: the supervisor is only about to start. */
+#define BECOMES(state) STAYS(state)
+#define RESETS(state)  EITHER(state, .told = "reset")
 /* Intents that the state alone doesn't follow. */
 #define IS_WANTED(state)   EITHER(state, .intent = UP)
 #define IS_UNWANTED(state) EITHER(state, .intent = DOWN)
@@ -81,6 +86,8 @@ static const struct cell cells[VM_STATES][VM_EVENTS] = {
 		[VM_STOP] = STAYS(STOPPED),
 		[VM_RESTART] = STARTS,
 		[VM_RESET] = RESETS(STOPPED),
+		[VM_TAKEN_OVER] = BECOMES(STARTING),
+		[VM_LOST] = BECOMES(BACKOFF),
 	},
 	[VM_STARTING] = {
 		[VM_START] = IS_WANTED(STARTING),
@@ -94,6 +101,8 @@ static const struct cell cells[VM_STATES][VM_EVENTS] = {
 		[VM_DIED] = DIES,
 		[VM_TIMEOUT] = EITHER(STARTING,
 			.ends = "not READY within 10.0 s"),
+		[VM_TAKEN_OVER] = BECOMES(STARTING),
+		[VM_LOST] = BECOMES(BACKOFF),
 	},
 	[VM_RUNNING] = {
 		[VM_START] = IS_WANTED(RUNNING),
@@ -104,6 +113,8 @@ static const struct cell cells[VM_STATES][VM_EVENTS] = {
 		[VM_RESUME] = STAYS(RUNNING),
 		[VM_WAS_PAUSED] = EITHER(PAUSED, .told = "paused"),
 		[VM_DIED] = DIES,
+		[VM_TAKEN_OVER] = BECOMES(STARTING),
+		[VM_LOST] = BECOMES(BACKOFF),
 	},
 	[VM_PAUSED] = {
 		[VM_STOP] = STOPS(.intent = DOWN, .heard = MSG_STOP),
@@ -113,6 +124,8 @@ static const struct cell cells[VM_STATES][VM_EVENTS] = {
 		[VM_RESUME] = EITHER(PAUSED, .heard = MSG_RESUME),
 		[VM_WAS_RESUMED] = EITHER(RUNNING, .told = "resumed"),
 		[VM_DIED] = DIES,
+		[VM_TAKEN_OVER] = BECOMES(STARTING),
+		[VM_LOST] = BECOMES(BACKOFF),
 	},
 	[VM_BACKOFF] = {
 		[VM_START] = STARTS,
@@ -121,12 +134,22 @@ static const struct cell cells[VM_STATES][VM_EVENTS] = {
 		[VM_RESET] = STARTS,
 		[VM_TIMEOUT] = EITHER(STARTING, .told = "starting",
 			.spawns = true, .retries = true),
+		[VM_TAKEN_OVER] = BECOMES(STARTING),
+		[VM_LOST] = BECOMES(BACKOFF),
+		[VM_REVIVED] = {
+			RESULT(STARTING, .told = "starting",
+			       .spawns = true, .retries = true),
+			RESULT(STOPPED),
+		},
 	},
 	[VM_FAILED] = {
 		[VM_START] = STARTS,
 		[VM_STOP] = IS_STOPPED,
 		[VM_RESTART] = STARTS,
 		[VM_RESET] = STARTS,
+		[VM_TAKEN_OVER] = BECOMES(STARTING),
+		[VM_LOST] = BECOMES(FAILED),
+		[VM_REVIVED] = STAYS(FAILED),
 	},
 	[VM_STOPPING] = {
 		[VM_START] = IS_WANTED(STOPPING),
@@ -145,13 +168,16 @@ static const struct cell cells[VM_STATES][VM_EVENTS] = {
 			RESULT(STOPPED, .told = "stopped", .ends = "SIGHUP"),
 		},
 		[VM_TIMEOUT] = EITHER(STOPPING, .ends = "SIGTERM"),
+		[VM_TAKEN_OVER] = BECOMES(STARTING),
+		[VM_LOST] = BECOMES(BACKOFF),
 	},
 };
 
 /* The events after which the VM's document is written anew. */
 static const bool saves[VM_EVENTS] = {
-	[VM_START] = true, [VM_STOP] = true, [VM_RESTART] = true,
-	[VM_RESET] = true, [VM_DIED] = true, [VM_TIMEOUT] = true,
+	[VM_START] = true,   [VM_STOP] = true, [VM_RESTART] = true,
+	[VM_RESET] = true,   [VM_DIED] = true, [VM_TIMEOUT] = true,
+	[VM_REVIVED] = true,
 };
 
 static void into(enum vm_state state)
