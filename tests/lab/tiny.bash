@@ -16,8 +16,8 @@ declare -gA TINY=(
 	[faults]='\x0f\x0b'                     # ud2: to a triple fault
 	[astray]='\xb8\x00\x00\x00\xd0\xff\xe0' # goes on where no memory is
 	[deaf]='\xfa\xf4\xeb\xfd'               # cli, and hlt for ever
-	# an INIT from its LAPIC to itself, and hlt for ever
-	[inits]='\xb8\x00\x03\xe0\xfe\xc7\x40\x10\x00\x00\x00\x00\xc7\x00\x00\x45\x00\x00\xf4\xeb\xfd'
+	# an INIT from its LAPIC to itself (ICR, by the shorthand), and hlt
+	[inits]='\xb8\x00\x03\xe0\xfe\xc7\x00\x00\x05\x04\x00\xf4\xeb\xfd'
 	[spins]='\xeb\xfe'
 )
 
