@@ -71,6 +71,27 @@ static int await_all(const struct cli *cli, const struct cli_args *args,
 	return await_report(await);
 }
 
+void act_say_waiting(const struct await *await, const struct cli *cli)
+{
+	const char *first = NULL;
+
+	(void)cli;
+	for (size_t i = 0; i < await->count && !first; i++)
+		if (await->vms[i].verdict == AWAIT_PENDING)
+			first = await->vms[i].name;
+	if (!first)
+		return;
+	if (await->pending == 1)
+		report_warn("%s was asked to stop and hasn't yet: a guest has "
+			    "its time for that ('vmsup stop --now %s' ends it)",
+			    first, first);
+	else
+		report_warn("%zu VMs were asked to stop and haven't yet, the "
+			    "first of them %s: guests have their time for that "
+			    "('vmsup stop --now' ends them)",
+			    await->pending, first);
+}
+
 int act_on(const struct cli *cli, const struct cli_args *args,
 	   const struct act *act, bool wait)
 {
@@ -81,6 +102,8 @@ int act_on(const struct cli *cli, const struct cli_args *args,
 	if (await_init(&await, act->goal, (const char *const *)args->names,
 		       (size_t)args->count))
 		return report_error("out of memory");
+	await.late = act->late;
+	await.lates = act->lates;
 	status = act_subscribe(&events, cli);
 	if (!status)
 		status = conn_open(&conn, cli);
@@ -111,28 +134,33 @@ static const struct cli_option options[] = {
 
 static int run_restart(const struct cli *cli, const struct cli_args *args)
 {
-	static const struct act act = { "Restart", AWAIT_RESTARTED, "running" };
+	static const struct await_late word = { ACT_WORD_MS, act_say_waiting };
+	static const struct act act = { "Restart", AWAIT_RESTARTED, "running",
+					&word, 1 };
 
 	return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
 }
 
 static int run_reset(const struct cli *cli, const struct cli_args *args)
 {
-	static const struct act act = { "Reset", AWAIT_RESET, "reset" };
+	static const struct act act = { "Reset", AWAIT_RESET, "reset", NULL,
+					0 };
 
 	return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
 }
 
 static int run_pause(const struct cli *cli, const struct cli_args *args)
 {
-	static const struct act act = { "Pause", AWAIT_PAUSED, "paused" };
+	static const struct act act = { "Pause", AWAIT_PAUSED, "paused", NULL,
+					0 };
 
 	return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
 }
 
 static int run_resume(const struct cli *cli, const struct cli_args *args)
 {
-	static const struct act act = { "Resume", AWAIT_RESUMED, "running" };
+	static const struct act act = { "Resume", AWAIT_RESUMED, "running",
+					NULL, 0 };
 
 	return act_on(cli, args, &act, !args->values[OPT_NO_WAIT]);
 }

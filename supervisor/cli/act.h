@@ -14,7 +14,14 @@ struct act {
 	const char *method; /* it has a parameter "names" */
 	enum await_goal goal;
 	const char *done; /* what is said of the VMs afterwards */
+	const struct await_late *late; /* as in struct await */
+	size_t lates;
 };
+
+/* After so long, a person wonders. */
+#define ACT_WORD_MS 2000
+/* Says of which VMs the guest is waited for, and what ends it at once. */
+void act_say_waiting(const struct await *await, const struct cli *cli);
 
 /* Calls the method for the VMs of args. With wait, returns when each VM has
  * reached the goal, or can't. An enum cli_exit. */

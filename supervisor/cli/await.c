@@ -218,10 +218,39 @@ static bool take_events(struct await *await, const json_t *parameters)
 	return lost;
 }
 
+json_t *await_pending(const struct await *await)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < await->count; i++)
+		if (await->vms[i].verdict == AWAIT_PENDING)
+			json_array_append_new(names,
+					      json_string(await->vms[i].name));
+	return names;
+}
+
+/* Does what is due. How long to wait for the next event, in milliseconds. */
+static int act_late(struct await *await, const struct cli *cli,
+		    uint64_t begin_ns)
+{
+	uint64_t now_ms = (loop_now_ns() - begin_ns) / NSEC_PER_MSEC, left_ms;
+
+	for (; await->lates > 0; await->late++, await->lates--) {
+		if (await->late->after_ms > now_ms) {
+			left_ms = await->late->after_ms - now_ms;
+			return left_ms < ASK_AFTER_MS ? (int)left_ms
+						      : ASK_AFTER_MS;
+		}
+		await->late->act(await, cli);
+	}
+	return ASK_AFTER_MS;
+}
+
 int await_follow(struct await *await, struct conn *events,
 		 const struct cli *cli)
 {
-	uint64_t ask_at = loop_now_ns() + ASK_AFTER_MS * NSEC_PER_MSEC;
+	uint64_t begin_ns = loop_now_ns();
+	uint64_t ask_at = begin_ns + ASK_AFTER_MS * NSEC_PER_MSEC;
 	struct reply reply;
 	/* where there is nothing to wait for, the supervisor is heard of first */
 	bool heard = await->count > 0;
@@ -238,7 +267,8 @@ int await_follow(struct await *await, struct conn *events,
 			lost = false;
 			continue;
 		}
-		result = conn_receive(events, ASK_AFTER_MS, &reply);
+		result = conn_receive(events, act_late(await, cli, begin_ns),
+				      &reply);
 		if (result == -EAGAIN)
 			continue;
 		if (result != 1)

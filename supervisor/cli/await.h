@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "supervisor/cli/command.h"
 #include "supervisor/cli/conn.h"
@@ -37,6 +38,14 @@ struct await_vm {
 	char detail[208]; /* why the VM failed */
 };
 
+struct await;
+
+/* What is done once while VMs are pending, so long after the beginning. */
+struct await_late {
+	uint64_t after_ms;
+	void (*act)(const struct await *await, const struct cli *cli);
+};
+
 struct await {
 	enum await_goal goal;
 	struct await_vm *vms; /* owned */
@@ -45,6 +54,8 @@ struct await {
 	/* Called after each change of pending; may be NULL. */
 	void (*progress)(const struct await *await);
 	void *ctx; /* for progress */
+	const struct await_late *late; /* in the order of time */
+	size_t lates;
 };
 
 /* Waits for the named VMs, of which nothing is known yet. 0 or -ENOMEM. */
@@ -66,6 +77,9 @@ void await_status(struct await *await, const json_t *status);
  */
 int await_follow(struct await *await, struct conn *events,
 		 const struct cli *cli);
+
+/* The names of the VMs that are pending, as an array for a method. */
+json_t *await_pending(const struct await *await);
 
 /* Prints a line for each VM that failed. CLI_OK if
  * none did, else CLI_FAILED. */

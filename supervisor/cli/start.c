@@ -222,7 +222,8 @@ static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 
 static int run_start(const struct cli *cli, const struct cli_args *args)
 {
-	static const struct act act = { "Start", AWAIT_RUNNING, "running" };
+	static const struct act act = { "Start", AWAIT_RUNNING, "running", NULL,
+					0 };
 	const char *count = args->values[OPT_VMS];
 	long vms = 0;
 

@@ -228,6 +228,34 @@ gone() {
 	vm_has vm1 .generation 1
 }
 
+@test "a stop that takes its time says so, and need not take it" {
+	vmsup start --vms 2
+	# such a process takes no request: it is killed after 5 s
+	vmsup kill vm0 --signal STOP
+	run vmsup stop vm0
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ ${#lines[@]} == 1 && $output == *"vm0 was asked to stop and hasn't yet"*"'vmsup stop --now vm0'"* ]]
+	# one that obeys says nothing
+	run vmsup stop vm1
+	[[ $status == 0 && -z $output ]]
+	vmsup start vm0 vm1
+	vmsup kill vm0 vm1 --signal STOP
+	local before=$SECONDS
+	run vmsup stop --now vm0
+	[[ $status == 0 && -z $output ]]
+	run vmsup stop --timeout 1 vm1
+	[[ $status == 0 && -z $output ]]
+	((SECONDS - before < 5))
+	for name in vm0 vm1; do
+		vm_is $name '.state == "stopped" and .restarts == 0 and
+			.last_exit.detail == "SIGKILL"'
+	done
+	fails_with 2 vmsup stop --timeout -1 vm0
+	fails_with 2 vmsup stop --now
+	fails_with 2 vmsup stop --now --no-wait vm0
+}
+
 @test "a start while all is being stopped is refused, and the stop goes on" {
 	configured 'defaults = { timeouts = { stop_guest = 3.0;
 		stop_process = 0.5; }; };'
