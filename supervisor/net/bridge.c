@@ -24,18 +24,20 @@
 #include "supervisor/net/net.h"
 #include "supervisor/net/netlink.h"
 
-/* Multicast groups that all VMs together may join: each of 1,023 has a few. */
+/* Multicast groups that all VMs together may join:
+ * each of 1,023 VMs has a few. */
 #define MAX_GROUPS 65536
 
-/* Above the groups that people number by hand; the index makes it unique. */
+/* Link groups above the numbers that people use; the index of the
+ * bridge makes the group unique. */
 #define GROUP_BASE 0x40000000U
 
 static const char adding_ipv6[] = "giving it its IPv6 address";
 
 /*
- * A MAC of our own choice stays as it is while ports come and go, and the same
- * from one start to the next. Machine and run directory go into it, as bridges
- * of several machines may meet on one Ethernet.
+ * Derives the MAC of the bridge, so that it stays the same while ports come and
+ * go, and from one start to the next. It depends on the machine and the run
+ * directory, because bridges of several machines may be on one Ethernet.
  */
 void net_bridge_mac(const struct net *net, const char *name, uint8_t mac[6])
 {
@@ -45,12 +47,13 @@ void net_bridge_mac(const struct net *net, const char *name, uint8_t mac[6])
 	uint64_t hash;
 
 	if (fd >= 0 && read(fd, from, 64) < 0)
-		from[0] = '\0'; /* then run directory and name must do */
+		from[0] = '\0'; /* then run directory and name must suffice */
 	memcpy(from + 64, net->alias, strnlen(net->alias, sizeof(net->alias)));
 	memcpy(from + 64 + sizeof(net->alias), name, strnlen(name, IFNAMSIZ));
 	hash = siphash(key, from, sizeof(from));
 	memcpy(mac, &hash, 6);
-	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02); /* local, unicast */
+	/* locally administered, unicast */
+	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02);
 }
 
 static int create(struct net *net, const struct net_bridge *bridge,
@@ -73,9 +76,9 @@ static int create(struct net *net, const struct net_bridge *bridge,
 	netlink_put_u32(&batch, IFLA_BR_STP_STATE, 0);
 	netlink_put_u32(&batch, IFLA_BR_FORWARD_DELAY, 0);
 	netlink_put_u8(&batch, IFLA_BR_MCAST_SNOOPING, 1);
-	/* over this the kernel gives up snooping, and floods */
+	/* with more groups, the kernel stops snooping and floods */
 	netlink_put_u32(&batch, IFLA_BR_MCAST_HASH_MAX, MAX_GROUPS);
-	/* the bridge trusts itself as querier once this has passed: at once,
+	/* the bridge relies on itself as querier after this time, so
 	 * before the first VM is there */
 	netlink_put(&batch, IFLA_BR_MCAST_QUERY_RESPONSE_INTVL,
 		    &query_response_cs, sizeof(query_response_cs));
@@ -89,9 +92,9 @@ static int create(struct net *net, const struct net_bridge *bridge,
 }
 
 /*
- * VMs are not to be trusted, so nothing that they say may change the host's
- * routes, whether or not a guard drops it before. There is no netlink request
- * for this. IPv4's own switch also takes that of all interfaces to be off.
+ * VMs aren't trusted: nothing that they send may change the routes of the host,
+ * with or without a guard. There is no netlink request for these settings. IPv4
+ * accepts redirects if either this setting or that of all interfaces is on.
  */
 static const struct {
 	const char *family, *setting, *danger;
@@ -112,7 +115,7 @@ static void trust_nobody(const struct net_bridge *bridge)
 			 untrusted[i].setting);
 		fd = open(path, O_WRONLY | O_CLOEXEC);
 		if (fd < 0 && errno == ENOENT)
-			continue; /* no IPv6 here */
+			continue; /* this host has no IPv6 */
 		if (fd < 0 || write(fd, "0", 1) != 1)
 			log_warn("cannot turn off %s: %s (VMs could tell the "
 				 "host to %s; turn it off with sysctl)",
@@ -162,8 +165,8 @@ static void put_ipv4(struct netlink_batch *batch, const struct net *net,
 			    sizeof(broadcast));
 }
 
-/* Without duplicate address detection: it would make the address wait for the
- * first port, and then a second more. */
+/* Adds an address without duplicate address detection, which would delay it
+ * until a second after the first port is there. */
 static void put_ipv6(struct netlink_batch *batch, const struct net *net,
 		     const struct in6_addr *address, uint32_t prefix,
 		     const char *doing)
@@ -207,7 +210,7 @@ static int set_up(struct net *net, const struct net_bridge *bridge,
 	if (bridge->has_ipv6)
 		put_ipv6(&batch, net, &bridge->ipv6, bridge->ipv6_prefix,
 			 adding_ipv6);
-	/* nice to have: the host may have no IPv6 at all */
+	/* optional: the host may have no IPv6 */
 	put_ipv6(&batch, net, &link_local, 64, NULL);
 	error = netlink_send(net->sock, &batch);
 	if (error)

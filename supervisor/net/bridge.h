@@ -9,11 +9,11 @@ struct net;
 struct net_bridge;
 struct problem;
 
-/* The MAC of our bridge of that name, on this machine, in this run directory. */
+/* The MAC of the bridge of that name, for this machine and run directory. */
 void net_bridge_mac(const struct net *net, const char *name, uint8_t mac[6]);
 
-/* Makes the bridge, gives it its addresses, sets it up. 0 or -errno with
- * problem set, and nothing left behind. */
+/* Makes the bridge, adds its addresses, and sets it up. 0; or -errno with
+ * problem set: then it leaves nothing. */
 int net_bridge_create(struct net *net, const struct net_bridge *bridge,
 		      struct problem *problem);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What went wrong with a link, in a user's words, with the remedy. */
+/* Errors of links in a user's words, with the remedy. */
 #include "supervisor/net/explain.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* First-hop guard: its life in the kernel, and its counters. What it does:
- * guard_rules.c. */
+/* First-hop guard: how it is loaded into the kernel and removed, and its
+ * counters. guard_rules.c has the rules. */
 #include "supervisor/net/guard.h"
 
 #include <assert.h>
@@ -15,7 +15,7 @@
 #include "supervisor/net/nft_rule.h"
 #include "supervisor/net/nft_set.h"
 
-/* Of a table that is its owner's alone and goes on without one (Linux 6.9). */
+/* The flag of an owned table that outlives its owner (Linux 6.9). */
 #define TABLE_PERSIST 4
 #define TABLE_OURS    (NFT_TABLE_F_OWNER | TABLE_PERSIST)
 
@@ -31,7 +31,7 @@ const char *guard_reason_name(enum guard_reason reason)
 	return reason_names[reason];
 }
 
-/* ---- the beginning and the end */
+/* ---- start and end */
 
 static void name_table(struct guard *guard, const char *owner)
 {
@@ -72,9 +72,10 @@ void guard_close(struct guard *guard)
 }
 
 /*
- * A table that is its owner's alone can't be flushed by a firewall that is
- * loaded anew; where the kernel makes none that outlives its owner, it is
- * everybody's. By itself: a table that changes hands takes no chain meanwhile.
+ * Makes the table, or takes it over. A firewall that is loaded anew flushes
+ * tables, but not one that has an owner. Where the kernel deletes a table with
+ * its owner, the table has none. This is a transaction of its own: a table that
+ * changes its owner takes no chain in the same one.
  */
 static int take_table(struct guard *guard, uint32_t flags)
 {
@@ -85,8 +86,8 @@ static int take_table(struct guard *guard, uint32_t flags)
 	return nft_commit(guard->sock, &batch);
 }
 
-/* A chain that lets everything pass, and shows what there is: the place of
- * frames that come in, bounds. guard_begin() deletes it. */
+/* Tries a chain that lets all frames pass, to learn whether the kernel has the
+ * ingress hook and, with limits, rate limits. guard_begin() deletes it. */
 static int try_chain(struct guard *guard, bool limits)
 {
 	static const char chain[] = "trial";
@@ -111,7 +112,7 @@ static int try_kernel(struct guard *guard)
 
 	if (found < 0)
 		return found;
-	/* an earlier supervisor's stays what it was */
+	/* a table of an earlier supervisor keeps its kind */
 	flags = !found || flags & TABLE_PERSIST ? TABLE_OURS : 0;
 	error = take_table(guard, flags);
 	if (error == -EOPNOTSUPP || error == -EINVAL)
@@ -128,7 +129,7 @@ struct leftovers {
 	size_t count;
 };
 
-/* Of chains that judge a TAP's frames, those stay that are wanted. */
+/* Deletes a TAP's chain, unless it is one of those that are wanted. */
 static int delete_leftover(void *ctx, const char *name, bool base)
 {
 	const struct leftovers *leftovers = ctx;
@@ -187,7 +188,7 @@ bool guard_there(const struct guard *guard)
 {
 	uint32_t flags;
 
-	/* what can't be read isn't gone */
+	/* a table that can't be read is there */
 	return nft_find_table(guard->sock, guard->table, &flags) != 0;
 }
 
@@ -229,7 +230,7 @@ void guard_forget(struct guard *guard, const struct guard_port *port)
 		const uint32_t key[GUARD_KEY_WORDS] = { (uint32_t)port->ifindex,
 							i };
 
-		/* what isn't there can't be deleted */
+		/* an element that isn't there can't be deleted */
 		if (counts[i])
 			nft_delete_element(&counted, &guard_dropped, key);
 		if (port->allow & GUARD_ALLOWABLE & 1U << i)

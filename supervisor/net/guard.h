@@ -12,16 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Why a frame is dropped. New ones stand at the end: the numbers are in the
- * kernel's sets, and outlive a supervisor. */
-#define GUARD_TABLE(X)                                                     \
-	X(FOREIGN, "foreign") /* not from the VM's own MAC */              \
-	X(FLOOD, "flood") /* over the bound on broadcast and multicast */  \
-	X(RA, "ra") /* router advertisement */                             \
-	X(REDIRECT, "redirect") /* of ICMP or ICMPv6 */                    \
-	X(MLD_QUERY, "mld-query") /* of MLD or IGMP */                     \
-	X(DHCP_SERVER, "dhcp-server") /* the answer of a server of DHCP */ \
-	X(HIDDEN, "hidden") /* what it is can't be told: see guard_rules.c */
+/* Why a frame is dropped. New reasons are added at the end: the kernel's sets
+ * have the numbers, and outlive a supervisor. */
+#define GUARD_TABLE(X)                                                   \
+	X(FOREIGN, "foreign") /* its source is not the VM's MAC */       \
+	X(FLOOD, "flood") /* over the rate of broadcast and multicast */ \
+	X(RA, "ra") /* router advertisement */                           \
+	X(REDIRECT, "redirect") /* a redirect of ICMP or ICMPv6 */       \
+	X(MLD_QUERY, "mld-query") /* a query of MLD or IGMP */           \
+	X(DHCP_SERVER, "dhcp-server") /* an answer of a DHCP server */   \
+	X(HIDDEN, "hidden") /* it can't be classified: see guard_rules.c */
 
 enum guard_reason {
 #define X(id, name) GUARD_##id,
@@ -30,71 +30,74 @@ enum guard_reason {
 	GUARD_REASONS
 };
 
-/* The reasons that a VM can be let off, as bits 1 << reason. */
+/* The reasons that don't apply to a VM which is
+ * allowed to: bits 1 << reason. */
 #define GUARD_ALLOWABLE                                                  \
 	(1U << GUARD_RA | 1U << GUARD_REDIRECT | 1U << GUARD_MLD_QUERY | \
 	 1U << GUARD_DHCP_SERVER)
 
-/* "foreign", "ra", ... */
+/* The name of a reason: "foreign", "ra", ... */
 const char *guard_reason_name(enum guard_reason reason);
 
-/* A TAP, and what the guard lets through there. */
+/* A TAP, and what its VM may send. */
 struct guard_port {
 	char tap[IFNAMSIZ];
 	int ifindex;
 	uint8_t mac[6]; /* of the VM behind it */
-	uint32_t allow; /* of GUARD_ALLOWABLE */
-	uint32_t group_rate; /* frames to groups a second; 0: any number */
+	uint32_t allow; /* bits of GUARD_ALLOWABLE */
+	/* broadcast and multicast frames a second; 0: no limit */
+	uint32_t group_rate;
 };
 
 struct guard {
-	struct mnl_socket *sock; /* owned; NULL: there is none */
-	char table[32]; /* the instance's own */
-	uint32_t flags; /* of the table */
-	bool limits; /* the kernel can bound rates */
+	struct mnl_socket *sock; /* owned; NULL: there is no guard */
+	char table[32]; /* the name of the instance's table */
+	uint32_t flags; /* flags of the table */
+	bool limits; /* the kernel has rate limits */
 };
 
-/* Opens its socket. owner: what tells one instance from another. 0 or -errno. */
+/* Opens the socket. owner identifies the instance. 0 or -errno. */
 int guard_open(struct guard *guard, const char *owner);
-/* In place of that: goes on with a socket. 0 or -errno; fd is taken over. */
+/* The same with a socket that is open, fd, which is taken over
+ * in any case. 0 or -errno. */
 int guard_attach(struct guard *guard, const char *owner, int fd);
-/* The socket's descriptor, -1: none. */
+/* The descriptor of the socket; -1: none. */
 int guard_fd(const struct guard *guard);
 /* Closes the socket; the guard stays in force. */
 void guard_close(struct guard *guard);
 
 /*
- * Puts the guard in force on count TAPs, which are there, and on no others:
- * whatever an earlier supervisor left is replaced at once, but for counters.
- * 0 or -errno (the kernel hasn't got it, or we haven't got the right).
+ * Puts the guard in force on count TAPs, which must be there, and on no others.
+ * Rules of an earlier supervisor are replaced in one transaction; its counters
+ * stay. 0 or -errno: the kernel lacks a part, or the process a capability.
  */
 int guard_begin(struct guard *guard, const struct guard_port *ports,
 		size_t count);
-/* Adds TAPs, in one transaction; a TAP of that name that is gone is forgotten.
- * 0 or -errno, and none was added. */
+/* Adds TAPs in one transaction; each replaces an earlier TAP of its name. 0;
+ * or -errno: none was added. */
 int guard_add(struct guard *guard, const struct guard_port *ports,
 	      size_t count);
-/* Forgets what was counted and allowed for a TAP that is gone. */
+/* Deletes the counters and exceptions of a TAP that is gone. */
 void guard_forget(struct guard *guard, const struct guard_port *port);
-/* Whether nobody else can change it, nor take it down. */
+/* True: no other process can change or remove the guard. */
 bool guard_is_owned(const struct guard *guard);
-/* False if somebody else took all of it down. */
+/* False: another process removed the guard. */
 bool guard_there(const struct guard *guard);
-/* Takes all of it down. 0 or -errno. */
+/* Removes the guard. 0 or -errno. */
 int guard_end(struct guard *guard);
 
-/* How many frames of a TAP were dropped for each reason, since its guard is in
- * force. 0 or -errno. */
+/* Counts the frames of a TAP that were dropped for each reason, since its guard
+ * is in force. 0 or -errno. */
 int guard_count(const struct guard *guard, int ifindex,
 		uint64_t counts[GUARD_REASONS]);
 
-/* The same of all TAPs: row is called for each that there is. 0 or -errno. */
+/* The same for all TAPs: calls row for each count. 0 or -errno. */
 typedef void guard_count_fn(void *ctx, int ifindex, enum guard_reason reason,
 			    uint64_t frames);
 int guard_count_all(const struct guard *guard, guard_count_fn *row, void *ctx);
 
-/* Whether this kernel can have a guard: tries it in this network namespace, and
- * leaves nothing. 0; -ENOTSUP: all but bounds; or -errno. */
+/* Tries in this network namespace whether the kernel can have a guard, and
+ * leaves nothing. 0; -ENOTSUP: it lacks rate limits alone; or -errno. */
 int guard_try(void);
 
 #endif

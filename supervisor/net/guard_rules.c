@@ -30,11 +30,11 @@
 #include "supervisor/net/nft_rule.h"
 #include "supervisor/net/nft_set.h"
 
-/* Of chains that TAPs have; no other begins so. */
+/* The names of the chains of TAPs, and of no others, begin with this. */
 #define PORT_PREFIX "tap-"
 static_assert(sizeof(PORT_PREFIX) + IFNAMSIZ <= NFT_NAME, "room for it");
 
-/* A second's worth may come at once. */
+/* The frames of one second may come at once. */
 #define BURST(rate) (rate)
 
 /* ---- the sets: keys are a TAP's index and a reason, as nft(8) shows them:
@@ -70,9 +70,9 @@ enum chain {
 	FRAGMENTS6,
 	UDP6,
 	ICMP6,
-	DROP, /* the first of a chain per reason */
+	DROP, /* the first of the chains of reasons */
 	CHAINS = DROP + GUARD_REASONS,
-	PASS /* no chain: the frame goes on its way */
+	PASS /* no chain: the frame passes */
 };
 
 static const char *const chain_names[] = {
@@ -91,15 +91,15 @@ enum load {
 	NOTHING,
 	META,
 	PAYLOAD,
-	FRAGMENT /* IPv6's header for them */
+	FRAGMENT /* IPv6's fragment header */
 };
 
 struct rule {
-	enum chain chain, end; /* where it stands, where it leads */
+	enum chain chain, end; /* its own; where it leads */
 	enum load load;
-	uint32_t what; /* which meta, which header */
+	uint32_t what; /* which meta key, which header */
 	uint32_t offset, bytes;
-	uint64_t mask, value; /* as they stand in the frame; mask 0: none */
+	uint64_t mask, value; /* in the frame's byte order; mask 0: none */
 	enum nft_cmp_ops how;
 };
 
@@ -109,11 +109,11 @@ struct rule {
 	.bytes = (size)
 #define IS(number)   .how = NFT_CMP_EQ, .value = (number)
 #define ISNT(number) .how = NFT_CMP_NEQ, .value = (number)
-/* True of all that can be loaded. */
+/* True of each field that can be loaded. */
 #define IS_THERE .how = NFT_CMP_GTE, .value = 0
 /* An Ethernet type; 4 stands for a length and LLC. */
 #define PROTOCOL(number) OF_META(NFT_META_PROTOCOL, 2), IS(number)
-/* After IPv4's options, after IPv6's extension headers. */
+/* The protocol after IPv4's options, or after IPv6's extension headers. */
 #define CARRIES(number) OF_META(NFT_META_L4PROTO, 1), IS(number)
 #define HEADERS_END     OF_META(NFT_META_L4PROTO, 1), IS_THERE
 #define TYPE(number)    AT(TRANSPORT_HEADER, 0, 1), IS(number)
@@ -121,7 +121,7 @@ struct rule {
 #define TO(number)      AT(TRANSPORT_HEADER, 2, 2), IS(number)
 #define HAS_PORT        AT(TRANSPORT_HEADER, 2, 2), IS_THERE
 #define LATER_FRAGMENT4 AT(NETWORK_HEADER, 6, 2), .mask = 0x1fff, ISNT(0)
-/* The next header that IPv6's own names, and that of fragments. */
+/* The next header in IPv6's own header. */
 #define NEXT(number) AT(NETWORK_HEADER, 6, 1), IS(number)
 #define OF_FRAGMENT(at, size)                                       \
 	.load = FRAGMENT, .what = IPPROTO_FRAGMENT, .offset = (at), \
@@ -129,8 +129,8 @@ struct rule {
 #define IS_FRAGMENT         OF_FRAGMENT(0, 1), IS_THERE
 #define FRAGMENT_OF(number) OF_FRAGMENT(0, 1), IS(number)
 #define LATER_FRAGMENT6     OF_FRAGMENT(2, 2), .mask = 0xfff8, ISNT(0)
-/* SNAP's two addresses, whatever their lowest bits and the control field say,
- * and who defines the protocol. */
+/* SNAP: both addresses, whatever their lowest bits and the control field are,
+ * and the organization that defines the protocol. */
 #define SNAP_OF(organization)                     \
 	AT(NETWORK_HEADER, 0, 6),                 \
 		.mask = UINT64_C(0xfefe00ffffff), \
@@ -141,73 +141,73 @@ struct rule {
 /* clang-format off */
 /* One rule, one reason, one line; in this order. */
 static const struct rule rules[] = {
-	{ FRAMES, IPV4, PROTOCOL(0x0800) }, /* to be looked into */
-	{ FRAMES, IPV6, PROTOCOL(0x86dd) }, /* to be looked into */
-	{ FRAMES, HIDE, PROTOCOL(0x8100) }, /* a second tag: hosts take off those of VLAN 0 */
+	{ FRAMES, IPV4, PROTOCOL(0x0800) }, /* judged further */
+	{ FRAMES, IPV6, PROTOCOL(0x86dd) }, /* judged further */
+	{ FRAMES, HIDE, PROTOCOL(0x8100) }, /* a second tag: hosts remove tags of VLAN 0 */
 	{ FRAMES, HIDE, PROTOCOL(0x88a8) }, /* the same, of 802.1ad */
-	{ FRAMES, LLC, PROTOCOL(0x0004) }, /* what may hide an Ethernet type */
-	/* else it passes: ARP, RARP, EAPOL, and what deceives no host */
+	{ FRAMES, LLC, PROTOCOL(0x0004) }, /* may hide an Ethernet type */
+	/* other frames pass: ARP, RARP, EAPOL, all that deceive no host */
 
 	{ LLC, HIDE, SNAP_OF(0x000000) }, /* IP, for some hosts (RFC 1042) */
 	{ LLC, HIDE, SNAP_OF(0x0000f8) }, /* the same (802.1H) */
-	/* else it passes: spanning tree, protocols of vendors */
+	/* other frames pass: spanning tree, protocols of vendors */
 
-	{ IPV4, PASS, CARRIES(IPPROTO_TCP) }, /* most of it, without more ado */
+	{ IPV4, PASS, CARRIES(IPPROTO_TCP) }, /* most frames: decided at once */
 	{ IPV4, UDP4, CARRIES(IPPROTO_UDP) }, /* DHCP */
 	{ IPV4, ICMP4, CARRIES(IPPROTO_ICMP) }, /* redirects, routers */
 	{ IPV4, IGMP, CARRIES(IPPROTO_IGMP) }, /* queries */
 	{ IPV4, PASS, HEADERS_END }, /* any other protocol */
-	{ IPV4, HIDE, ALWAYS }, /* no header that makes sense */
+	{ IPV4, HIDE, ALWAYS }, /* the header is invalid */
 
 	{ UDP4, PASS, LATER_FRAGMENT4 }, /* the first has the ports */
-	{ UDP4, DROP + GUARD_DHCP_SERVER, TO(68) }, /* where clients listen */
-	{ UDP4, PASS, HAS_PORT }, /* any other */
-	{ UDP4, HIDE, ALWAYS }, /* a first one without ports */
+	{ UDP4, DROP + GUARD_DHCP_SERVER, TO(68) }, /* the port of clients */
+	{ UDP4, PASS, HAS_PORT }, /* any other port */
+	{ UDP4, HIDE, ALWAYS }, /* a first fragment without ports */
 
 	{ ICMP4, PASS, LATER_FRAGMENT4 }, /* the first has the type */
 	{ ICMP4, DROP + GUARD_REDIRECT, TYPE(5) }, /* RFC 792 */
 	{ ICMP4, DROP + GUARD_RA, TYPE(9) }, /* IPv4's, RFC 1256 */
 	{ ICMP4, PASS, HAS_TYPE }, /* echo, errors */
-	{ ICMP4, HIDE, ALWAYS }, /* a first one without type */
+	{ ICMP4, HIDE, ALWAYS }, /* a first fragment without type */
 
 	{ IGMP, PASS, LATER_FRAGMENT4 }, /* the first has the type */
 	{ IGMP, DROP + GUARD_MLD_QUERY, TYPE(0x11) }, /* of any version, RFC 3376 */
 	{ IGMP, PASS, HAS_TYPE }, /* reports */
-	{ IGMP, HIDE, ALWAYS }, /* a first one without type */
+	{ IGMP, HIDE, ALWAYS }, /* a first fragment without type */
 
-	{ IPV6, PASS, NEXT(IPPROTO_TCP) }, /* most of it, without more ado */
+	{ IPV6, PASS, NEXT(IPPROTO_TCP) }, /* most frames: decided at once */
 	{ IPV6, ICMP6, NEXT(IPPROTO_ICMPV6) }, /* MLD, routers, redirects */
 	{ IPV6, UDP6, NEXT(IPPROTO_UDP) }, /* DHCPv6 */
-	{ IPV6, FRAGMENTS6, IS_FRAGMENT }, /* before the headers are believed */
+	{ IPV6, FRAGMENTS6, IS_FRAGMENT }, /* before further headers are judged */
 	{ IPV6, ICMP6, CARRIES(IPPROTO_ICMPV6) }, /* after other headers */
 	{ IPV6, UDP6, CARRIES(IPPROTO_UDP) }, /* the same */
-	{ IPV6, PASS, HEADERS_END }, /* any other; who takes AH or ESP has the key */
-	{ IPV6, HIDE, ALWAYS }, /* headers that are cut off */
+	{ IPV6, PASS, HEADERS_END }, /* any other; a host that takes AH or ESP has the key */
+	{ IPV6, HIDE, ALWAYS }, /* the headers are cut off */
 
-	/* of a short frame, the kernel reads on in the padding, where a host reads
-	 * on in the next fragment */
-	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_HOPOPTS) }, /* headers that may go on there */
+	/* in a short frame, the kernel reads the padding, where a host reads the
+	 * next fragment */
+	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_HOPOPTS) }, /* it may continue in the next fragment */
 	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_ROUTING) }, /* the same */
 	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_FRAGMENT) }, /* the same */
 	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_DSTOPTS) }, /* the same */
 	{ FRAGMENTS6, PASS, LATER_FRAGMENT6 }, /* the first has ports, or type */
-	{ FRAGMENTS6, ICMP6, FRAGMENT_OF(IPPROTO_ICMPV6) }, /* has 8 bytes, or none takes it */
+	{ FRAGMENTS6, ICMP6, FRAGMENT_OF(IPPROTO_ICMPV6) }, /* it has 8 bytes, or no host takes it */
 	{ FRAGMENTS6, UDP6, FRAGMENT_OF(IPPROTO_UDP) }, /* the same */
-	/* else it passes, as whole packets do */
+	/* other fragments pass, as whole packets do */
 
-	{ UDP6, DROP + GUARD_DHCP_SERVER, TO(546) }, /* where clients listen */
-	{ UDP6, PASS, HAS_PORT }, /* any other */
-	{ UDP6, HIDE, ALWAYS }, /* none */
+	{ UDP6, DROP + GUARD_DHCP_SERVER, TO(546) }, /* the port of clients */
+	{ UDP6, PASS, HAS_PORT }, /* any other port */
+	{ UDP6, HIDE, ALWAYS }, /* no ports */
 
 	{ ICMP6, DROP + GUARD_MLD_QUERY, TYPE(130) }, /* RFC 2710, RFC 3810 */
 	{ ICMP6, DROP + GUARD_RA, TYPE(134) }, /* RFC 4861 */
 	{ ICMP6, DROP + GUARD_REDIRECT, TYPE(137) }, /* RFC 4861 */
 	{ ICMP6, PASS, HAS_TYPE }, /* neighbours, echo, reports, errors */
-	{ ICMP6, HIDE, ALWAYS }, /* none */
+	{ ICMP6, HIDE, ALWAYS }, /* no type */
 };
 /* clang-format on */
 
-/* ---- put into words of the kernel */
+/* ---- rules for the kernel */
 
 static void to_bytes(uint8_t *bytes, uint64_t number, uint32_t count)
 {
@@ -247,7 +247,8 @@ static void go_to(struct nft_batch *batch, struct nftnl_rule *made,
 	nft_add_rule(batch, made);
 }
 
-/* The chain in which a reason ends: let off, or counted and dropped. */
+/* Makes the chain of a reason: a frame passes if its VM is allowed to send it;
+ * else it is counted and dropped. */
 static void put_reason(struct nft_batch *batch, uint32_t reason)
 {
 	struct nftnl_rule *made;
@@ -291,11 +292,11 @@ void guard_rules_chain(char name[NFT_NAME], const char *tap)
 	snprintf(name, NFT_NAME, PORT_PREFIX "%.15s", tap);
 }
 
-/* Frames to a group, which the bridge may copy to a thousand ports, over the
- * rate. Counted first: whoever they claim to be from. */
+/* Drops broadcast and multicast frames over the rate: the bridge may copy each
+ * to a thousand ports. They count before their source is judged: so all do. */
 static void put_limit(struct nft_batch *batch, const char *chain, uint32_t rate)
 {
-	static const uint8_t group_bit = 1; /* of the first byte, IEEE 802 */
+	static const uint8_t group_bit = 1; /* in the first byte (IEEE 802) */
 	struct nftnl_rule *made = nft_rule(batch, chain);
 
 	nft_load_payload(made, NFT_PAYLOAD_LL_HEADER, 0, 1);
@@ -312,7 +313,7 @@ static void put_chain(struct nft_batch *batch, const struct guard_port *port,
 	char chain[NFT_NAME];
 
 	guard_rules_chain(chain, port->tap);
-	/* one may be there: since Linux 6.16 it outlives its TAP */
+	/* a chain may be there: since Linux 6.16 it outlives its TAP */
 	nft_add_chain(batch, chain, port->tap);
 	nft_flush_chain(batch, chain);
 	if (limits && port->group_rate)
@@ -321,7 +322,7 @@ static void put_chain(struct nft_batch *batch, const struct guard_port *port,
 	nft_load_payload(made, NFT_PAYLOAD_LL_HEADER, 6, sizeof(port->mac));
 	nft_compare(made, NFT_CMP_EQ, port->mac, sizeof(port->mac));
 	go_to(batch, made, FRAMES);
-	/* and nothing else, whatever it is */
+	/* any other source is foreign */
 	go_to(batch, nft_rule(batch, chain), DROP + GUARD_FOREIGN);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What the first-hop guard's rules are: sets and chains that all TAPs share, and a
- * chain for each. */
+/* The rules of the first-hop guard: sets and chains that all TAPs share,
+ * and a chain for each TAP. */
 #ifndef VMSUP_SUPERVISOR_NET_GUARD_RULES_H
 #define VMSUP_SUPERVISOR_NET_GUARD_RULES_H
 

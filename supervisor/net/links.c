@@ -20,7 +20,7 @@
 #include "ipc/fd.h"
 #include "supervisor/net/netlink.h"
 
-/* A dump that other changes ran into is read again, this often. */
+/* A dump during which links changed is read again, at most so many times. */
 #define READ_TRIES 8
 
 /* ---- one link */
@@ -56,7 +56,8 @@ bool links_parse(struct nlmsghdr *message, struct link_news *link)
 	if (message->nlmsg_type != RTM_NEWLINK &&
 	    message->nlmsg_type != RTM_DELLINK)
 		return false;
-	/* AF_BRIDGE: news of a port; its RTM_DELLINK is no link's end */
+	/* AF_BRIDGE is news of a bridge port: its RTM_DELLINK doesn't
+	 * mean that the link is gone */
 	if (nlmsg_datalen(message) < (int)sizeof(*info) ||
 	    info->ifi_family != AF_UNSPEC)
 		return false;
@@ -99,7 +100,8 @@ static void check_name(struct links *links, const char *name, const char *alias)
 	strncpy(links->taker, alias, sizeof(links->taker) - 1);
 }
 
-/* A link can be called by its alternative names too, and they count as taken. */
+/* Looks for names that must be free. Alternative names of a
+ * link count as taken, too. */
 static void check_names(struct links *links, const struct link_news *news)
 {
 	struct nlattr *name;
@@ -195,7 +197,7 @@ static bool group_in_use(const struct links *links, uint32_t group)
 	return false;
 }
 
-/* The group that holds all of ours and nothing else, or 0. */
+/* Finds the group that has all of our links and no others; 0: there is none. */
 static uint32_t group_of_ours(const struct links *links)
 {
 	uint32_t group = 0;
@@ -209,7 +211,7 @@ static uint32_t group_of_ours(const struct links *links)
 	return group;
 }
 
-/* Moves ours to a group that nobody uses. 0 with *group, or -errno. */
+/* Moves our links to a group that nobody uses. 0 with *group, or -errno. */
 static int regroup(struct nl_sock *sock, const struct links *links,
 		   uint32_t *group)
 {
@@ -223,7 +225,7 @@ static int regroup(struct nl_sock *sock, const struct links *links,
 
 		if (!links->list[i].ours)
 			continue;
-		/* one that is gone by now needs no group */
+		/* may fail: the link may be gone by now */
 		netlink_add(&batch, RTM_SETLINK, 0, NULL, &info, sizeof(info));
 		netlink_put_u32(&batch, IFLA_GROUP, *group);
 		if (batch.count == NETLINK_BATCH_MAX)

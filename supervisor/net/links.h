@@ -12,7 +12,8 @@
 
 #include "supervisor/net/net.h"
 
-/* A link as its RTM_NEWLINK or RTM_DELLINK says; texts point into that. */
+/* A link as RTM_NEWLINK or RTM_DELLINK describes it;
+ * texts point into the message. */
 struct link_news {
 	int ifindex;
 	int master; /* 0: none */
@@ -27,18 +28,21 @@ struct link {
 	int ifindex, master;
 	uint32_t group;
 	char name[IFNAMSIZ];
-	bool ours; /* has our alias, and is a TAP or a bridge; see below */
+	/* it is a TAP or a bridge with our alias, or has bridge_mac */
+	bool ours;
 	bool bridge;
 };
 
-/* { .alias = ... } is an empty list; links_uninit() ends it. */
+/* The links of this namespace. { .alias = ... } is an empty list;
+ * links_uninit() frees it. */
 struct links {
-	const char *alias; /* what ours have */
-	/* Of a bridge that is ours without any alias, as who made it was killed
-	 * before it gave it one; or NULL. */
+	const char *alias; /* the alias of our links */
+	/* The MAC of a bridge that is ours even without alias: its supervisor
+	 * may have been killed before it set the alias. NULL: none. */
 	const uint8_t *bridge_mac;
-	/* Names that must be free, sorted by strcmp(), or NULL; the first that
-	 * a link that isn't ours has is copied to taken, its alias to taker. */
+	/* Names that must be free, sorted by strcmp(), or NULL. The
+	 * first one that another's link has is copied to taken, and
+	 * that link's alias to taker. */
 	const char *const *wanted;
 	size_t wanted_count;
 	char taken[IFNAMSIZ];
@@ -47,16 +51,17 @@ struct links {
 	size_t count, size;
 };
 
-/* False for messages about something else, as a bridge port's. */
+/* Parses a message. False: it isn't about a link, as
+ * one about a bridge port. */
 bool links_parse(struct nlmsghdr *message, struct link_news *link);
 
-/* Fills links. 0 or -errno. */
+/* Reads all links into the list. 0 or -errno. */
 int links_read(struct nl_sock *sock, struct links *links);
 void links_uninit(struct links *links);
-/* The link of that index, or NULL. */
+/* Finds the link of that index; NULL: none. */
 struct link *links_find(const struct links *links, int ifindex);
 
-/* Deletes all that are ours, in one request. 0 or -errno. */
+/* Deletes all of our links in one request. 0 or -errno. */
 int links_delete_ours(struct nl_sock *sock, const struct links *links);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* News of links, as the kernel tells everybody (RTNLGRP_LINK). */
+/* News of links, which the kernel multicasts (RTNLGRP_LINK). */
 #include "supervisor/net/monitor.h"
 
 #include <errno.h>
@@ -12,10 +12,11 @@
 #include "supervisor/net/net.h"
 #include "supervisor/net/netlink.h"
 
-/* Making 1,000 TAPs tells some 10,000 things; more than this is read anew. */
+/* 1,000 TAPs that are made cause some 10,000 messages. If more than this is
+ * unread, messages are lost, and all links are read anew. */
 #define RECEIVE_BYTES (4 << 20)
 
-/* Datagrams for one call: the loop has others to serve. */
+/* Datagrams read in one call: the loop has other work. */
 #define READS_PER_CALL 256
 
 int net_monitor_init(struct net_monitor *monitor, net_news_fn *news, void *ctx)
@@ -27,7 +28,7 @@ int net_monitor_init(struct net_monitor *monitor, net_news_fn *news, void *ctx)
 	error = netlink_open(&monitor->sock);
 	if (error)
 		return error;
-	/* beyond the limit of ordinary users, where we may */
+	/* above the limit for ordinary users, if that is allowed */
 	if (setsockopt(net_monitor_fd(monitor), SOL_SOCKET, SO_RCVBUFFORCE,
 		       &bytes, sizeof(bytes)) < 0)
 		(void)setsockopt(net_monitor_fd(monitor), SOL_SOCKET, SO_RCVBUF,
@@ -62,7 +63,7 @@ int net_monitor_fd(const struct net_monitor *monitor)
 	return nl_socket_get_fd(monitor->sock);
 }
 
-/* Asks for all links; they come between the news. 0 or -errno. */
+/* Asks for all links; the answers come between the news. 0 or -errno. */
 static int ask_for_all(struct net_monitor *monitor)
 {
 	struct {
@@ -102,7 +103,8 @@ static void deliver(struct net_monitor *monitor, struct nlmsghdr *message)
 	if (message->nlmsg_type == NLMSG_DONE)
 		monitor->resyncing = false;
 	if (message->nlmsg_type == NLMSG_ERROR) {
-		/* the dump was refused: again, when there is nothing to read */
+		/* the dump was refused: ask again when
+		 * nothing is left to read */
 		monitor->resync_due |= monitor->resyncing;
 		monitor->resyncing = false;
 	}
@@ -133,8 +135,8 @@ int net_monitor_read(struct net_monitor *monitor)
 			continue;
 		}
 		if (got == -EAGAIN) {
-			/* asked for only now, or the answer would be lost too
-			 */
+			/* nothing is left to read: so there is room for the
+			 * answer */
 			if (!monitor->resync_due || monitor->resyncing)
 				return 0;
 			error = ask_for_all(monitor);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* News of links, as the kernel tells everybody (RTNLGRP_LINK). */
+/* News of links, which the kernel multicasts (RTNLGRP_LINK). */
 #ifndef VMSUP_SUPERVISOR_NET_MONITOR_H
 #define VMSUP_SUPERVISOR_NET_MONITOR_H
 
@@ -12,10 +12,10 @@ struct nl_sock;
 struct net_news {
 	int ifindex;
 	char name[IFNAMSIZ];
-	uint8_t mac[6]; /* 0: not told */
+	uint8_t mac[6]; /* all 0: the message has none */
 	uint32_t mtu;
 	bool up;
-	bool deleted; /* or moved to another network namespace */
+	bool deleted; /* or it moved to another network namespace */
 };
 typedef void net_news_fn(void *ctx, const struct net_news *news);
 
@@ -23,23 +23,23 @@ struct net_monitor {
 	struct nl_sock *sock; /* non-blocking */
 	net_news_fn *news;
 	void *ctx;
-	unsigned int resyncs; /* how often news was lost and all read anew */
-	bool resync_due, resyncing; /* the monitor's own */
+	/* how often news was lost, and all links were read anew */
+	unsigned int resyncs;
+	bool resync_due, resyncing; /* for the monitor alone */
 };
 
 /* Subscribes to link news. 0 or -errno. */
 int net_monitor_init(struct net_monitor *monitor, net_news_fn *news, void *ctx);
-/* In place of net_monitor_init(): goes on with a descriptor, and reads all links
- * anew. 0 or -errno; fd is taken over either way. */
+/* The same with a socket that is open, fd, which is taken over in any case.
+ * Reads all links anew. 0 or -errno. */
 int net_monitor_attach(struct net_monitor *monitor, int fd, net_news_fn *news,
 		       void *ctx);
 void net_monitor_uninit(struct net_monitor *monitor);
 int net_monitor_fd(const struct net_monitor *monitor);
-/* Reads what is there, calling news for each; if the kernel had to drop some
- * (ENOBUFS), asks for a full dump instead, so that nothing stays unknown; links
- * that are gone are then not reported, but resyncs has grown. Call it again
- * when the descriptor is readable: it may leave some for later. news mustn't
- * end the monitor. 0 or -errno. */
+/* Reads messages and calls news for each; may leave some for the next call.
+ * After a loss of messages (ENOBUFS), asks for all links, and resyncs grows:
+ * links that are gone are not reported then. news must not end the monitor. 0
+ * or -errno. */
 int net_monitor_read(struct net_monitor *monitor);
 
 #endif

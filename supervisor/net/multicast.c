@@ -34,8 +34,8 @@
 #include "supervisor/net/net.h"
 #include "supervisor/net/netlink.h"
 
-/* IFLA_BRPORT_MCAST_MAX_GROUPS, which headers before 6.3 lack and kernels
- * ignore. */
+/* IFLA_BRPORT_MCAST_MAX_GROUPS: headers before 6.3 lack it, and
+ * kernels before 6.3 ignore it. */
 #define PORT_MAX_GROUPS 42
 
 void net_multicast_put_share(struct netlink_batch *batch, int ifindex)
@@ -52,9 +52,9 @@ void net_multicast_put_share(struct netlink_batch *batch, int ifindex)
 	netlink_nest_end(batch, port);
 }
 
-/* Makes (RTM_NEWMDB) or deletes the permanent entry of an address's
- * solicited-node group (RFC 4291 §2.7.1). May fail: a kernel without snooping
- * has no entries, and needs none. */
+/* Adds a request that makes (RTM_NEWMDB) or deletes the permanent entry for an
+ * address's solicited-node group (RFC 4291 §2.7.1). It may fail: a kernel
+ * without snooping has no entries, and needs none. */
 static void put_group(struct netlink_batch *batch, int type,
 		      const struct net *net, int ifindex,
 		      const struct in6_addr *address)
@@ -88,8 +88,9 @@ void net_multicast_put_groups(struct netlink_batch *batch, int type,
 		put_group(batch, type, net, ifindex, &tap->guest_ipv6);
 }
 
-/* The first query needs the bridge's link-local address. A kernel without
- * snooping floods, which is only slower. */
+/* Adds requests for the querier. Its first query needs the link-local
+ * address of the bridge. They may fail: a kernel without snooping
+ * floods, which is only slower. */
 static void put_querier(struct netlink_batch *batch, const struct net *net)
 {
 	struct ifinfomsg info = { .ifi_index = net->bridge_ifindex };
@@ -112,7 +113,8 @@ static void put_flood(struct netlink_batch *batch, int ifindex)
 	};
 	struct nlattr *port;
 
-	/* may fail: a TAP that was just deleted is made anew, with it */
+	/* may fail: a TAP that was just deleted is made
+	 * anew, with this setting */
 	netlink_add(batch, RTM_SETLINK, 0, NULL, &info, sizeof(info));
 	port = netlink_nest(batch, IFLA_PROTINFO);
 	netlink_put_u8(batch, IFLA_BRPORT_MCAST_FLOOD, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Links on the host: the beginning, the end, and what both need. */
+/* Links on the host: start, end, and functions for single links. */
 #include "supervisor/net/net.h"
 
 #include <errno.h>
@@ -60,7 +60,7 @@ int net_index_of(const struct net *net, const char *name)
 	struct ifreq request = { 0 };
 
 	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
-	/* device ioctls work on any socket */
+	/* ioctls of devices work on any socket */
 	if (ioctl(nl_socket_get_fd(net->sock), SIOCGIFINDEX, &request) < 0)
 		return -errno;
 	return request.ifr_ifindex;
@@ -106,14 +106,15 @@ int net_destroy(struct net *net)
 
 	error = links_read(net->sock, &links);
 	if (!error) {
-		/* we made it: ours, whatever alias somebody gave it since */
+		/* this process made it: it is ours,
+		 * whatever alias it has now */
 		bridge = links_find(&links, net->bridge_ifindex);
 		if (bridge && bridge->bridge)
 			bridge->ours = true;
 		error = links_delete_ours(net->sock, &links);
 	}
 	if (error) {
-		/* the first failure is the one to tell */
+		/* the first failure is the one that is returned */
 		(void)net_delete(net, net->bridge_ifindex);
 	}
 	links_uninit(&links);

@@ -18,7 +18,7 @@
 
 struct nl_sock;
 
-/* Links of ours have this alias, followed by the run directory. */
+/* The alias of our links: this, followed by the run directory. */
 #define NET_ALIAS_PREFIX "vmsup:"
 
 struct net_bridge {
@@ -34,58 +34,63 @@ struct net_bridge {
 struct net_tap {
 	char name[IFNAMSIZ];
 	uint16_t mtu;
-	uint8_t guest_mac[6]; /* of the VM behind it, not of the TAP */
+	uint8_t guest_mac[6]; /* the MAC of the VM, not of the TAP */
 	struct in_addr guest_ipv4; /* 0: none */
 	struct in6_addr guest_ipv6; /* unspecified: none */
-	uint32_t queues; /* descriptors, NET_QUEUES_MAX at most; 0 is 1 */
-	bool vnet_header; /* a struct virtio_net_hdr before each frame */
+	/* how many descriptors, at most NET_QUEUES_MAX; 0 means 1 */
+	uint32_t queues;
+	bool vnet_header; /* a struct virtio_net_hdr precedes each frame */
 };
 #define NET_QUEUES_MAX 8
 
-/* The kernel's own counters of a TAP, in the VM's view. */
+/* The kernel's counters of a TAP, from the view of the VM. */
 struct net_counters {
-	uint64_t rx_frames, rx_bytes; /* read by the VM process */
-	uint64_t tx_frames, tx_bytes; /* written by it */
-	uint64_t rx_dropped; /* came while its queue was full */
-	uint64_t tx_dropped; /* refused: malformed, or too long */
-	uint32_t tx_foreign; /* what a vmsup of before the guard counted: its */
+	uint64_t rx_frames, rx_bytes; /* frames that the VM process read */
+	uint64_t tx_frames, tx_bytes; /* frames that it wrote */
+	uint64_t rx_dropped; /* frames that came while its queue was full */
+	/* frames that the kernel refused: malformed or too long */
+	uint64_t tx_dropped;
+	/* frames that tc dropped under a vmsup without guard */
+	uint32_t tx_foreign;
 };
 
 struct net {
 	struct nl_sock *sock; /* requests and answers */
 	int bridge_ifindex; /* 0: none made */
-	bool multicast; /* open between VMs: net_multicast_open() */
-	uint32_t group; /* link group of ours: one request takes them down */
+	/* multicast is open between VMs: net_multicast_open() */
+	bool multicast;
+	/* the link group of our links: one request deletes them */
+	uint32_t group;
 	char alias[128]; /* "vmsup:" and the run directory */
 };
 
-/* owner: the run directory. 0 or -errno with problem set. */
+/* Opens the socket. owner: the run directory. 0; or -errno with problem set. */
 int net_init(struct net *net, const char *owner, struct problem *problem);
-/* Frees the socket; leaves the links as they are. */
+/* Closes the socket; the links stay. */
 void net_uninit(struct net *net);
-/* The socket's descriptor, and in place of net_init(): goes on with one. 0 or
- * -errno; fd is taken over either way. */
+/* The descriptor of the socket; and net_init() with one that is open, fd, which
+ * is taken over in any case. 0 or -errno. */
 int net_fd(const struct net *net);
 int net_attach(struct net *net, int fd);
 
-/* A TAP that a process still holds, from before this supervisor. */
+/* A TAP of an earlier supervisor, which a VM process still holds. */
 struct net_kept {
 	char name[IFNAMSIZ];
 	int ifindex;
-	bool found; /* it is there, ours, and on our bridge: to be kept */
+	/* the TAP is there, is ours, and is on our bridge: it is kept */
+	bool found;
 };
 
-/* Deletes every TAP of ours and the bridge in one request. Call it while the
- * TAPs' descriptors are still open: closing them one by one costs 20 ms each.
- * 0 or -errno of the first failure; goes on after it. */
+/* Deletes all of our TAPs and the bridge in one request. Call it while the
+ * descriptors of the TAPs are open: to close them one by one takes 20 ms each.
+ * 0; or -errno of the first failure, after which it goes on. */
 int net_destroy(struct net *net);
 
-/* True for a name that the kernel takes as it is, without filling in a number
- * for "%d". */
+/* True: the kernel takes the name as it is. It replaces "%d" by a number. */
 bool net_valid_name(const char *name);
-/* The index of a link, or -errno. */
+/* Finds the index of a link; or -errno. */
 int net_index_of(const struct net *net, const char *name);
-/* True with name filled in if there is a link of that index. */
+/* Finds the name of a link. False: no link has that index. */
 bool net_name_of(const struct net *net, int ifindex, char name[IFNAMSIZ]);
 /* Deletes one link. 0, also if it is gone already, or -errno. */
 int net_delete(struct net *net, int ifindex);

@@ -12,10 +12,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* Room for one request: the longest is a link's, with its alias. */
+/* Room for one request: the longest one makes a link with its alias. */
 #define REQUEST_BYTES 768
 
-/* rtnetlink answers within sendmsg; this is for a kernel that lost a word. */
+/* rtnetlink answers within sendmsg(). After this time, an answer is lost. */
 #define ANSWER_TIMEOUT_S 10
 
 int netlink_open(struct nl_sock **sock)
@@ -36,7 +36,7 @@ int netlink_open(struct nl_sock **sock)
 	fd = nl_socket_get_fd(opened);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout,
 			 sizeof(timeout));
-	/* reasons in words, without the request that they are about */
+	/* the kernel explains errors, and doesn't send the request back */
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
 	*sock = opened;
@@ -60,7 +60,7 @@ int netlink_attach(struct nl_sock **sock, int fd)
 	return 0;
 }
 
-/* ---- building */
+/* ---- requests */
 
 static struct nl_msg *current(const struct netlink_batch *batch)
 {
@@ -88,7 +88,7 @@ void netlink_add(struct netlink_batch *batch, int type, int flags,
 	}
 	batch->doing[batch->count] = doing;
 	batch->msgs[batch->count++] = msg;
-	/* port and sequence number are filled in when it is sent */
+	/* port and sequence number are set when the request is sent */
 	start = nlmsg_put(msg, 1, 1, type, (int)bytes, NLM_F_REQUEST | flags);
 	if (!start)
 		batch->error = -EMSGSIZE;
@@ -150,7 +150,7 @@ static void empty(struct netlink_batch *batch)
 	batch->error = 0;
 }
 
-/* ---- sending */
+/* ---- transmission */
 
 /* Numbers the requests from *first on and sends them. */
 static int transmit(struct nl_sock *sock, struct netlink_batch *batch,
@@ -166,7 +166,8 @@ static int transmit(struct nl_sock *sock, struct netlink_batch *batch,
 	};
 	struct nlmsghdr *header;
 
-	/* failures are always answered; the last one's answer ends it all */
+	/* the kernel answers each failure; the answer to the
+	 * last request ends the batch */
 	nlmsg_hdr(batch->msgs[batch->count - 1])->nlmsg_flags |= NLM_F_ACK;
 	for (unsigned int i = 0; i < batch->count; i++) {
 		header = nlmsg_hdr(batch->msgs[i]);
@@ -240,7 +241,7 @@ static void take_error(struct answers *answers, struct nlmsghdr *header)
 		answers->complete = true;
 }
 
-/* The end of a dump carries its error. */
+/* The message that ends a dump has its error. */
 static void take_done(struct answers *answers, const struct nlmsghdr *header)
 {
 	int status = 0;
@@ -257,7 +258,7 @@ static void take(struct answers *answers, struct nlmsghdr *header)
 	const struct netlink_batch *batch = answers->batch;
 	int error;
 
-	/* what a request that was given up left behind */
+	/* an answer to an earlier request */
 	if (header->nlmsg_seq - answers->first >= batch->count)
 		return;
 	if (header->nlmsg_flags & NLM_F_DUMP_INTR)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Transactions with the kernel's nf_tables: the socket, tables and chains, and
- * how a transaction is carried out. */
+/* Transactions with the kernel's nf_tables: the socket,
+ * tables and chains, the commit. */
 #include "supervisor/net/nft.h"
 
 #include <errno.h>
@@ -14,8 +14,8 @@
 
 #include "supervisor/net/netlink.h"
 
-/* A transaction is one datagram: that of 1,023 TAPs is one of some 800 KB, and
- * each of its messages may be refused. */
+/* A transaction is one datagram. That of 1,023 TAPs has some 800 KB, and the
+ * kernel may refuse each of its messages. */
 #define SEND_BYTES    (8 << 20)
 #define RECEIVE_BYTES (8 << 20)
 
@@ -38,12 +38,13 @@ int nft_open(struct mnl_socket **sock)
 		return error;
 	}
 	fd = mnl_socket_get_fd(opened);
-	/* who may make chains may have these; else a small start still works */
+	/* needs CAP_NET_ADMIN, as chains do; without it,
+	 * small transactions work */
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_bytes,
 			 sizeof(send_bytes));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes,
 			 sizeof(receive_bytes));
-	/* refusals without the request that they are about */
+	/* the kernel doesn't send refused messages back */
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
 	*sock = opened;
 	return 0;
@@ -63,7 +64,7 @@ int nft_attach(struct mnl_socket **sock, int fd)
 
 /* ---- messages */
 
-/* Room for one more message at the batch's end, or NULL. */
+/* Makes room for one more message at the end of the batch. NULL: no memory. */
 static char *room_for_one(struct nft_batch *batch)
 {
 	size_t size = batch->size ? 2 * batch->size : 8 * NFT_MESSAGE_BYTES;
@@ -128,8 +129,8 @@ void nft_delete_table(struct nft_batch *batch)
 
 /* ---- chains */
 
-/* Before all others: what another accepts isn't accepted by that here, but
- * nobody should see a frame that is dropped. */
+/* Before the chains of others: none of them should see a frame that is dropped.
+ * (A frame that another chain accepts is judged here all the same.) */
 #define PRIORITY (-500)
 
 void nft_add_chain(struct nft_batch *batch, const char *name,
@@ -180,7 +181,7 @@ void nft_flush_chain(struct nft_batch *batch, const char *name)
 	nft_close_message(batch, message);
 }
 
-/* ---- carried out */
+/* ---- commit */
 
 void nft_discard(struct nft_batch *batch)
 {
@@ -195,7 +196,7 @@ ssize_t nft_next_answer(struct mnl_socket *sock, char *buffer, size_t bytes)
 	do
 		got = netlink_receive(mnl_socket_get_fd(sock), buffer, bytes,
 				      MSG_DONTWAIT);
-	while (got == 0); /* somebody else's */
+	while (got == 0); /* the datagram isn't the kernel's */
 	return got == -EAGAIN ? 0 : got;
 }
 
@@ -209,7 +210,8 @@ int nft_error_of(const struct nlmsghdr *message)
 	return status->error;
 }
 
-/* All answers to a transaction: 0 if it was carried out, or the first error. */
+/* Reads all answers to a transaction. 0: it was
+ * committed; or the first error. */
 static int collect(struct mnl_socket *sock)
 {
 	_Alignas(struct nlmsghdr) char buffer[NETLINK_DATAGRAM_BYTES];
@@ -222,7 +224,7 @@ static int collect(struct mnl_socket *sock)
 		int left = (int)got;
 
 		if (got == -ENOBUFS)
-			continue; /* more than one refusal, then */
+			continue; /* ENOBUFS: there were many refusals */
 		if (got < 0)
 			return error ? error : (int)got;
 		for (; mnl_nlmsg_ok(message, left);
@@ -249,7 +251,8 @@ int nft_send_all(struct mnl_socket *sock, const void *buffer, size_t bytes)
 	return sent < 0 ? -errno : 0;
 }
 
-/* Refusals come anyway; from the last message, one word if there are none. */
+/* Asks for an acknowledgement of the last message.
+ * Refusals come without that. */
 static void ask_for_word(struct nft_batch *batch)
 {
 	struct nlmsghdr *message = (void *)batch->buffer, *last = message;

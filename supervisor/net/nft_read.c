@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What nf_tables has: tables, chains, counters. */
+/* Reads nf_tables: tables, chains, counters. */
 #include "supervisor/net/nft_read.h"
 
 #include <errno.h>
@@ -16,8 +16,8 @@
 
 typedef int answer_fn(void *ctx, const struct nlmsghdr *message);
 
-/* Asks, and calls take for each message of the answer. 0 or -errno; -EINTR: a
- * dump that changed under way. */
+/* Sends a request, and calls take for each message of the answer. 0 or -errno;
+ * -EINTR: the rules changed during a dump. */
 static int ask(struct mnl_socket *sock, const void *question, size_t bytes,
 	       answer_fn *take, void *ctx)
 {
@@ -45,7 +45,7 @@ static int ask(struct mnl_socket *sock, const void *question, size_t bytes,
 	return error;
 }
 
-/* As nft_error_of(); the end of a dump is no error, and nothing to be read. */
+/* Like nft_error_of(), but the end of a dump is an acknowledgement. */
 static int error_or_end(const struct nlmsghdr *message)
 {
 	return message->nlmsg_type == NLMSG_DONE ? 0 : nft_error_of(message);
@@ -107,7 +107,7 @@ static int take_element(const struct walk *walk, struct nftnl_set_elem *element)
 			 nftnl_expr_get_u64(counter, NFTNL_EXPR_CTR_PACKETS));
 }
 
-/* The elements that one message is about. */
+/* Takes the elements of one message. */
 static int take_elements(void *ctx, const struct nlmsghdr *message)
 {
 	struct nftnl_set_elems_iter *all = NULL;
@@ -116,7 +116,8 @@ static int take_elements(void *ctx, const struct nlmsghdr *message)
 	struct nftnl_set *set;
 
 	if (error <= 0)
-		return error == -ENOENT ? 0 : error; /* no frame, no element */
+		/* no frame was counted: there is no element */
+		return error == -ENOENT ? 0 : error;
 	set = nftnl_set_alloc();
 	if (set)
 		error = nftnl_set_elems_nlmsg_parse(message, set) < 0 ? -EBADMSG
@@ -134,8 +135,8 @@ static int take_elements(void *ctx, const struct nlmsghdr *message)
 	return error;
 }
 
-/* Asks for the element of that key, or, if it is NULL, for all. Adds the request
- * at room: its length, 0 without memory. */
+/* Writes a request at room: for the element of that key, or (NULL) for all.
+ * Its length; 0: no memory. */
 static size_t put_question(char *room, const char *table,
 			   const struct nft_set *set, const uint32_t *key)
 {

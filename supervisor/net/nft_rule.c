@@ -3,12 +3,12 @@
 #include "supervisor/net/nft_rule.h"
 
 #include <errno.h>
-#include <stdio.h> /* which the next one lacks */
+#include <stdio.h> /* the next header needs it */
 #include <libnftnl/expr.h>
 
-/* What is loaded, compared and looked up: the first, of 16 bytes. */
+/* The register for values: the first one of 16 bytes. */
 #define REGISTER NFT_REG_1
-/* The same as words, for keys. */
+/* The same register as words, for keys. */
 #define KEY_INTERFACE NFT_REG32_00
 #define KEY_NUMBER    NFT_REG32_01
 
@@ -39,9 +39,8 @@ void nft_add_rule(struct nft_batch *batch, struct nftnl_rule *rule)
 		nftnl_rule_free(rule);
 }
 
-/* An expression of that kind, added to the rule. A rule that it couldn't be
- * added to matches more than it should: so it isn't sent, for it has no table
- * any more. */
+/* Adds an expression to the rule. Without memory the rule would match too much:
+ * so its table is unset, and it is not sent. */
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *kind)
 {
 	struct nftnl_expr *expression = rule ? nftnl_expr_alloc(kind) : NULL;
@@ -129,7 +128,7 @@ void nft_over_limit(struct nftnl_rule *rule, uint32_t rate, uint32_t burst)
 	if (!limit)
 		return;
 	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, rate);
-	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 1); /* second */
+	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 1); /* per second */
 	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_BURST, burst);
 	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
 	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);

@@ -4,11 +4,11 @@
 
 #include <errno.h>
 
-/* Counters come into being with the first frame, one for each TAP and reason:
- * as many as an instance can have. */
+/* The most counters that an instance can have: one for each TAP and reason. */
 #define ELEMENTS_MAX 65535
 
-/* Its name and table, for messages about elements; NULL without memory. */
+/* Makes a set with name and table alone, for messages about
+ * elements. NULL: no memory. */
 static struct nftnl_set *name_set(const char *table, const struct nft_set *set)
 {
 	struct nftnl_set *named = nftnl_set_alloc();

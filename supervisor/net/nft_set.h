@@ -7,17 +7,17 @@
 
 #include "supervisor/net/nft.h"
 
-/* Makes a set, or finds it there. */
+/* Makes a set if it isn't there. */
 void nft_add_set(struct nft_batch *batch, const struct nft_set *set);
-/* Adds an element, or finds it there. */
+/* Adds an element if it isn't there. */
 void nft_add_element(struct nft_batch *batch, const struct nft_set *set,
 		     const uint32_t *key);
-/* key: NULL deletes all, however many there are. */
+/* Deletes the element of that key; NULL: all elements. */
 void nft_delete_element(struct nft_batch *batch, const struct nft_set *set,
 			const uint32_t *key);
 
-/* A set with that element, or with none if key is NULL, for messages about
- * elements. The caller's, NULL without memory. */
+/* Makes a set with the element of that key (NULL: without elements), for
+ * messages about elements. The caller's; NULL: no memory. */
 struct nftnl_set *nft_set_with(const char *table, const struct nft_set *set,
 			       const uint32_t *key);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Before anything is made: what is in the way, and what a dead supervisor left
- * behind. */
+/* Before links are made: finds conflicts, and deletes
+ * links of a dead supervisor. */
 #include "supervisor/net/prepare.h"
 
 #include <arpa/inet.h>
@@ -18,7 +18,7 @@
 #include "supervisor/net/netlink.h"
 #include "supervisor/net/tap.h"
 
-/* BR_MAX_PORTS less the zeroth */
+/* BR_MAX_PORTS, without port 0 */
 #define BRIDGE_PORTS 1023
 
 #define READ_TRIES 8
@@ -55,7 +55,7 @@ struct address_check {
 	int family;
 	const void *address;
 	uint32_t prefix;
-	int conflict; /* index of the link, 0: none */
+	int conflict; /* the index of the other link; 0: no conflict */
 	char text[INET6_ADDRSTRLEN];
 	unsigned int text_prefix;
 };
@@ -85,7 +85,8 @@ static int check_address(void *ctx, struct nlmsghdr *row)
 	link = links_find(check->links, (int)info->ifa_index);
 	if (link && link->ours)
 		return 0;
-	/* they differ on point-to-point links: own address and peer's subnet */
+	/* on point-to-point links, they differ: own
+	 * address, subnet of the peer */
 	found[0] = nlmsg_find_attr(row, sizeof(*info), IFA_LOCAL);
 	found[1] = nlmsg_find_attr(row, sizeof(*info), IFA_ADDRESS);
 	for (size_t i = 0; i < ARRAY_SIZE(found); i++) {
@@ -123,7 +124,7 @@ static int check_subnet(const struct net *net, const struct links *links,
 	for (int i = 0; i < READ_TRIES && error == -EINTR; i++)
 		error = netlink_dump(net->sock, RTM_GETADDR, &all, sizeof(all),
 				     check_address, &check);
-	/* no such family in this kernel, no such address */
+	/* a kernel without the family has no such address */
 	if (error == -EOPNOTSUPP || error == -EAFNOSUPPORT)
 		error = 0;
 	if (error)
@@ -139,7 +140,7 @@ static int check_subnet(const struct net *net, const struct links *links,
 			   ours, prefix, name, check.text, check.text_prefix);
 }
 
-/* ---- what is kept */
+/* ---- links that are kept */
 
 static struct link *find_bridge(const struct links *links, const char *name)
 {
@@ -150,7 +151,7 @@ static struct link *find_bridge(const struct links *links, const char *name)
 	return NULL;
 }
 
-/* Takes those that are to be kept out of ours, which are to be deleted. */
+/* Clears the mark of links that are kept: marked links are deleted. */
 static void spare(struct net *net, const struct links *links,
 		  const struct net_bridge *bridge, struct net_kept *kept,
 		  size_t count)
@@ -174,7 +175,7 @@ static void spare(struct net *net, const struct links *links,
 	net->group = home->group;
 }
 
-/* ---- all of it */
+/* ---- all checks */
 
 static int check_all(struct net *net, const struct net_bridge *bridge,
 		     struct links *links, struct problem *problem)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Before anything is made: what is in the way, and what a dead supervisor left
- * behind.
+ * Before links are made: finds conflicts, and deletes
+ * links of a dead supervisor.
  */
 #ifndef VMSUP_SUPERVISOR_NET_PREPARE_H
 #define VMSUP_SUPERVISOR_NET_PREPARE_H
@@ -15,12 +15,12 @@ struct net_tap;
 struct problem;
 
 /*
- * Refuses, before anything is made, what can't work: the bridge's or a TAP's
- * name taken by a link that isn't ours (alias), the bridge's address or subnet
- * already on another link. A bridge or TAP of ours that a dead supervisor left
- * behind is deleted, but for those in kept that are found, and then the bridge:
- * net->bridge_ifindex is set. taps: count of them. 0 or -errno with problem
- * set.
+ * Refuses a configuration that can't work: another's link (by its alias) has
+ * the name of the bridge or of a TAP, or a link has the address or subnet of
+ * the bridge. Deletes a bridge and TAPs that a dead supervisor of this
+ * instance left. TAPs of kept that are there stay, and then so does the
+ * bridge: net->bridge_ifindex is set. taps: count TAPs that will be made. 0;
+ * or -errno with problem set.
  */
 int net_prepare(struct net *net, const struct net_bridge *bridge,
 		const struct net_tap *taps, size_t count, struct net_kept *kept,

@@ -30,7 +30,8 @@
 #include "supervisor/net/net.h"
 #include "supervisor/net/netlink.h"
 
-/* IFLA_BRPORT_LOCKED, which headers before 5.18 lack and kernels ignore. */
+/* IFLA_BRPORT_LOCKED: headers before 5.18 lack it, and
+ * kernels before 5.18 ignore it. */
 #define PORT_LOCKED 39
 
 static const char joining[] = "putting it on the bridge";
@@ -55,8 +56,8 @@ int net_open_tun(int *fd, struct problem *problem)
 
 int net_tap_own(int fd)
 {
-	/* without an owner, whoever can open /dev/net/tun may attach a queue of
-	 * his to a TAP that has several; "none" can't be set again */
+	/* any process that can open /dev/net/tun may attach a queue to a TAP
+	 * with several queues and without owner; an owner can't be unset */
 	if (ioctl(fd, TUNSETOWNER, 0UL) < 0 || ioctl(fd, TUNSETGROUP, 0UL) < 0)
 		return -errno;
 	return 0;
@@ -91,7 +92,7 @@ static uint32_t queues_of(const struct net_tap *tap)
 	return tap->queues ? tap->queues : 1;
 }
 
-/* A descriptor per queue: the first one makes the device. */
+/* Opens a descriptor for each queue; the first one makes the device. */
 static int attach(const struct net_tap *tap, int *fds, struct problem *problem)
 {
 	uint32_t queues = queues_of(tap);
@@ -126,7 +127,7 @@ bool net_tap_is(int fd, const char *name, uint64_t network_inode)
 	cleanup_fd int network_fd = -1;
 	struct stat st;
 
-	/* anything but a TAP refuses the first request */
+	/* only a TAP takes the first request */
 	if (ioctl(fd, TUNGETIFF, &request) < 0 ||
 	    !(request.ifr_flags & IFF_TAP) ||
 	    strncmp(request.ifr_name, name, IFNAMSIZ) != 0)
@@ -160,14 +161,15 @@ static void put_port(struct netlink_batch *batch, const struct net *net,
 	netlink_put_u8(batch, IFLA_BRPORT_LEARNING, 0);
 	netlink_put_u8(batch, IFLA_BRPORT_UNICAST_FLOOD, 0);
 	netlink_put_u8(batch, IFLA_BRPORT_MCAST_FLOOD, net->multicast);
-	/* who sends a query is still no router */
+	/* a VM that sends a query isn't taken for a router */
 	netlink_put_u8(batch, IFLA_BRPORT_MULTICAST_ROUTER, 0);
 	netlink_put_u8(batch, PORT_LOCKED, 1);
 	netlink_nest_end(batch, port);
 }
 
-/* NUD_NOARP makes the entry static. Not NUD_PERMANENT: that would make the MAC
- * the host's own. Sticky, as a port that somebody else adds does learn. */
+/* Adds the forwarding entry. NUD_NOARP makes it static; NUD_PERMANENT would
+ * make the MAC the host's own. It is sticky, because a port that another
+ * process adds does learn. */
 static void put_forwarding(struct netlink_batch *batch,
 			   const struct net_tap *tap, int ifindex, int flags)
 {
@@ -185,10 +187,10 @@ static void put_forwarding(struct netlink_batch *batch,
 }
 
 /*
- * In this order: the host's side needs no IPv6 address, which would be
- * announced to all as soon as it is up; the bridge takes its MTU from its
- * ports, so that is set before it is one; and a port is restricted before it
- * is up.
+ * Puts a TAP on the bridge. The order matters. IPv6 addresses are turned off
+ * first: the host's side needs none, and would announce it to all. Then the MTU
+ * is set, because the bridge takes its MTU from its ports. The port is
+ * restricted before it is up.
  */
 static int join(struct net *net, const struct net_tap *tap, int ifindex,
 		struct problem *problem)
@@ -230,7 +232,7 @@ static int join(struct net *net, const struct net_tap *tap, int ifindex,
 	error = netlink_send(net->sock, &batch);
 	if (!error)
 		return 0;
-	/* the kernel calls a bridge that isn't there an invalid argument */
+	/* EINVAL means that the bridge is gone */
 	if (batch.failed == joining &&
 	    !net_name_of(net, net->bridge_ifindex, bridge)) {
 		error = -ENODEV;
@@ -259,7 +261,7 @@ int net_tap_delete(struct net *net, int ifindex)
 	return net_delete(net, ifindex);
 }
 
-/* ---- what the host knows about the VM */
+/* ---- neighbour entries of the host */
 
 static void put_neighbour(struct netlink_batch *batch, int type,
 			  const struct net *net, const struct net_tap *tap,
@@ -273,7 +275,7 @@ static void put_neighbour(struct netlink_batch *batch, int type,
 	bool needed = type == RTM_NEWNEIGH && family == AF_INET;
 	int flags = type == RTM_NEWNEIGH ? NLM_F_CREATE | NLM_F_REPLACE : 0;
 
-	/* the host may have no IPv6: then it needs no IPv6 neighbours */
+	/* may fail: a host without IPv6 needs no such neighbours */
 	netlink_add(batch, type, flags,
 		    needed ? "telling the host its guest's address" : NULL,
 		    &entry, sizeof(entry));
@@ -283,7 +285,8 @@ static void put_neighbour(struct netlink_batch *batch, int type,
 	netlink_put(batch, NDA_LLADDR, tap->guest_mac, sizeof(tap->guest_mac));
 }
 
-/* Adds (RTM_NEWNEIGH) or removes (RTM_DELNEIGH) them. */
+/* Adds requests that make (RTM_NEWNEIGH) or delete
+ * (RTM_DELNEIGH) the entries. */
 static void put_neighbours(struct netlink_batch *batch, int type,
 			   const struct net *net, const struct net_tap *tap)
 {
@@ -335,7 +338,8 @@ int net_tap_create(struct net *net, const struct net_tap *tap, int *fds,
 		error = join(net, tap, index, problem);
 	if (!error)
 		error = introduce(net, tap, problem);
-	/* that is all the undoing: a TAP lives as long as it is held */
+	/* this deletes the TAP, too: it lives as long
+	 * as a descriptor is open */
 	if (error)
 		close_queues(fds, queues_of(tap));
 	else
@@ -364,7 +368,7 @@ static int take_counters(void *ctx, struct nlmsghdr *row)
 		return 0;
 	memset(&stats, 0, sizeof(stats));
 	nla_memcpy(&stats, attribute, sizeof(stats));
-	/* what the host sends into the TAP, the VM receives */
+	/* the VM receives what the host sends */
 	*counting->counters = (struct net_counters){
 		.rx_frames = stats.tx_packets,
 		.rx_bytes = stats.tx_bytes,
@@ -388,7 +392,7 @@ int net_tap_counters(struct net *net, int ifindex,
 	struct netlink_batch batch = { .row = take_counters, .ctx = &counting };
 	int error;
 
-	/* a tenth of what RTM_GETLINK would answer */
+	/* the answer is a tenth of RTM_GETLINK's */
 	netlink_add(&batch, RTM_GETSTATS, 0, "reading", &which, sizeof(which));
 	error = netlink_send(net->sock, &batch);
 	if (!error && !counting.found)
@@ -396,7 +400,8 @@ int net_tap_counters(struct net *net, int ifindex,
 	return error;
 }
 
-/* Filters that drop uncounted, and come before the guard. */
+/* Removes the tc filters of older versions, which drop frames before the
+ * guard and don't count them. */
 static void put_unfilter(struct netlink_batch *batch, int ifindex)
 {
 	struct tcmsg which = {
@@ -415,7 +420,7 @@ int net_tap_update(struct net *net, const struct net_tap *tap, int ifindex)
 
 	put_unfilter(&batch, ifindex);
 	net_multicast_put_share(&batch, ifindex);
-	/* one that the guest joined by itself isn't permanent */
+	/* an entry that the guest joined by itself isn't permanent */
 	net_multicast_put_groups(&batch, RTM_DELMDB, net, tap, ifindex);
 	net_multicast_put_groups(&batch, RTM_NEWMDB, net, tap, ifindex);
 	return netlink_send(net->sock, &batch);

@@ -29,8 +29,8 @@
 #include "supervisor/net/netlink.h"
 #include "supervisor/net/tap.h"
 
-/* A filter goes first: it would be loaded anew for a queue that is attached,
- * from the memory of whoever attaches it. */
+/* Attaches all queues. The filter is removed first: for each queue that is
+ * attached, the driver would load it anew, from the memory of this process. */
 static int attach_queues(const int *fds, uint32_t count)
 {
 	struct ifreq request = { .ifr_flags = IFF_ATTACH_QUEUE };
@@ -38,9 +38,10 @@ static int attach_queues(const int *fds, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 		(void)ioctl(fds[i], TUNDETACHFILTER, NULL);
 	for (uint32_t i = 0; i < count; i++) {
-		/* refused to one that is attached; check() sees it if not */
+		/* fails if the queue is attached; check()
+		 * notices one that isn't */
 		(void)ioctl(fds[i], TUNSETQUEUE, &request);
-		/* takes O_ASYNC off as well */
+		/* clears O_ASYNC, too */
 		if (fcntl(fds[i], F_SETFL, O_RDWR | O_NONBLOCK) < 0)
 			return -errno;
 	}
@@ -65,7 +66,7 @@ static int take_owners(void *ctx, struct nlmsghdr *row)
 		return 0;
 	owner = nla_find(nla_data(data), nla_len(data), IFLA_TUN_OWNER);
 	group = nla_find(nla_data(data), nla_len(data), IFLA_TUN_GROUP);
-	/* where there is none, anybody may attach */
+	/* without an owner, any process may attach */
 	if (owner)
 		owners->owner = nla_get_u32(owner);
 	if (group)
@@ -73,7 +74,8 @@ static int take_owners(void *ctx, struct nlmsghdr *row)
 	return 0;
 }
 
-/* Only where it isn't so: the driver tells everybody each time it is set. */
+/* Sets the owner only if it was changed: the driver sends
+ * news of the link each time. */
 static int restore_owner(struct net *net, int fd, int ifindex)
 {
 	struct owners owners = { UINT32_MAX, UINT32_MAX };
@@ -88,7 +90,7 @@ static int restore_owner(struct net *net, int fd, int ifindex)
 	return net_tap_own(fd);
 }
 
-/* What each frame passes through. */
+/* Sets the properties that apply to each frame. */
 static int set_frames(int fd)
 {
 	const struct tun_filter any = { 0 };
@@ -105,7 +107,7 @@ static int set_frames(int fd)
 	    ioctl(fd, TUNSETFILTEREBPF, &none) < 0 ||
 	    ioctl(fd, TUNSETCARRIER, &up) < 0)
 		return -errno;
-	/* EINVAL: this kernel can't have another order of bytes */
+	/* EINVAL: this kernel has no other byte order */
 	if (ioctl(fd, TUNSETVNETBE, &native) < 0 && errno != EINVAL)
 		return -errno;
 	return 0;
@@ -120,13 +122,14 @@ static int set_mac(int fd, const struct net_tap *tap)
 	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
 		return -errno;
 	if (memcmp(request.ifr_hwaddr.sa_data, mac, sizeof(mac)) == 0)
-		return 0; /* setting it would be news for everybody */
+		/* no change: the kernel would send news of the link */
+		return 0;
 	request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
 	memcpy(request.ifr_hwaddr.sa_data, mac, sizeof(mac));
 	return ioctl(fd, SIOCSIFHWADDR, &request) < 0 ? -errno : 0;
 }
 
-/* What the driver shows of it is what was made. */
+/* Checks that the driver shows the properties that were made. */
 static int check(const struct net_tap *tap, int fd)
 {
 	short wanted = IFF_TAP | IFF_NO_PI;

@@ -6,9 +6,9 @@
 struct net;
 struct net_tap;
 
-/* Sets all of a TAP that a holder of its descriptors can change as
- * net_tap_create() made it. 0 or -errno: it can't be relied upon (-EBADFD: the
- * link is gone). */
+/* Restores each property that a process with its descriptors can change, as
+ * net_tap_create() made it. 0; or -errno: the TAP can't be trusted
+ * (-EBADFD: the link is gone). */
 int net_tap_renew(struct net *net, const struct net_tap *tap, const int *fds,
 		  int ifindex);
 
