@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -36,6 +37,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "sandbox/filter.h"
+#include "sandbox/handoff.h"
 
 /* proc_pid_oom_score_adj(5): tenths of a percent of the host's memory. */
 #define OOM_SCORE_MORE 300
@@ -148,16 +150,35 @@ static int own_core(const struct stage1 *stage)
 	return 0;
 }
 
+/* Should: give the child a table of descriptors of its own, of which those that
+ * stage 1 doesn't use aren't even copied, and return its channel. Mustn't: come
+ * after any other step, or say that it failed: until it is done, every
+ * descriptor is the supervisor's. */
+static int get_own_descriptors(const struct stage1 *stage)
+{
+	int last = stage->handoff_fd;
+
+	if (stage->program_fd > last)
+		last = stage->program_fd;
+	if (stage->proc_fd > last)
+		last = stage->proc_fd;
+	for (size_t i = 0; i < ROOM_NAMESPACES; i++)
+		if (stage->room->ns_fd[i] > last)
+			last = stage->room->ns_fd[i];
+	if (syscall(SYS_close_range, last + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+		return -errno;
+	return handoff_take(stage->handoff_fd);
+}
+
 /* Should: leave PROTO_CHANNEL_FD and STAGE1_PROGRAM_FD (which exec closes) and no
  * other descriptor. Mustn't: come before the room is entered, which takes the
  * descriptors of its namespaces. */
-static int keep_two(const struct stage1 *stage)
+static int keep_two(const struct stage1 *stage, int own_fd)
 {
 	int channel_fd, program_fd;
 
 	/* first to numbers where neither is in the other's way */
-	channel_fd = fcntl(stage->channel_fd, F_DUPFD_CLOEXEC,
-			   STAGE1_PROGRAM_FD + 1);
+	channel_fd = fcntl(own_fd, F_DUPFD_CLOEXEC, STAGE1_PROGRAM_FD + 1);
 	program_fd = fcntl(stage->program_fd, F_DUPFD_CLOEXEC,
 			   STAGE1_PROGRAM_FD + 1);
 	if (channel_fd < 0 || program_fd < 0)
@@ -256,6 +277,9 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 	int channel_fd = stage->channel_fd;
 	int error;
 
+	if (stage->handoff_fd >= 0 &&
+	    (channel_fd = get_own_descriptors(stage)) < 0)
+		_exit(VMPROC_EXIT_CAGE);
 	snprintf(name, sizeof(name), "%s", stage->name);
 	if ((error = reset_signals()) < 0)
 		fail(stage, channel_fd, "signals", -error);
@@ -268,7 +292,7 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 		fail(stage, channel_fd, "core scheduling", -error);
 	if ((error = room_enter(stage->room)) < 0)
 		fail(stage, channel_fd, "enter the room", -error);
-	if ((error = keep_two(stage)) < 0)
+	if ((error = keep_two(stage, channel_fd)) < 0)
 		fail(stage, channel_fd, "close descriptors", -error);
 	channel_fd = PROTO_CHANNEL_FD;
 	if ((error = empty_bounding_set()) < 0)

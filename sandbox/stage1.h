@@ -19,6 +19,9 @@ struct stage1 {
 	const struct room *room;
 	uid_t uid; /* the VM's own, shared with no other VM; its gid, too */
 	int channel_fd; /* becomes PROTO_CHANNEL_FD */
+	int handoff_fd; /* the child shares its parent's descriptors, and takes
+			   its channel from there (handoff.h); -1: it has
+			   copies of all, and channel_fd is its own */
 	int program_fd; /* vmproc */
 	char name[VM_NAME_MAX + 1]; /* of the VM, for ps(1) */
 	uint64_t generation;

@@ -69,6 +69,7 @@ void supervisor_take_down(struct supervisor *supervisor)
 {
 	end_links(supervisor);
 	room_uninit(&supervisor->host.room);
+	handoff_close(&supervisor->host.handoff);
 	for (int kind = 0; kind < GUEST_KINDS; kind++)
 		fd_close(&supervisor->host.filter_fd[kind]);
 	fd_close(&supervisor->host.vcpu_filter_fd);

@@ -239,6 +239,16 @@ int start_proc(struct supervisor *supervisor)
 	return 0;
 }
 
+int start_handoff(struct supervisor *supervisor)
+{
+	int error = handoff_open(&supervisor->host.handoff);
+
+	if (error)
+		log_error("cannot make a pair of sockets: %s",
+			  strerror(-error));
+	return error;
+}
+
 static int make_room(struct supervisor *supervisor)
 {
 	char why[ROOM_WHY_BYTES];
@@ -419,6 +429,8 @@ static int start_privileged(struct supervisor *supervisor,
 		error = start_limits(supervisor);
 	if (!error)
 		error = start_proc(supervisor);
+	if (!error)
+		error = start_handoff(supervisor);
 	if (!error)
 		error = check_network(supervisor, kept);
 	if (!error)

@@ -13,6 +13,8 @@ void start_logging(struct supervisor *supervisor);
 /* Each 0 or -errno, logged. */
 int start_proc(struct supervisor *supervisor);
 int start_filters(struct supervisor *supervisor);
+/* How VM processes get their channel; before much else is opened. */
+int start_handoff(struct supervisor *supervisor);
 /* Gives up what a serving supervisor doesn't need. */
 int start_cut(struct supervisor *supervisor);
 /* How the control socket is served. */

@@ -216,6 +216,17 @@ static int renew_locks(struct supervisor *supervisor)
 	return error;
 }
 
+/* It was opened when all else was open: a child copies what lies below it. */
+static void lower_program(struct supervisor *supervisor)
+{
+	int fd = fcntl(supervisor->host.vmproc_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	close(supervisor->host.vmproc_fd);
+	supervisor->host.vmproc_fd = fd;
+}
+
 static int take_over(struct supervisor *supervisor, const json_t *document)
 {
 	int error = loop_init(&supervisor->host.loop);
@@ -226,6 +237,10 @@ static int take_over(struct supervisor *supervisor, const json_t *document)
 				     supervisor_on_signal, supervisor);
 	if (!error)
 		error = start_proc(supervisor);
+	if (!error)
+		error = start_handoff(supervisor);
+	if (!error)
+		lower_program(supervisor);
 	if (!error)
 		error = renew_locks(supervisor);
 	if (!error)

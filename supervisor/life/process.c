@@ -19,10 +19,10 @@
 #include "supervisor/vm/host.h"
 #include "supervisor/vm/pings.h"
 
-pid_t process_clone(int cgroup_fd, int *pid_fd)
+pid_t process_clone(uint64_t flags, int cgroup_fd, int *pid_fd)
 {
 	struct clone_args args = {
-		.flags = CLONE_PIDFD,
+		.flags = CLONE_PIDFD | flags,
 		.pidfd = (uint64_t)(uintptr_t)pid_fd,
 		.exit_signal = SIGCHLD,
 	};
@@ -40,7 +40,8 @@ pid_t process_make(const struct stage1 *stage, int cgroup_fd, int *pid_fd)
 
 	/* stage is all that the child sees of its VM: it has no heap */
 	inherit_little();
-	pid = process_clone(cgroup_fd, pid_fd);
+	pid = process_clone(stage->handoff_fd < 0 ? 0 : CLONE_FILES, cgroup_fd,
+			    pid_fd);
 	if (pid == 0)
 		stage1_exec(stage);
 	return pid < 0 ? -errno : pid;
@@ -119,6 +120,7 @@ void vm_let_go(struct vm *vm)
 	fd_close(&vm->process.channel.fd);
 	fd_close(&vm->process.listener_fd);
 	fd_close(&vm->process.uids_fd);
+	handoff_forget(&vm->host->handoff, vm);
 	console_close(vm);
 	counters_abandon(vm);
 	pings_abandon(vm);

@@ -12,9 +12,9 @@
 
 /* P_PIDFD, which libcs before 2.36 lack. */
 #define WAIT_PIDFD ((idtype_t)3)
-/* Forks with a pidfd, straight into a cgroup (-1: the supervisor's). Returns as
- * fork(2) does. */
-pid_t process_clone(int cgroup_fd, int *pid_fd);
+/* Forks with a pidfd, straight into a cgroup (-1: the supervisor's), with flags
+ * of clone(2) besides. Returns as fork(2) does. */
+pid_t process_clone(uint64_t flags, int cgroup_fd, int *pid_fd);
 /* Makes a process that goes through stage 1 and becomes the program. Its pid and
  * pidfd, or -errno. stage holds nothing that lies on the heap. */
 pid_t process_make(const struct stage1 *stage, int cgroup_fd, int *pid_fd);

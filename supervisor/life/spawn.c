@@ -165,11 +165,13 @@ static int make_process(struct vm *vm, struct problem *problem)
 				   "cannot make a channel for %s: %s",
 				   vm->config.name, strerror(-error));
 	stage1 = stage1_of(vm, ends[1]);
+	stage1.handoff_fd = handoff_put(&host->handoff, ends[1], vm);
 	pid = host->hooks->make_process(&stage1, cgroup_fd, &pid_fd);
 	error = pid < 0 ? pid : 0;
 	close(ends[1]);
 	if (error) {
 		close(ends[0]);
+		handoff_forget(&host->handoff, vm);
 		return problem_set(problem, error,
 				   "cannot make a process for %s: %s (too many "
 				   "processes or too little memory)",

@@ -185,7 +185,7 @@ static int post_guard(struct supervisor *supervisor)
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	inherit_all();
-	pid = process_clone(-1, &upgrade->guard_pid_fd);
+	pid = process_clone(0, -1, &upgrade->guard_pid_fd);
 	if (pid == 0) {
 		close(ends[0]);
 		upgrade->guard_pid_fd = -1;
@@ -328,7 +328,7 @@ static int begin_trial(struct supervisor *supervisor)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	inherit_all();
-	pid = process_clone(-1, &upgrade->trial_pid_fd);
+	pid = process_clone(0, -1, &upgrade->trial_pid_fd);
 	if (pid == 0)
 		try_program(supervisor, state_fd, ends[1]);
 	close(ends[1]);

@@ -8,6 +8,7 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 #include "sandbox/filter_digest.h"
+#include "sandbox/handoff.h"
 #include "sandbox/room.h"
 #include "supervisor/config/config.h"
 #include "supervisor/host/rundir.h"
@@ -39,6 +40,7 @@ struct host {
 
 	/* the sandbox of VM processes, and their program */
 	struct room room;
+	struct handoff handoff; /* of its channel to each child */
 	struct cgroup cgroup;
 	struct uids uids;
 	int vmproc_fd; /* owned: the program */

@@ -193,7 +193,7 @@ static inline pid_t make_process(const struct stage1 *stage, int cgroup_fd,
 	sigaddset(&asked, SIGTERM);
 	sigaddset(&asked, SIGABRT);
 	sigprocmask(test.stubborn ? SIG_BLOCK : SIG_UNBLOCK, &asked, &before);
-	pid = process_clone(cgroup_fd, pid_fd);
+	pid = process_clone(0, cgroup_fd, pid_fd);
 	if (pid == 0)
 		be_process();
 	sigprocmask(SIG_SETMASK, &before, NULL);
