@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A configuration and its VMs: defaults, lifetime, additions. */
+/* A configuration and its VMs: defaults, memory, additions. */
 #include "supervisor/config/config.h"
 
 #include <arpa/inet.h>
@@ -103,7 +103,7 @@ void config_uninit(struct config *config)
 	config->vm_count = 0;
 }
 
-/* What is allocated for count VMs; it follows from their number alone. */
+/* How many VMs memory is allocated for; it depends on their number alone. */
 static size_t room_for(size_t count)
 {
 	size_t room = FIRST_ROOM;
@@ -115,7 +115,7 @@ static size_t room_for(size_t count)
 	return room;
 }
 
-/* Makes room for count more. 0, -E2BIG, -ENOMEM. */
+/* Makes room for count more VMs. 0, -E2BIG, -ENOMEM. */
 static int reserve(struct config *config, size_t count, struct problem *problem)
 {
 	struct vm_config *vms;
@@ -137,20 +137,20 @@ static int reserve(struct config *config, size_t count, struct problem *problem)
 	return 0;
 }
 
-/* There is room for it, and name is a VM name. */
+/* Appends a VM, for which there is room. name is a valid name of a VM. */
 static struct vm_config *append(struct config *config, const char *name)
 {
 	struct vm_config *vm = &config->vms[config->vm_count++];
 
 	*vm = config->defaults;
-	vm->machine = NULL; /* the defaults' own */
+	vm->machine = NULL; /* the machine belongs to the defaults */
 	memset(vm->name, 0, sizeof(vm->name));
 	memcpy(vm->name, name, strlen(name));
 	return vm;
 }
 
-/* N of a VM named vmN as config_add_vms() writes it, below CONFIG_MAX_VMS;
- * else that. */
+/* N of a name vmN, as config_add_vms() writes it;
+ * CONFIG_MAX_VMS for other names. */
 static size_t name_number(const char *name)
 {
 	size_t number = 0, digits = 0;
@@ -167,7 +167,8 @@ static size_t name_number(const char *name)
 	return *name || !digits ? CONFIG_MAX_VMS : number;
 }
 
-/* The machine of a VM that says nothing. 0, -EINVAL, -ENOMEM. */
+/* Gives a VM without settings the machine of the
+ * defaults. 0, -EINVAL, -ENOMEM. */
 static int default_machine(const struct config *config, struct vm_config *vm,
 			   struct problem *problem)
 {

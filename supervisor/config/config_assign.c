@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Gives every VM what it didn't name itself: TAP, MAC, IPv4 address. */
+/* Assigns TAP, MAC and IPv4 address to each VM that doesn't name its own. */
 #include "supervisor/config/config_assign.h"
 
 #include <arpa/inet.h>
@@ -26,7 +26,7 @@ static void assign_taps(struct config *config)
 	}
 }
 
-/* ---- IPv4: the lowest free addresses, in the order of the VMs */
+/* ---- IPv4 addresses: the lowest free ones, in the order of the VMs */
 
 static int compare_addresses(const void *left, const void *right)
 {
@@ -35,8 +35,8 @@ static int compare_addresses(const void *left, const void *right)
 	return *a < *b ? -1 : *a > *b;
 }
 
-/* Walks the subnet upwards beside the sorted list of what is taken. That there
- * are enough addresses was checked before. */
+/* Walks up the subnet, beside the sorted list of the addresses that are taken.
+ * There are enough addresses: check() has run before. */
 static int assign_ipv4(struct config *config, struct problem *problem)
 {
 	cleanup_free uint32_t *taken =
@@ -68,16 +68,16 @@ static int assign_ipv4(struct config *config, struct problem *problem)
 
 /* ---- MACs */
 
-/* Not a secret: it only keeps these hashes apart from other people's. */
+/* No secret: it makes these hashes differ from other uses of the machine ID. */
 static const uint8_t mac_key[16] = "vmsup MAC v1";
 
-/* A set of MACs, open addressing; at most a quarter full. */
+/* A set of MACs by open addressing, at most a quarter full. */
 #define MAC_SLOTS 4096
 struct mac_set {
-	uint64_t slots[MAC_SLOTS]; /* 0: empty */
+	uint64_t slots[MAC_SLOTS]; /* 0: the slot is empty */
 };
 
-/* False if it was there already. */
+/* Adds a MAC. False: it was there already. */
 static bool mac_set_add(struct mac_set *set, const uint8_t mac[6])
 {
 	uint64_t value = 0;
@@ -94,13 +94,13 @@ static bool mac_set_add(struct mac_set *set, const uint8_t mac[6])
 }
 
 /*
- * What a MAC is derived from: machine_id, NUL, instance, NUL, VM name, NUL,
- * counter. The counter is 0 unless that MAC is taken. Of the machine id, which
- * is confidential, five bytes of a hash get out (machine-id(5)).
+ * A MAC is derived from: machine_id, NUL, instance, NUL, VM name, NUL, counter.
+ * The counter is 0, unless that MAC is taken. The machine ID is confidential
+ * (machine-id(5)): only five bytes of a hash of it can be seen.
  */
 struct mac_seed {
 	uint8_t *bytes;
-	size_t fixed; /* length of what comes before the VM name */
+	size_t fixed; /* the bytes before the VM name */
 };
 
 static void derive_mac(const struct mac_seed *seed, const char *name,
@@ -118,8 +118,8 @@ static void derive_mac(const struct mac_seed *seed, const char *name,
 		mac[i] = (uint8_t)hash;
 }
 
-/* What VMs name themselves goes first; the others take what is left, so that
- * one with a derived MAC makes way. */
+/* MACs that VMs name themselves come first: a
+ * derived MAC makes way for them. */
 static int derive_macs(struct config *config, const struct mac_seed *seed,
 		       struct mac_set *set, struct problem *problem)
 {
@@ -168,7 +168,7 @@ static int assign_macs(struct config *config, const char *machine_id,
 	return error;
 }
 
-/* ---- what can't be */
+/* ---- refusals */
 
 struct first_clash {
 	const struct config *config;
@@ -199,7 +199,7 @@ static int check_unique(const struct config *config, struct problem *problem)
 	return clash.error;
 }
 
-/* Puts where before what problem says. */
+/* Puts where before the text of problem. */
 static int prefix_problem(const char *where, int error, struct problem *problem)
 {
 	struct problem said = *problem;
@@ -233,11 +233,11 @@ static int check_vm(const struct config *config, size_t index,
 	return error ? prefix_problem(where, error, problem) : 0;
 }
 
-/* Checked here for files and options alike, since only a file was before. */
+/* Checks the whole. A file was checked before; VMs of options weren't. */
 static int check(const struct config *config, struct problem *problem)
 {
 	static const struct {
-		const char *where; /* NULL: it says so itself */
+		const char *where; /* NULL: the text of the problem has it */
 		int (*check)(const struct config *config,
 			     struct problem *problem);
 	} checks[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Gives every VM what it didn't name itself: TAP, MAC, IPv4 address. */
+/* Assigns TAP, MAC and IPv4 address to each VM that doesn't name its own. */
 #ifndef VMSUP_SUPERVISOR_CONFIG_CONFIG_ASSIGN_H
 #define VMSUP_SUPERVISOR_CONFIG_CONFIG_ASSIGN_H
 
@@ -7,11 +7,12 @@ struct config;
 struct problem;
 
 /*
- * Gives every VM the TAP name, MAC and IPv4 address that it doesn't have yet:
- * TAPs <tap_prefix>N by VM index; IPv4 the lowest free host address of the
- * bridge's subnet; MAC derived from machine_id, instance and VM name
- * (locally administered, unicast; no two alike). Then refuses what can't be:
- * duplicates, more VMs than uids or addresses. 0, -EINVAL, -E2BIG.
+ * Assigns TAP name, MAC and IPv4 address to each VM that doesn't have them.
+ * The TAP is <tap_prefix>N, by the VM's index. The address is the lowest free
+ * one of the bridge's subnet. The MAC is derived from machine_id, instance and
+ * VM name; it is locally administered, unicast, and unique. Refuses
+ * duplicates, and more VMs than there are uids or addresses. 0; -EINVAL or
+ * -E2BIG with problem set.
  */
 int config_assign(struct config *config, const char *machine_id,
 		  const char *instance, struct problem *problem);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What must hold between the values of a configuration. */
+/* Checks values of a configuration against each other. */
 #include "supervisor/config/config_check.h"
 
 #include <arpa/inet.h>
@@ -27,7 +27,8 @@ static const char *ipv4_text(uint32_t address, char text[INET_ADDRSTRLEN])
 	return inet_ntop(AF_INET, &network_order, text, INET_ADDRSTRLEN);
 }
 
-/* The name of what address is in its subnet, if no host can have it. */
+/* What an address is that no host of its subnet can
+ * have: its name; else NULL. */
 static const char *ipv4_special(uint32_t address, uint32_t mask)
 {
 	if ((address & ~mask) == 0)
@@ -50,7 +51,7 @@ int config_check_bridge_ipv4(const struct config *config,
 				   "prefix length %u is out of range "
 				   "(choose one from %d to %d)",
 				   prefix, IPV4_PREFIX_MIN, IPV4_PREFIX_MAX);
-	/* RFC 6890: this network, loopback; multicast and what follows. */
+	/* RFC 6890: this network, loopback; multicast and above. */
 	if (first_byte == 0 || first_byte == 127 || first_byte >= 224)
 		return problem_set(problem, -EINVAL,
 				   "no host can have this address "
@@ -92,7 +93,7 @@ int config_check_vm_ipv4(const struct config *config,
 	return 0;
 }
 
-/* True if both begin with the same prefix bits. */
+/* True: both addresses begin with the same prefix bits. */
 static bool ipv6_same_subnet(const struct in6_addr *a, const struct in6_addr *b,
 			     uint32_t prefix)
 {
@@ -104,8 +105,8 @@ static bool ipv6_same_subnet(const struct in6_addr *a, const struct in6_addr *b,
 	       (a->s6_addr[bytes] ^ b->s6_addr[bytes]) >> (8 - bits) == 0;
 }
 
-/* True if nothing is set behind prefix bits: the address of all routers of
- * the subnet (RFC 4291 section 2.6.1). */
+/* True: no bit is set after the prefix. That is the anycast address of the
+ * subnet's routers (RFC 4291 §2.6.1). */
 static bool ipv6_is_subnet(const struct in6_addr *address, uint32_t prefix)
 {
 	for (uint32_t bit = prefix; bit < 128; bit++)
@@ -133,7 +134,7 @@ int config_check_ipv6(const struct in6_addr *address, uint32_t prefix,
 	else if (IN6_IS_ADDR_LINKLOCAL(address))
 		kind = "a link-local address, of which each link gets one "
 		       "by itself";
-	/* A /127 has no address for all routers: RFC 6164. */
+	/* A /127 has no anycast address for routers (RFC 6164). */
 	else if (prefix < IPV6_PREFIX_MAX && ipv6_is_subnet(address, prefix))
 		kind = "the subnet's own address";
 	if (kind)
@@ -209,7 +210,7 @@ int config_check_mtu(const struct config *config, struct problem *problem)
 	return 0;
 }
 
-/* Whose uids are taken: systemd's "Users, Groups, UIDs and GIDs". */
+/* Ranges of uids with another use: systemd's "Users, Groups, UIDs and GIDs". */
 static const struct {
 	uint32_t first, last;
 	const char *whose;
@@ -260,7 +261,8 @@ int config_check_uid_count(const struct config *config, struct problem *problem)
 int config_check_hosts(const struct config *config, struct problem *problem)
 {
 	uint32_t mask = ipv4_mask(config->bridge_ipv4_prefix);
-	uint32_t hosts = ~mask - 2; /* less the broadcast and the bridge's */
+	/* without the broadcast address and the bridge's */
+	uint32_t hosts = ~mask - 2;
 	char text[INET_ADDRSTRLEN];
 
 	if (config->vm_count <= hosts)

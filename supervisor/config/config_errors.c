@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The errors of one configuration file, collected, told in order of lines. */
+/* The errors of one configuration file, collected, and written by line. */
 #include "supervisor/config/config_errors.h"
 
 #include <stdarg.h>

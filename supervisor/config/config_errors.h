@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The errors of one configuration file, collected, told in order of lines. */
+/* The errors of one configuration file, collected, and written by line. */
 #ifndef VMSUP_SUPERVISOR_CONFIG_ERRORS_H
 #define VMSUP_SUPERVISOR_CONFIG_ERRORS_H
 
@@ -9,27 +9,27 @@
 
 struct config_error {
 	unsigned int line; /* 0: the file as a whole */
-	size_t order; /* of being found */
+	size_t order; /* the order in which errors were found */
 	char *text; /* owned */
 };
 
 struct config_errors {
 	struct config_error *list; /* owned */
 	size_t count, room;
-	bool lost; /* memory ran out: there are more than listed */
+	bool lost; /* memory ran out: some errors aren't listed */
 };
 
 void config_errors_init(struct config_errors *errors);
 void config_errors_uninit(struct config_errors *errors);
 
-/* Adds one; what a terminal would obey is replaced in it. */
+/* Adds an error. Control characters in it are replaced. */
 void config_errors_add(struct config_errors *errors, unsigned int line,
 		       const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 bool config_errors_any(const struct config_errors *errors);
 
-/* Writes them to out, "NAME:LINE: text" each, sorted by line. */
+/* Writes the errors to out as "NAME:LINE: text", sorted by line. */
 void config_errors_write(struct config_errors *errors, const char *name,
 			 FILE *out);
 

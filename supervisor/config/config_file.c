@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A configuration file, read and checked whole: its syntax (config_tree.c),
- * each setting (config_reader.c), and here what must hold between them.
+ * Reads and checks a configuration file: its syntax (config_tree.c), each
+ * setting (config_reader.c), and here the settings against each other.
  */
 #include "supervisor/config/config_file.h"
 
@@ -16,7 +16,8 @@
 #include "supervisor/config/config_tree.h"
 #include "supervisor/config/config_unique.h"
 
-/* The line of the first of two paths that is there; else of group itself. */
+/* The line of the first of two paths that is in the
+ * file; else the line of group. */
 static unsigned int line_of(const struct config_node *group, const char *path,
 			    const char *other)
 {
@@ -28,8 +29,9 @@ static unsigned int line_of(const struct config_node *group, const char *path,
 	return group->line;
 }
 
-/* Checks of the file as a whole, each told at its first setting that is there,
- * if nothing that it goes by was found wrong already. */
+/* Makes the checks of the whole file. Each is skipped if a setting that
+ * it uses was found wrong. An error is reported at the line of the
+ * first setting that is there. */
 static void check_whole(struct config_reader *reader)
 {
 	static const struct {
@@ -57,7 +59,7 @@ static void check_whole(struct config_reader *reader)
 					  problem.text);
 }
 
-/* Checks the pairs that node, a VM or the defaults, says something about. */
+/* Checks the pairs of which node, a VM or the defaults, has a setting. */
 static void check_orders(struct config_reader *reader,
 			 const struct config_node *node,
 			 const struct vm_config *vm, const char *where)
@@ -116,7 +118,7 @@ static void note_shared(void *ctx, enum config_key key, size_t earlier,
 	const struct vm_config *first = &reader->config->vms[earlier];
 	const struct config_node *node = &reader->vms[later];
 
-	/* A TAP name that is only a VM's by its index depends on the prefix. */
+	/* A TAP that a VM has by its index depends on the prefix, too. */
 	if (key == CONFIG_KEY_TAP &&
 	    !config_tree_sound(&reader->root, "tap_prefix"))
 		return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Values of a configuration file, by the tables of config_settings.c. An error
- * never ends the reading: it is noted, the setting is marked as wrong, and
- * nothing else is judged by it.
+ * Reads the values of a configuration file, by the tables of config_settings.c.
+ * An error doesn't end the reading: it is noted, and the setting is marked as
+ * wrong, so that no check uses it.
  */
 #include "supervisor/config/config_reader.h"
 
@@ -41,7 +41,7 @@ static void show(const struct config_node *node, char *text, size_t size)
 		snprintf(text, size, "%s", type_names[node->type]);
 }
 
-/* The setting isn't of the type that it must have. */
+/* Notes that a setting has the wrong type. */
 static void wrong_type(struct config_reader *reader,
 		       const struct setting *setting,
 		       const struct config_node *node)
@@ -55,7 +55,7 @@ static void wrong_type(struct config_reader *reader,
 	config_tree_mark_wrong(node);
 }
 
-/* It is of that type, but not one of the values that it can have. */
+/* Notes that a setting has the right type, but a value that it can't have. */
 static void wrong_value(struct config_reader *reader,
 			const struct setting *setting,
 			const struct config_node *node)
@@ -70,7 +70,7 @@ static void wrong_value(struct config_reader *reader,
 	config_tree_mark_wrong(node);
 }
 
-/* problem says what is wrong with it. */
+/* Notes an error of a setting, which problem describes. */
 static void wrong(struct config_reader *reader, const struct setting *setting,
 		  const struct config_node *node, const struct problem *problem)
 {
@@ -127,7 +127,8 @@ static void read_number(struct config_reader *reader,
 			(uint32_t)node->value.integer;
 }
 
-/* Milliseconds from seconds or a string; -1: neither, or far out of range. */
+/* Milliseconds of a number of seconds or of a string. -1: it is
+ * neither, or is far out of range. */
 static int64_t duration_ms(const struct config_node *node)
 {
 	const double limit = UINT32_MAX / 1000.0;
@@ -192,7 +193,8 @@ static void read_size(struct config_reader *reader,
 							    : VM_LIMIT_NONE;
 }
 
-/* What a state document can hold: a copy of the configuration is one. */
+/* A state document has a copy of the configuration: so
+ * each text must be UTF-8. */
 static bool is_utf8(const char *text)
 {
 	json_t *json = json_string(text);
@@ -215,8 +217,7 @@ static void read_text(struct config_reader *reader,
 		memcpy(field(setting, object), text, strlen(text) + 1);
 }
 
-/* The file's directory, which stays right when the working directory doesn't;
- * the caller's, NULL without memory. */
+/* The absolute path of the file's directory. The caller's; NULL: no memory. */
 static char *directory_of(const char *file)
 {
 	const char *slash = strrchr(file, '/');
@@ -259,7 +260,7 @@ static void read_path(struct config_reader *reader,
 		memcpy(field(setting, object), whole, strlen(whole) + 1);
 }
 
-/* The index of text among the choices, -1: it isn't there. */
+/* The index of text among the choices; -1: it is none of them. */
 static int choice_of(const struct setting *setting, const char *text)
 {
 	for (int i = 0; setting->choices[i]; i++)
@@ -548,8 +549,8 @@ static void read_disks(struct config_reader *reader,
 	reader->path[length] = '\0';
 }
 
-/* Hands each setting of kvm that node has to note(), which may be NULL. How
- * many there are. */
+/* Counts the settings for guest kvm that node has, and calls note() for
+ * each, unless it is NULL. */
 static size_t each_of_machine(struct config_reader *reader,
 			      const struct config_node *node,
 			      void (*note)(struct config_reader *reader,
@@ -590,7 +591,7 @@ static bool sound_for(const struct config_reader *reader,
 	       config_tree_sound(&defaults, setting);
 }
 
-/* What its guest makes of the settings of kvm, once all are read. */
+/* Checks the settings for guest kvm against the guest, when all were read. */
 static void check_machine(struct config_reader *reader,
 			  const struct config_node *node, struct vm_config *vm)
 {
@@ -614,7 +615,7 @@ static void check_machine(struct config_reader *reader,
 
 /* ---- VMs */
 
-/* "VM web: ", or by its place in the list if it has no name that can be. */
+/* Sets the path of a VM: "VM web: "; by its index if it has no valid name. */
 static void name_path(struct config_reader *reader,
 		      const struct config_node *node, size_t index)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Every setting of the configuration file, in one table per group. */
+/* All settings of the configuration file, in one table for each group. */
 #include "supervisor/config/config_settings.h"
 
 #include <assert.h>
@@ -12,17 +12,17 @@
 #define SECOND_MS UINT64_C(1000)
 #define HOUR_MS   (3600 * SECOND_MS)
 #define DAY_MS    (24 * HOUR_MS)
-/* Of a TAP: 65,535 bytes less the Ethernet header. */
+/* The longest of a TAP: 65,535 bytes, less the Ethernet header. */
 #define MTU_MAX 65521
 #define MTU_MIN 68 /* RFC 791 */
-/* Leaves IFNAMSIZ four digits for the VM's index. */
+/* IFNAMSIZ leaves four digits for the VM's index. */
 #define TAP_PREFIX_LENGTH 11
-/* The last 100 deaths of a VM are remembered. */
+/* The supervisor remembers the last 100 deaths of a VM. */
 #define DEATHS_MAX     100
 #define MEMORY_MIN     (UINT64_C(1) << 20)
 #define CPUS_MAX       1024
 #define CPU_WEIGHT_MAX 10000 /* Linux, Documentation cgroup-v2, cpu.weight */
-/* More than a bridge forwards. */
+/* More than any bridge forwards. */
 #define BROADCAST_RATE_MAX 10000000
 
 #define GROUP(table)                     \
@@ -132,7 +132,8 @@ static const struct setting disk_settings[] = {
 };
 const struct setting_group config_settings_disk = GROUP(disk_settings);
 
-/* What the defaults have as well. What no two VMs can share isn't here. */
+/* Settings that both a VM and the defaults have: not
+ * those that must be unique. */
 #define INHERITED(X)                                                           \
 	X("guest", SETTING_CHOICE, IN_VM(guest), .choices = guest_names)       \
 	X("autostart", SETTING_BOOL, IN_VM(autostart))                         \
@@ -188,7 +189,7 @@ static const struct setting_group uids_group = GROUP(uids_settings);
 static const struct setting defaults_settings[] = { INHERITED(ELEMENT) };
 static const struct setting_group defaults_group = GROUP(defaults_settings);
 
-/* The bridge and the defaults stand before the VMs that lean on them. */
+/* The bridge and the defaults come before the VMs, which depend on them. */
 static const struct setting root_settings[] = {
 	{ "bridge", SETTING_GROUP, .group = &bridge_group },
 	{ "tap_prefix", SETTING_LINK_NAME, IN_CONFIG(tap_prefix),
@@ -205,7 +206,7 @@ const struct setting_group config_settings_root = GROUP(root_settings);
 
 static_assert(sizeof(enum guest_kind) == sizeof(uint32_t), "SETTING_CHOICE");
 
-/* ---- what they take, in words */
+/* ---- the values of settings, in words */
 
 static void expect_range(const struct setting *setting, char *text, size_t size)
 {

@@ -15,20 +15,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEX_DIGITS_MAX 15 /* of a positive long long */
-/* A VM's restart.jitter is in the third group, the file itself included. */
+#define HEX_DIGITS_MAX 15 /* the digits of a positive long long */
+/* restart.jitter of a VM is in the third group; the file is the first. */
 #define DEPTH_MAX 8
-/* No group knows that many settings. */
+/* No group has that many settings. */
 #define GROUP_MAX 64
 
-/* There is a NUL at end, so that looking one byte ahead is safe; out has room
- * for twice as much as is read, as no byte becomes more than two. */
+/* There is a NUL at end: so one byte can be read ahead. out has room for twice
+ * the input: no byte becomes more than two. */
 struct scan {
 	const char *next, *end;
 	char *out;
 	unsigned int line;
 	unsigned int depth; /* of groups */
-	unsigned int settings[DEPTH_MAX]; /* so far, in the group and around */
+	/* how many so far, in each open group */
+	unsigned int settings[DEPTH_MAX];
 	struct config_tree_error *error;
 };
 
@@ -51,14 +52,14 @@ static bool refuse(struct scan *scan, unsigned int line, const char *text)
 static bool copy_line_comment(struct scan *scan)
 {
 	copy(scan, strcspn(scan->next, "\n"));
-	/* libconfig refuses a comment that ends with the file */
+	/* libconfig refuses a comment without newline at the end of the file */
 	if (scan->next == scan->end)
 		*scan->out++ = '\n';
 	return true;
 }
 
-/* libconfig takes one without an end as a comment too: a slip of the hand
- * would make all of the rest be ignored. */
+/* Refuses a comment without end, which libconfig takes: a typing error would
+ * hide the rest of the file. */
 static bool copy_block_comment(struct scan *scan)
 {
 	const char *end = strstr(scan->next + 2, "*/");
@@ -94,7 +95,7 @@ static size_t name_length(const char *text)
 	return length;
 }
 
-/* Copies an exponent ("e5", "E-3") if one stands there. */
+/* Copies an exponent ("e5", "E-3"), if there is one. */
 static bool copy_exponent(struct scan *scan)
 {
 	size_t sign = 1;
@@ -109,7 +110,8 @@ static bool copy_exponent(struct scan *scan)
 	return true;
 }
 
-/* Copies what makes a float, if it stands there: ".5", "e3", ".5e3". */
+/* Copies the part that makes a number a float, if there is
+ * one: ".5", "e3", ".5e3". */
 static bool copy_fraction(struct scan *scan)
 {
 	if (*scan->next != '.')
@@ -167,7 +169,7 @@ static bool copy_byte(struct scan *scan)
 	return true;
 }
 
-/* Copies one token, string, comment or byte. False: refused. */
+/* Copies one token, string, comment or byte. False: it is refused. */
 static bool copy_next(struct scan *scan)
 {
 	const char *next = scan->next;
@@ -193,7 +195,7 @@ static bool copy_next(struct scan *scan)
 	return true;
 }
 
-/* An error at the first NUL among length bytes, if there is one. */
+/* Refuses a NUL among length bytes. */
 static bool refuse_nul(const char *raw, size_t length,
 		       struct config_tree_error *error)
 {

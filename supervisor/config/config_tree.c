@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The tree of settings, by libconfig. The one file that sees its header: what
- * it calls config_init() and config_read() is something else everywhere else.
+ * The tree of settings, by libconfig. Only this file includes libconfig's
+ * header: in all others, config_init() and config_read() are our own.
  */
 #include "supervisor/config/config_tree.h"
 
@@ -13,7 +13,7 @@
 #include "ipc/fd.h"
 #include "supervisor/config/config_text.h"
 
-/* No path below this one can be opened, should an @include ever get through. */
+/* No path below this one can be opened, if an @include should get through. */
 #define NO_DIRECTORY "/dev/null"
 #define FIRST_ROOM   (16 * 1024)
 
@@ -27,7 +27,7 @@ static void fail(struct config_tree_error *error, const char *text)
 	snprintf(error->text, sizeof(error->text), "%s", text);
 }
 
-/* The whole of file and a NUL, the caller's. NULL with error set. */
+/* Reads a whole file, and adds a NUL. The caller's; NULL with error set. */
 static char *read_all(FILE *file, size_t *length,
 		      struct config_tree_error *error)
 {
@@ -66,7 +66,7 @@ static char *read_all(FILE *file, size_t *length,
 	return steal_mem(&bytes);
 }
 
-/* Says in a user's words what libconfig found. */
+/* Puts an error of libconfig into a user's words. */
 static void explain(const config_t *config, struct config_tree_error *error)
 {
 	static const struct {
@@ -176,7 +176,7 @@ struct config_node config_tree_child(const struct config_node *node,
 		config_setting_get_elem(node->setting, (unsigned int)index));
 }
 
-/* The member of group that path's first length characters name. */
+/* Finds the member of group that the first length bytes of path name. */
 static const struct config_setting_t *
 member(const struct config_setting_t *group, const char *path, size_t length)
 {
@@ -210,7 +210,7 @@ bool config_tree_find(const struct config_node *group, const char *path,
 
 void config_tree_mark_wrong(const struct config_node *node)
 {
-	/* A hook is libconfig's place for what its user knows of a setting. */
+	/* A hook is libconfig's field for data of its user: here, the mark. */
 	union {
 		const struct config_setting_t *read_only;
 		struct config_setting_t *setting;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A configuration's syntax: text to a tree of settings, by libconfig. */
+/* Parses the text of a configuration into a tree of settings, by libconfig. */
 #ifndef VMSUP_SUPERVISOR_CONFIG_TREE_H
 #define VMSUP_SUPERVISOR_CONFIG_TREE_H
 
@@ -26,7 +26,7 @@ struct config_node {
 	const char *name; /* NULL: an element of a list, or the root */
 	enum node_type type;
 	unsigned int line;
-	size_t count; /* children of a group or list */
+	size_t count; /* the children of a group or list */
 	union {
 		bool truth;
 		long long integer;
@@ -35,29 +35,30 @@ struct config_node {
 	} value;
 };
 
-/* Where and why a text can't be read. */
+/* Where and why a text can't be parsed. */
 struct config_tree_error {
 	unsigned int line; /* 0: the file as a whole */
 	char text[160];
 };
 
-/* Reads file to its end and parses it. The tree is the caller's, to be given
- * to config_tree_free(); NULL with error set. */
+/* Reads file to its end and parses it. The tree is the caller's, for
+ * config_tree_free(); NULL with error set. */
 struct config_tree *config_tree_read(FILE *file,
 				     struct config_tree_error *error);
 void config_tree_free(struct config_tree *tree);
 
 struct config_node config_tree_root(const struct config_tree *tree);
-/* The child at index, which is below node->count. */
+/* The child at index, which must be below node->count. */
 struct config_node config_tree_child(const struct config_node *node,
 				     size_t index);
-/* Finds path ("name", "restart.jitter") below a group. False: not there. */
+/* Finds path ("name", "restart.jitter") below a
+ * group. False: it isn't there. */
 bool config_tree_find(const struct config_node *group, const char *path,
 		      struct config_node *found);
 
-/* Remembers that a setting was found wrong, so that nothing is deduced from
- * it; config_tree_sound() is true for one that is absent or that is not so
- * marked, nor a group around it. */
+/* Marks a setting as wrong, so that no check uses it.
+ * config_tree_sound() is true for a setting that is absent, or if
+ * neither it nor a group around it is marked. */
 void config_tree_mark_wrong(const struct config_node *node);
 bool config_tree_sound(const struct config_node *group, const char *path);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What no two VMs may share: sorted, then neighbours compared. */
+/* Finds values that two VMs share: sorts them, and compares neighbours. */
 #include "supervisor/config/config_unique.h"
 
 #include <assert.h>
@@ -10,9 +10,9 @@
 
 #include "ipc/fd.h"
 
-/* A value that must be unique, as bytes, and whose it is. */
+/* A value that must be unique, as bytes, and the index of its VM. */
 struct entry {
-	uint8_t bytes[VM_NAME_MAX + 1]; /* the longest; zero-padded */
+	uint8_t bytes[VM_NAME_MAX + 1]; /* room for the longest; zero-padded */
 	size_t index;
 };
 static_assert(sizeof(((struct entry *)0)->bytes) >= IFNAMSIZ, "TAP name");
@@ -29,7 +29,7 @@ void config_unique_tap(const struct config *config, size_t index,
 			 (unsigned int)index % 10000);
 }
 
-/* Each copies its value of the VM at index into bytes, unless it has none. */
+/* Copies a value of the VM at index into bytes. False: the VM has none. */
 typedef bool extract_fn(const struct config *config, size_t index,
 			uint8_t *bytes);
 
@@ -98,7 +98,7 @@ static int compare(const void *left, const void *right)
 	return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* Sorts one key's entries; equal ones stand together, the earliest first. */
+/* Sorts the entries of one key: equal ones are together, the earliest first. */
 static void check_key(const struct config *config, enum config_key key,
 		      struct entry *entries, config_unique_fn *found, void *ctx)
 {

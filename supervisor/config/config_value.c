@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Single values of a configuration: text to what it means, one rule each. */
+/* Parses single values of a configuration. */
 #include "supervisor/config/config_value.h"
 
 #include <arpa/inet.h>
@@ -9,7 +9,7 @@
 #include "ipc/fd.h"
 
 #define DIGITS "0123456789"
-/* Beyond nine digits a fraction can't change a rounded millisecond. */
+/* More digits of a fraction can't change the rounded milliseconds. */
 #define FRACTION_DIGITS_MAX 9
 
 struct unit {
@@ -40,8 +40,8 @@ static const struct unit *find_unit(const struct unit *units, size_t count,
 	return NULL;
 }
 
-/* Reads the digits at *text, of which there is at least one, and moves *text
- * behind them. 0, -EINVAL, -ERANGE. */
+/* Reads one or more digits at *text, and moves *text behind
+ * them. 0, -EINVAL, -ERANGE. */
 static int read_digits(const char **text, uint64_t *value)
 {
 	size_t length = strspn(*text, DIGITS);
@@ -78,7 +78,7 @@ int config_value_duration(const char *text, uint32_t *ms)
 	unit = find_unit(duration_units, ARRAY_SIZE(duration_units), text);
 	if (!unit)
 		return -EINVAL;
-	/* fraction is below 10^9 and a factor below 10^7: no overflow. */
+	/* No overflow: fraction is below 10^9, and factor below 10^7. */
 	fraction = (fraction * unit->factor + scale / 2) / scale;
 	if (__builtin_mul_overflow(whole, unit->factor, &whole) ||
 	    __builtin_add_overflow(whole, fraction, &whole) ||
@@ -128,7 +128,7 @@ int config_value_mac(const char *text, uint8_t mac[6])
 	return 0;
 }
 
-/* Splits "ADDRESS/PREFIX", parses both. */
+/* Splits "ADDRESS/PREFIX", and parses both. */
 static int address_prefix(int family, const char *text, void *address,
 			  uint32_t *prefix)
 {

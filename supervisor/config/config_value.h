@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Single values of a configuration: text to what it means, one rule each. */
+/* Parses single values of a configuration. */
 #ifndef VMSUP_SUPERVISOR_CONFIG_VALUE_H
 #define VMSUP_SUPERVISOR_CONFIG_VALUE_H
 
@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "100ms", "30s", "1.5m", "1h": digits, perhaps a fraction, a unit; rounded to
- * milliseconds. 0, -EINVAL, or -ERANGE for more than UINT32_MAX of them. */
+/* "100ms", "30s", "1.5m", "1h": digits with or without a fraction, and a unit;
+ * rounded to milliseconds. 0; -EINVAL; -ERANGE: more than UINT32_MAX. */
 int config_value_duration(const char *text, uint32_t *ms);
 
-/* "64M": digits and K, M, G or T, powers of 1,024. 0, -EINVAL, -ERANGE. */
+/* "64M": digits, and K, M, G or T for powers of 1,024. 0, -EINVAL, -ERANGE. */
 int config_value_size(const char *text, uint64_t *bytes);
 
 /* "02:00:5e:10:00:01". 0 or -EINVAL. */
@@ -24,9 +24,9 @@ int config_value_ipv4_prefix(const char *text, struct in_addr *address,
 int config_value_ipv6_prefix(const char *text, struct in6_addr *address,
 			     uint32_t *prefix);
 
-/* True if text can name a link: letters, digits, '_', '-' and '.', the first
- * one a letter or digit, at most max_length of them; not what /proc/sys/net
- * has other uses for. */
+/* True: text can be the name of a link. It has letters, digits, '_', '-' and
+ * '.', at most max_length of them; the first one is a letter or digit. Names
+ * with another meaning in /proc/sys/net are refused. */
 bool config_value_link_name(const char *text, size_t max_length);
 
 #endif
