@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -51,6 +52,8 @@ static struct {
 	uint64_t now_ns;
 	char dir[64]; /* holds proc/ and state/ */
 	struct channel process; /* the VM process's end; fd owned */
+	int tap_fd;
+	ino_t tap_inode;
 	int *exit_status; /* what the child exits with, at SIGUSR1 */
 	unsigned int spawned; /* processes made */
 	int refused; /* no process is made: why, -errno */
@@ -94,18 +97,34 @@ static inline void pass(uint64_t ms)
 
 /* ---- the process */
 
-/* The TAP of the VM is no TAP: its descriptor answers as one. */
+#define TAP_NAME "vmtap7"
+
+static inline bool is_tap(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_ino == test.tap_inode;
+}
+
+/* The TAP is a file: its descriptors answer as those of a TAP in the network
+ * namespace that has the file's own number. */
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int ioctl(int fd, unsigned long request, ...)
 {
+	struct ifreq tap = { .ifr_name = TAP_NAME, .ifr_flags = IFF_TAP };
 	va_list args;
 	void *argument;
 
 	va_start(args, request);
 	argument = va_arg(args, void *);
 	va_end(args);
-	if (request == TUNGETIFF && vm && fd == vm->tap.fd)
+	if (request == TUNGETIFF && is_tap(fd)) {
+		memcpy(argument, &tap, sizeof(tap));
 		return 0;
+	}
+	if (request == TUNGETDEVNETNS && is_tap(fd))
+		return fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	return (int)syscall(SYS_ioctl, fd, request, argument);
 }
 
@@ -350,11 +369,20 @@ static const struct vm_hooks test_hooks = {
 
 static inline int make_dir(const char *name)
 {
-	char path[128];
+	char path[256];
 
 	snprintf(path, sizeof(path), "%s/%s", test.dir, name);
 	assert_int_equal(mkdir(path, 0700), 0);
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static inline void make_tap(void)
+{
+	struct stat st;
+
+	test.tap_fd = memfd_create("tap", MFD_CLOEXEC);
+	assert_int_equal(fstat(test.tap_fd, &st), 0);
+	test.tap_inode = host.network_inode = st.st_ino;
 }
 
 static inline void add_vm(void)
@@ -367,7 +395,8 @@ static inline void add_vm(void)
 	vm->config = config.defaults;
 	snprintf(vm->config.name, sizeof(vm->config.name), "vm0");
 	vm->uid = 4711;
-	vm->tap.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	snprintf(vm->config.tap, sizeof(vm->config.tap), TAP_NAME);
+	vm->tap.fd = fcntl(test.tap_fd, F_DUPFD_CLOEXEC, 0);
 	vm->tap.mtu = 1500;
 	vm->tap.untouched = true;
 	assert_int_equal(vms_add(&host, vm), 0);
@@ -401,6 +430,7 @@ static inline int set_up(void **state)
 	assert_int_equal(symlink("/proc/self", path), 0);
 	host.cgroup.dir_fd = host.cgroup.parent_fd = -1;
 	host.uids.lock_fd = memfd_create("uids", MFD_CLOEXEC);
+	make_tap();
 	host.filter_fd[GUEST_BUILTIN] = -1;
 	host.filter_fd[GUEST_KVM] = -1;
 	host.review.fire = note_review;
@@ -420,9 +450,11 @@ static inline int remove_one(const char *path, const struct stat *st, int kind,
 	return remove(path);
 }
 
-static inline int tear_down(void **state)
+/* The VM is forgotten, its process ended. */
+static inline void drop_vm(void)
 {
-	(void)state;
+	if (!vm)
+		return;
 	if (vm->process.pid_fd >= 0) {
 		vm_signal(vm, SIGKILL);
 		waitid(WAIT_PIDFD, (id_t)vm->process.pid_fd, NULL, WEXITED);
@@ -431,7 +463,16 @@ static inline int tear_down(void **state)
 	vm_free(vm);
 	vm = NULL;
 	free(host.vms);
+	host.vms = NULL;
+	host.vm_count = 0;
+}
+
+static inline int tear_down(void **state)
+{
+	(void)state;
+	drop_vm();
 	fd_close(&test.process.fd);
+	fd_close(&test.tap_fd);
 	fd_close(&host.proc_fd);
 	fd_close(&host.keep_fd);
 	fd_close(&host.uids.lock_fd);
