@@ -11,7 +11,7 @@
 #include "supervisor/cli/files.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/text.h"
-#include "supervisor/config/config_value.h"
+#include "supervisor/lib/value.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_machine.h"
 
@@ -35,7 +35,7 @@ static int set_memory(struct machine_config *machine, const char *text)
 {
 	if (!text)
 		return CLI_OK;
-	if (config_value_size(text, &machine->memory_bytes) < 0 ||
+	if (value_size(text, &machine->memory_bytes) < 0 ||
 	    machine->memory_bytes < MACHINE_MEMORY_MIN ||
 	    machine->memory_bytes > MACHINE_MEMORY_MAX ||
 	    machine->memory_bytes % MIB != 0)

@@ -12,7 +12,7 @@
 #include "ipc/log.h"
 #include "supervisor/config/config_check.h"
 #include "supervisor/config/config_settings.h"
-#include "supervisor/config/config_value.h"
+#include "supervisor/lib/value.h"
 
 #define FIRST_ROOM 16 /* a power of two */
 
@@ -246,7 +246,7 @@ int config_set_mac(struct vm_config *vm, const char *text,
 	uint8_t mac[6];
 	int error;
 
-	if (config_value_mac(text, mac))
+	if (value_mac(text, mac))
 		return problem_set(problem, -EINVAL,
 				   "\"%.64s\" isn't a MAC address (write six "
 				   "bytes, as in 02:00:00:00:00:01)",
@@ -285,7 +285,7 @@ int config_set_ipv6(struct vm_config *vm, const char *text,
 	uint32_t prefix;
 	int error;
 
-	if (config_value_ipv6_prefix(text, &address, &prefix))
+	if (value_ipv6_prefix(text, &address, &prefix))
 		return problem_set(problem, -EINVAL,
 				   "\"%.64s\" isn't an IPv6 address with "
 				   "prefix length (write one as in "

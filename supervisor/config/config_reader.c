@@ -15,7 +15,7 @@
 #include "ipc/fd.h"
 #include "supervisor/config/config_check.h"
 #include "supervisor/config/config_settings.h"
-#include "supervisor/config/config_value.h"
+#include "supervisor/lib/value.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -135,9 +135,8 @@ static int64_t duration_ms(const struct config_node *node)
 	uint32_t ms;
 
 	if (node->type == NODE_STRING)
-		return config_value_duration(node->value.string, &ms)
-			       ? -1
-			       : (int64_t)ms;
+		return value_duration(node->value.string, &ms) ? -1
+							       : (int64_t)ms;
 	if (node->type == NODE_INTEGER)
 		return node->value.integer >= 0 &&
 				       (double)node->value.integer < limit
@@ -179,7 +178,7 @@ static void read_size(struct config_reader *reader,
 		wrong_type(reader, setting, node);
 		return;
 	} else if (node->type == NODE_INTEGER ||
-		   config_value_size(node->value.string, &bytes)) {
+		   value_size(node->value.string, &bytes)) {
 		wrong_value(reader, setting, node);
 		return;
 	}
@@ -324,7 +323,7 @@ static void read_name(struct config_reader *reader,
 	}
 	valid = setting->kind == SETTING_VM_NAME
 			? vm_name_valid(name)
-			: config_value_link_name(name, setting->max);
+			: value_link_name(name, setting->max);
 	if (!valid)
 		wrong_value(reader, setting, node);
 	else
@@ -339,8 +338,8 @@ static int set_bridge_ipv4(struct config_reader *reader, const char *text,
 	struct config *config = object;
 
 	(void)reader;
-	if (config_value_ipv4_prefix(text, &config->bridge_ipv4,
-				     &config->bridge_ipv4_prefix))
+	if (value_ipv4_prefix(text, &config->bridge_ipv4,
+			      &config->bridge_ipv4_prefix))
 		return problem_set(problem, -EINVAL,
 				   "\"%.64s\" isn't an IPv4 address with "
 				   "prefix length (write one as in "
@@ -355,8 +354,8 @@ static int set_bridge_ipv6(struct config_reader *reader, const char *text,
 	struct config *config = object;
 
 	(void)reader;
-	if (config_value_ipv6_prefix(text, &config->bridge_ipv6,
-				     &config->bridge_ipv6_prefix))
+	if (value_ipv6_prefix(text, &config->bridge_ipv6,
+			      &config->bridge_ipv6_prefix))
 		return problem_set(problem, -EINVAL,
 				   "\"%.64s\" isn't an IPv6 address with "
 				   "prefix length (write one as in "

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "supervisor/state/fields.h"
+#include "supervisor/lib/fields.h"
 
 struct config;
 struct vm_config;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/state/kinds.h"
+#include "supervisor/lib/kinds.h"
 #include "supervisor/state/names.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_rings.h"

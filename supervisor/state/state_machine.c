@@ -7,7 +7,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/config/config.h"
-#include "supervisor/state/fields.h"
+#include "supervisor/lib/fields.h"
 #include "supervisor/state/names.h"
 #include "supervisor/state/state.h"
 

@@ -3,7 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_STATE_STATE_RINGS_H
 #define VMSUP_SUPERVISOR_STATE_STATE_RINGS_H
 
-#include "supervisor/state/fields.h"
+#include "supervisor/lib/fields.h"
 
 extern const struct field_group state_rings_time_fields; /* struct timespec */
 extern const struct field_group state_rings_death_fields; /* struct death */

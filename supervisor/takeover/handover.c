@@ -12,7 +12,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/control/control_save.h"
-#include "supervisor/state/fields.h"
+#include "supervisor/lib/fields.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_events.h"

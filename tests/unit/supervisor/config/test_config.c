@@ -12,7 +12,7 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 #include "supervisor/config/config.h"
-#include "supervisor/config/config_value.h"
+#include "supervisor/lib/value.h"
 
 static int setup(void **state)
 {
@@ -243,7 +243,7 @@ static void test_durations(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint32_t ms = 0;
 
-		assert_int_equal(config_value_duration(cases[i].text, &ms),
+		assert_int_equal(value_duration(cases[i].text, &ms),
 				 cases[i].error);
 		assert_int_equal(ms, cases[i].ms);
 	}
@@ -254,17 +254,17 @@ static void test_sizes(void **state)
 	uint64_t bytes;
 
 	(void)state;
-	assert_int_equal(config_value_size("64M", &bytes), 0);
+	assert_int_equal(value_size("64M", &bytes), 0);
 	assert_int_equal(bytes, 64 << 20);
-	assert_int_equal(config_value_size("2G", &bytes), 0);
+	assert_int_equal(value_size("2G", &bytes), 0);
 	assert_int_equal(bytes, UINT64_C(2) << 30);
-	assert_int_equal(config_value_size("512K", &bytes), 0);
+	assert_int_equal(value_size("512K", &bytes), 0);
 	assert_int_equal(bytes, 512 << 10);
-	assert_int_equal(config_value_size("16777216T", &bytes), -ERANGE);
-	assert_int_equal(config_value_size("64", &bytes), -EINVAL);
-	assert_int_equal(config_value_size("64MB", &bytes), -EINVAL);
-	assert_int_equal(config_value_size("1.5G", &bytes), -EINVAL);
-	assert_int_equal(config_value_size("M", &bytes), -EINVAL);
+	assert_int_equal(value_size("16777216T", &bytes), -ERANGE);
+	assert_int_equal(value_size("64", &bytes), -EINVAL);
+	assert_int_equal(value_size("64MB", &bytes), -EINVAL);
+	assert_int_equal(value_size("1.5G", &bytes), -EINVAL);
+	assert_int_equal(value_size("M", &bytes), -EINVAL);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* One value of a structure as JSON and back, for each kind of field. */
-#include "supervisor/state/kinds.h"
+#include "supervisor/lib/kinds.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -10,7 +10,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/config/config_value.h"
+#include "supervisor/lib/value.h"
 
 #define HEX_DIGITS_MAX 16 /* of 64 bits */
 
@@ -238,7 +238,7 @@ static int load_mac(struct kinds_place *place, const struct field *field,
 	const char *text = json_string_value(json);
 
 	(void)field;
-	if (!text || config_value_mac(text, value) < 0)
+	if (!text || value_mac(text, value) < 0)
 		return kinds_refuse(place, "a MAC address");
 	return 0;
 }

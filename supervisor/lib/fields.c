@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Structures as JSON objects and back, by tables that name their fields. */
-#include "supervisor/state/fields.h"
+#include "supervisor/lib/fields.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipc/fd.h"
-#include "supervisor/state/kinds.h"
+#include "supervisor/lib/kinds.h"
 
 /* ---- groups */
 

@@ -8,8 +8,8 @@
  * the document is that of the member: renaming a member breaks documents that
  * are out there (a unit test holds the names).
  */
-#ifndef VMSUP_SUPERVISOR_STATE_FIELDS_H
-#define VMSUP_SUPERVISOR_STATE_FIELDS_H
+#ifndef VMSUP_SUPERVISOR_FIELDS_H
+#define VMSUP_SUPERVISOR_FIELDS_H
 
 #include <jansson.h>
 #include <stdbool.h>

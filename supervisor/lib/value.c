@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Parses single values of a configuration. */
-#include "supervisor/config/config_value.h"
+/* Parses single values that people write. */
+#include "supervisor/lib/value.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,7 +56,7 @@ static int read_digits(const char **text, uint64_t *value)
 	return length ? 0 : -EINVAL;
 }
 
-int config_value_duration(const char *text, uint32_t *ms)
+int value_duration(const char *text, uint32_t *ms)
 {
 	const struct unit *unit;
 	uint64_t whole, fraction = 0, scale = 1;
@@ -88,7 +88,7 @@ int config_value_duration(const char *text, uint32_t *ms)
 	return 0;
 }
 
-int config_value_size(const char *text, uint64_t *bytes)
+int value_size(const char *text, uint64_t *bytes)
 {
 	const struct unit *unit;
 	uint64_t whole;
@@ -112,7 +112,7 @@ static int hex_digit(char digit)
 	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-int config_value_mac(const char *text, uint8_t mac[6])
+int value_mac(const char *text, uint8_t mac[6])
 {
 	uint8_t parsed[6];
 
@@ -149,19 +149,19 @@ static int address_prefix(int family, const char *text, void *address,
 	return 0;
 }
 
-int config_value_ipv4_prefix(const char *text, struct in_addr *address,
-			     uint32_t *prefix)
+int value_ipv4_prefix(const char *text, struct in_addr *address,
+		      uint32_t *prefix)
 {
 	return address_prefix(AF_INET, text, address, prefix);
 }
 
-int config_value_ipv6_prefix(const char *text, struct in6_addr *address,
-			     uint32_t *prefix)
+int value_ipv6_prefix(const char *text, struct in6_addr *address,
+		      uint32_t *prefix)
 {
 	return address_prefix(AF_INET6, text, address, prefix);
 }
 
-bool config_value_link_name(const char *text, size_t max_length)
+bool value_link_name(const char *text, size_t max_length)
 {
 	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz"
 				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");

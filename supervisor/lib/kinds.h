@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* One value of a structure as JSON and back, for each kind of field. */
-#ifndef VMSUP_SUPERVISOR_STATE_KINDS_H
-#define VMSUP_SUPERVISOR_STATE_KINDS_H
+#ifndef VMSUP_SUPERVISOR_KINDS_H
+#define VMSUP_SUPERVISOR_KINDS_H
 
-#include "supervisor/state/fields.h"
+#include "supervisor/lib/fields.h"
 
 /* Where in a document a load stands. */
 struct kinds_place {
