@@ -275,3 +275,19 @@ void rundir_log(struct rundir *rundir, const char *level, const char *line)
 	else
 		rundir->log_lost++;
 }
+
+/* ---- over an upgrade */
+
+static const struct field rundir_fields_table[] = {
+	{ FIELD_TEXT_AS("rundir.path", struct rundir, path) },
+	{ FIELD_TEXT_AS("rundir.instance", struct rundir, instance) },
+	{ FIELD_BOOL_AS("rundir.made", struct rundir, made) },
+	{ FIELD_BOOL_AS("rundir.keep_socket", struct rundir, keep_socket) },
+	{ FIELD_BOOL_AS("rundir.log_torn", struct rundir, log_torn) },
+	{ FIELD_NUMBER_AS("rundir.log_bytes", struct rundir, log_bytes, 0,
+			  INT64_MAX) },
+	{ FIELD_FD_AS("rundir.dir_fd", struct rundir, dir_fd) },
+	{ FIELD_FD_AS("rundir.lock_fd", struct rundir, lock_fd) },
+	{ FIELD_FD_AS("rundir.log_fd", struct rundir, log_fd) },
+};
+const struct field_group rundir_fields = FIELD_GROUP_OF(rundir_fields_table);

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "supervisor/lib/problem.h"
+#include "supervisor/lib/fields.h"
 
 #define RUNDIR_LOCK   "lock"
 #define RUNDIR_LOG    "supervisor.log"
@@ -47,5 +48,8 @@ void rundir_release(struct rundir *rundir);
 
 /* Appends one line to the log, with the time. */
 void rundir_log(struct rundir *rundir, const char *level, const char *line);
+
+/* What the next image must know of it, in the upgrade's document. */
+extern const struct field_group rundir_fields;
 
 #endif

@@ -237,3 +237,13 @@ int uids_renew(struct uids *uids, int proc_fd, const uid_t *list, size_t count)
 	uids->lock_fd = steal_fd(&fd);
 	return 0;
 }
+
+/* ---- over an upgrade */
+
+static const struct field uids_fields_table[] = {
+	{ FIELD_NUMBER_AS("uids.first", struct uids, first, 0, UINT32_MAX) },
+	{ FIELD_NUMBER_AS("uids.next", struct uids, next, 0, UINT32_MAX) },
+	{ FIELD_NUMBER_AS("uids.end", struct uids, end, 0, UINT32_MAX) },
+	{ FIELD_FD_AS("uids.lock_fd", struct uids, lock_fd) },
+};
+const struct field_group uids_fields = FIELD_GROUP_OF(uids_fields_table);

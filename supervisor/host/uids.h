@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "supervisor/lib/problem.h"
+#include "supervisor/lib/fields.h"
 
 /* Byte UID of this file is locked by whoever uses UID. It stays: removing a
  * lock file races with its next user. */
@@ -52,5 +53,8 @@ int uids_claim(struct uids *uids, uid_t uid, int fd);
 /* Replaces lock_fd by a descriptor that nobody else has, with its locks on these
  * uids: an earlier build handed it to VM processes. 0 or -errno. */
 int uids_renew(struct uids *uids, int proc_fd, const uid_t *list, size_t count);
+
+/* What the next image must know of it, in the upgrade's document. */
+extern const struct field_group uids_fields;
 
 #endif

@@ -49,6 +49,25 @@ json_t *fields_save(const struct field_group *group, const void *object)
 	return to;
 }
 
+void fields_each_fd(const struct field_group *group, const void *object,
+		    fields_visit_fd *visit, void *ctx)
+{
+	const char *base = object;
+
+	for (size_t i = 0; i < group->count; i++) {
+		const struct field *field = &group->fields[i];
+
+		if (field->kind == FIELD_KIND_INT32 && field->min == -1)
+			visit(ctx, *(const int *)(base + field->offset));
+	}
+}
+
+bool fields_any_text(const char *text)
+{
+	(void)text;
+	return true;
+}
+
 json_t *fields_group_save(const struct field *field, const void *value)
 {
 	return fields_save(field->group, value);

@@ -12,10 +12,12 @@
 #define VMSUP_SUPERVISOR_FIELDS_H
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ipc/fd.h"
 #include "supervisor/lib/problem.h"
 
 struct kinds_place;
@@ -158,6 +160,16 @@ struct field_ring {
 		.offset = FIELD_ARRAY_OFFSET(type, member, char *), \
 		.size = sizeof(FIELD_MEMBER(type, member)),         \
 	}
+/* Any text that fits. */
+#define FIELD_TEXT_AS(text, type, member)                                     \
+	.name = (text), .kind = FIELD_KIND_LABEL,                             \
+	.offset = FIELD_ARRAY_OFFSET(type, member, char *),                   \
+	.size = sizeof(FIELD_MEMBER(type, member)), .valid = fields_any_text, \
+	.expected = "a text"
+/* A descriptor, which lives through execve; -1: none. */
+#define FIELD_FD_AS(text, type, member)           \
+	.name = (text), .kind = FIELD_KIND_INT32, \
+	.offset = FIELD_OFFSET(type, member, int *), .min = -1, .max = INT_MAX
 /* has: the bool that goes with it. */
 #define FIELD_MAC_IF(type, member, has)                                \
 	{                                                              \
@@ -224,6 +236,13 @@ int fields_add(const struct field_group *group, const void *object, json_t *to);
  */
 int fields_load(const struct field_group *group, void *object,
 		const json_t *json, const char *whose, struct problem *problem);
+
+/* Visits the descriptors among the fields, -1 for none. */
+typedef int fields_visit_fd(void *ctx, int fd);
+void fields_each_fd(const struct field_group *group, const void *object,
+		    fields_visit_fd *visit, void *ctx);
+/* True: what FIELD_TEXT_AS() accepts. */
+bool fields_any_text(const char *text);
 
 /* The kinds that hold others: fields.c's. */
 json_t *fields_group_save(const struct field *field, const void *value);

@@ -122,3 +122,14 @@ int net_destroy(struct net *net)
 	net->group = 0;
 	return error;
 }
+
+/* ---- over an upgrade */
+
+static const struct field net_fields_table[] = {
+	{ FIELD_NUMBER_AS("net.bridge_ifindex", struct net, bridge_ifindex, 0,
+			  INT_MAX) },
+	{ FIELD_NUMBER_AS("net.group", struct net, group, 0, UINT32_MAX) },
+	{ FIELD_BOOL_AS("net.multicast", struct net, multicast) },
+	{ FIELD_TEXT_AS("net.alias", struct net, alias) },
+};
+const struct field_group net_fields = FIELD_GROUP_OF(net_fields_table);

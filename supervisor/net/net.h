@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "supervisor/lib/problem.h"
+#include "supervisor/lib/fields.h"
 
 struct nl_sock;
 
@@ -96,5 +97,8 @@ bool net_name_of(const struct net *net, int ifindex, char name[IFNAMSIZ]);
 int net_delete(struct net *net, int ifindex);
 /* The link-local address that a MAC makes (RFC 4291, appendix A). */
 struct in6_addr net_link_local(const uint8_t mac[6]);
+
+/* What the next image must know of it, in the upgrade's document. */
+extern const struct field_group net_fields;
 
 #endif

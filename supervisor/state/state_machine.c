@@ -151,3 +151,11 @@ int state_machine_load(struct machine_config **machine, const json_t *object,
 				    whose);
 	return error;
 }
+
+void state_machine_each_fd(const struct machine_config *machine,
+			   fields_visit_fd *visit, void *ctx)
+{
+	fields_each_fd(&machine_fd_group, machine, visit, ctx);
+	for (uint32_t i = 0; i < machine->disk_count; i++)
+		fields_each_fd(&disk_fd_group, &machine->disks[i], visit, ctx);
+}

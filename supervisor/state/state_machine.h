@@ -4,6 +4,7 @@
 #define VMSUP_SUPERVISOR_STATE_STATE_MACHINE_H
 
 #include "supervisor/config/config.h"
+#include "supervisor/lib/fields.h"
 #include "supervisor/state/state.h"
 
 /*
@@ -16,5 +17,9 @@ json_t *state_machine_save(const struct machine_config *machine,
 int state_machine_load(struct machine_config **machine, const json_t *object,
 		       enum state_extent extent, const char *whose,
 		       struct problem *problem);
+
+/* Visits every descriptor that state_machine_save() names, -1 for none. */
+void state_machine_each_fd(const struct machine_config *machine,
+			   fields_visit_fd *visit, void *ctx);
 
 #endif

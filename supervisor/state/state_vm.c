@@ -220,3 +220,12 @@ int state_vm_load(struct vm *vm, const json_t *object, struct problem *problem)
 				  json_object_get(object, "machine"),
 				  STATE_UPGRADE, whose, problem);
 }
+
+void state_vm_each_fd(const struct vm *vm, fields_visit_fd *visit, void *ctx)
+{
+	fields_each_fd(&passing_group, vm, visit, ctx);
+	for (size_t i = 0; i < ARRAY_SIZE(vm->tap.queue_fds); i++)
+		visit(ctx, vm->tap.queue_fds[i]);
+	if (vm->config.machine)
+		state_machine_each_fd(vm->config.machine, visit, ctx);
+}

@@ -3,6 +3,7 @@
 #ifndef VMSUP_SUPERVISOR_STATE_STATE_VM_H
 #define VMSUP_SUPERVISOR_STATE_STATE_VM_H
 
+#include "supervisor/lib/fields.h"
 #include "supervisor/state/state.h"
 
 struct vm;
@@ -21,5 +22,8 @@ json_t *state_vm_save(const struct vm *vm, enum state_extent extent);
  * loop_timer_at() once fire and ctx are set.
  */
 int state_vm_load(struct vm *vm, const json_t *object, struct problem *problem);
+
+/* Visits every descriptor that state_vm_save() names, -1 for none. */
+void state_vm_each_fd(const struct vm *vm, fields_visit_fd *visit, void *ctx);
 
 #endif

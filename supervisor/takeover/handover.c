@@ -2,9 +2,8 @@
 /* The document that one image of the supervisor hands to the next. */
 #include "supervisor/takeover/handover.h"
 
-#include <assert.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,121 +15,97 @@
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_events.h"
+#include "supervisor/state/state_sandbox.h"
 #include "supervisor/state/state_vm.h"
 #include "supervisor/vm/console.h"
 #include "supervisor/vm/counters.h"
 #include "supervisor/vm/pings.h"
 #include "supervisor/vm/vms.h"
 
-/* ---- the supervisor's own fields */
-
-static bool is_text(const char *text)
-{
-	(void)text;
-	return true;
-}
-
-#define TEXT(type, member)       FIELD_LABEL(type, member, is_text, "a text")
-#define DESCRIPTOR(type, member) FIELD_NUMBER(type, member, -1, INT_MAX)
-
-static const struct field host_fields[] = {
-	TEXT(struct host, boot_id),
-	FIELD_COUNT(struct host, network_inode),
-	FIELD_LABEL(struct host, loaded, filter_digests_valid,
-		    "a list of digests"),
-	TEXT(struct host, rundir.path),
-	TEXT(struct host, rundir.instance),
-	FIELD_BOOL(struct host, rundir.made),
-	FIELD_BOOL(struct host, rundir.keep_socket),
-	FIELD_BOOL(struct host, rundir.log_torn),
-	FIELD_COUNT(struct host, rundir.log_bytes),
-	TEXT(struct host, cgroup.path),
-	FIELD_NUMBER(struct host, uids.first, 0, UINT32_MAX),
-	FIELD_NUMBER(struct host, uids.next, 0, UINT32_MAX),
-	FIELD_NUMBER(struct host, uids.end, 0, UINT32_MAX),
-	FIELD_NUMBER(struct host, net.bridge_ifindex, 0, INT_MAX),
-	FIELD_NUMBER(struct host, net.group, 0, UINT32_MAX),
-	FIELD_BOOL(struct host, net.multicast),
-	TEXT(struct host, net.alias),
-	TEXT(struct host, firsthop.why_off),
-	FIELD_NUMBER(struct host, firsthop.guard.flags, 0, UINT32_MAX),
-	FIELD_BOOL(struct host, firsthop.guard.limits),
-	DESCRIPTOR(struct host, rundir.dir_fd),
-	DESCRIPTOR(struct host, rundir.lock_fd),
-	DESCRIPTOR(struct host, rundir.log_fd),
-	DESCRIPTOR(struct host, keep_fd),
-	DESCRIPTOR(struct host, room.ns_fd[ROOM_NET]),
-	DESCRIPTOR(struct host, room.ns_fd[ROOM_IPC]),
-	DESCRIPTOR(struct host, room.ns_fd[ROOM_UTS]),
-	DESCRIPTOR(struct host, room.ns_fd[ROOM_MNT]),
-	DESCRIPTOR(struct host, cgroup.dir_fd),
-	DESCRIPTOR(struct host, cgroup.parent_fd),
-	DESCRIPTOR(struct host, uids.lock_fd),
-};
-static_assert(ROOM_NAMESPACES == 4, "all of the room's");
-static const struct field_group host_group = FIELD_GROUP_OF(host_fields);
+/* ---- what each room says of its part */
 
 static const struct field own_fields[] = {
 	FIELD_COUNT(struct supervisor, started_ns),
-	TEXT(struct supervisor, program),
+	{ FIELD_TEXT_AS("program", struct supervisor, program) },
 	FIELD_NUMBER(struct supervisor, ping_id, 0, UINT32_MAX),
 	FIELD_BOOL(struct supervisor, foreground),
 	FIELD_BOOL(struct supervisor, querying),
 	FIELD_BOOL(struct supervisor, settled),
 	FIELD_BOOL(struct supervisor, took_over),
-	DESCRIPTOR(struct supervisor, starter_source.fd),
-	DESCRIPTOR(struct supervisor, upgrade.guard_fd),
-	DESCRIPTOR(struct supervisor, upgrade.guard_pid_fd),
+	{ FIELD_FD_AS("starter_source.fd", struct supervisor,
+		      starter_source.fd) },
+	{ FIELD_FD_AS("upgrade.guard_fd", struct supervisor,
+		      upgrade.guard_fd) },
+	{ FIELD_FD_AS("upgrade.guard_pid_fd", struct supervisor,
+		      upgrade.guard_pid_fd) },
 };
 static const struct field_group own_group = FIELD_GROUP_OF(own_fields);
 
+static const struct field host_fields[] = {
+	{ FIELD_TEXT_AS("boot_id", struct host, boot_id) },
+	FIELD_COUNT(struct host, network_inode),
+	FIELD_LABEL(struct host, loaded, filter_digests_valid,
+		    "a list of digests"),
+	{ FIELD_FD_AS("keep_fd", struct host, keep_fd) },
+};
+static const struct field_group host_group = FIELD_GROUP_OF(host_fields);
+
+/* All of them are in one object of the document. */
+static const struct part {
+	const struct field_group *fields;
+	size_t offset; /* in struct supervisor, of what they describe */
+} parts[] = {
+	{ &own_group, 0 },
+	{ &host_group, offsetof(struct supervisor, host) },
+	{ &rundir_fields, offsetof(struct supervisor, host.rundir) },
+	{ &uids_fields, offsetof(struct supervisor, host.uids) },
+	{ &net_fields, offsetof(struct supervisor, host.net) },
+	{ &firsthop_fields, offsetof(struct supervisor, host.firsthop) },
+	{ &state_sandbox_room, offsetof(struct supervisor, host.room) },
+	{ &state_sandbox_cgroup, offsetof(struct supervisor, host.cgroup) },
+};
+
+/* NULL without memory. */
+static json_t *parts_save(const struct supervisor *supervisor)
+{
+	const char *base = (const char *)supervisor;
+	json_t *object = json_object();
+
+	for (size_t i = 0; object && i < ARRAY_SIZE(parts); i++)
+		if (fields_add(parts[i].fields, base + parts[i].offset,
+			       object) < 0) {
+			json_decref(object);
+			object = NULL;
+		}
+	return object;
+}
+
+static int parts_load(struct supervisor *supervisor, const json_t *object,
+		      struct problem *problem)
+{
+	char *base = (char *)supervisor;
+	int error = 0;
+
+	for (size_t i = 0; !error && i < ARRAY_SIZE(parts); i++)
+		error = fields_load(parts[i].fields, base + parts[i].offset,
+				    object, "supervisor", problem);
+	return error;
+}
+
 /* ---- descriptors */
 
-typedef int visit_fd(void *ctx, int fd);
-
-static void each_machine_fd(const struct vm *vm, visit_fd *visit, void *ctx)
-{
-	const struct machine_config *machine = vm->config.machine;
-
-	for (size_t i = 0; i < ARRAY_SIZE(vm->tap.queue_fds); i++)
-		visit(ctx, vm->tap.queue_fds[i]);
-	visit(ctx, console_fd(vm));
-	if (!machine)
-		return;
-	visit(ctx, machine->kernel_fd);
-	visit(ctx, machine->initrd_fd);
-	for (uint32_t i = 0; i < machine->disk_count; i++)
-		visit(ctx, machine->disks[i].fd);
-}
-
-/* The descriptors among the fields of a group. */
-static void each_field_fd(const struct field_group *group, const void *object,
-			  visit_fd *visit, void *ctx)
-{
-	for (size_t i = 0; i < group->count; i++) {
-		const struct field *field = &group->fields[i];
-
-		if (field->kind == FIELD_KIND_INT32 && field->min == -1)
-			visit(ctx, *(const int *)((const char *)object +
-						  field->offset));
-	}
-}
-
 /* Every descriptor that the document names. */
-static void each_fd(const struct supervisor *supervisor, visit_fd *visit,
+static void each_fd(const struct supervisor *supervisor, fields_visit_fd *visit,
 		    void *ctx)
 {
-	each_field_fd(&host_group, &supervisor->host, visit, ctx);
-	each_field_fd(&own_group, supervisor, visit, ctx);
-	for (size_t i = 0; i < supervisor->host.vm_count; i++) {
-		const struct vm *vm = supervisor->host.vms[i];
+	const char *base = (const char *)supervisor;
 
-		visit(ctx, vm->tap.fd);
-		visit(ctx, vm->process.pid_fd);
-		visit(ctx, vm->process.channel.fd);
-		visit(ctx, vm->process.listener_fd);
-		visit(ctx, vm->process.uids_fd);
-		each_machine_fd(vm, visit, ctx);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		fields_each_fd(parts[i].fields, base + parts[i].offset, visit,
+			       ctx);
+	for (size_t i = 0; i < supervisor->host.vm_count; i++) {
+		state_vm_each_fd(supervisor->host.vms[i], visit, ctx);
+		visit(ctx, console_fd(supervisor->host.vms[i]));
 	}
 	visit(ctx, net_fd(&supervisor->host.net));
 	visit(ctx, firsthop_fd(&supervisor->host));
@@ -185,24 +160,12 @@ static json_t *vms_document(const struct supervisor *supervisor)
 	return vms;
 }
 
-/* The supervisor's own fields and its host's, in one object. */
-static json_t *own_document(const struct supervisor *supervisor)
-{
-	json_t *object = fields_save(&own_group, supervisor);
-
-	if (object && fields_add(&host_group, &supervisor->host, object) < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
-}
-
 static json_t *document_of(const struct supervisor *supervisor)
 {
 	/* each of the values may be NULL, and so is all of it then */
 	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:i}",
 			 "version", STATE_VERSION, "supervisor",
-			 own_document(supervisor), "config",
+			 parts_save(supervisor), "config",
 			 state_config_save(supervisor->host.config), "vms",
 			 vms_document(supervisor), "events",
 			 state_events_save(&supervisor->host.events), "control",
@@ -345,13 +308,8 @@ int handover_load(struct supervisor *supervisor, int state_fd,
 				   "the state is of version %lld, this vmsup "
 				   "reads up to %d (vmsup stop, then start)",
 				   (long long)version, STATE_VERSION);
-	error = fields_load(&own_group, supervisor,
-			    json_object_get(read, "supervisor"), "supervisor",
-			    problem);
-	if (!error)
-		error = fields_load(&host_group, &supervisor->host,
-				    json_object_get(read, "supervisor"),
-				    "supervisor", problem);
+	error = parts_load(supervisor, json_object_get(read, "supervisor"),
+			   problem);
 	if (!error)
 		error = state_config_load(supervisor->host.config,
 					  json_object_get(read, "config"),

@@ -392,3 +392,15 @@ void firsthop_add_counters(struct vm *vm, json_t *counters)
 				    json_integer((json_int_t)value));
 	}
 }
+
+/* ---- over an upgrade */
+
+static const struct field firsthop_fields_table[] = {
+	{ FIELD_TEXT_AS("firsthop.why_off", struct firsthop, why_off) },
+	{ FIELD_NUMBER_AS("firsthop.guard.flags", struct firsthop, guard.flags,
+			  0, UINT32_MAX) },
+	{ FIELD_BOOL_AS("firsthop.guard.limits", struct firsthop,
+			guard.limits) },
+};
+const struct field_group firsthop_fields =
+	FIELD_GROUP_OF(firsthop_fields_table);

@@ -11,6 +11,7 @@
 #include "ipc/loop.h"
 #include "supervisor/lib/problem.h"
 #include "supervisor/net/guard.h"
+#include "supervisor/lib/fields.h"
 
 struct host;
 struct vm;
@@ -55,5 +56,8 @@ json_t *firsthop_allow_json(const struct vm *vm);
 /* Adds what was dropped in this generation to counters, as "guard.ra" and so
  * on. Read anew first. */
 void firsthop_add_counters(struct vm *vm, json_t *counters);
+
+/* What the next image must know of it, in the upgrade's document. */
+extern const struct field_group firsthop_fields;
 
 #endif
