@@ -29,6 +29,7 @@
 static void change(struct vm *vm, enum vm_state state, const char *event,
 		   const char *detail)
 {
+	vm_settle(vm); /* what is kept of it has the totals */
 	vm->state = state;
 	events_add(&vm->host->events, vm, event, detail);
 	vms_changed(vm->host);

@@ -29,10 +29,13 @@
 
 /* Adds what this generation did to the totals. The TAP's own counters know
  * what the process did after it was last asked, and can't be lied to. */
-static void settle_stats(struct vm *vm)
+void vm_settle(struct vm *vm)
 {
 	struct net_counters now;
 
+	if (!vm->unsettled)
+		return;
+	vm->unsettled = false;
 	if (net_tap_alive(vm->tap.fd) && vm_read_tap(vm, &now) == 0) {
 		vm_count_by_tap(vm, &now);
 		/* what the queue drops until the next one reads is its loss */
@@ -66,12 +69,13 @@ static void process_ended(struct source *source, uint32_t events)
 	struct vm *vm = source->ctx;
 	struct death death;
 	siginfo_t info = { 0 };
+	cleanup_fd int ended_fd = -1;
 
 	(void)events;
 	/* its last words first, while its pid is still its own */
 	vm_channel_drain(vm);
 	if (waitid(WAIT_PIDFD, (id_t)vm->process.pid_fd, &info,
-		   WEXITED | WNOHANG) < 0) {
+		   WEXITED | WNOHANG | WNOWAIT) < 0) {
 		if (errno == EINTR)
 			return;
 		/* it isn't our child (adopted), or somebody else reaped it:
@@ -104,8 +108,9 @@ static void process_ended(struct source *source, uint32_t events)
 	death.generation = vm->generation;
 	death.uptime_ns = loop_now_ns() - vm->process.spawned_ns;
 	clock_gettime(CLOCK_REALTIME, &death.time);
+	ended_fd = steal_fd(&vm->process.pid_fd);
 	vm_let_go(vm);
-	settle_stats(vm);
+	vm->unsettled = true;
 	deaths_add(&vm->deaths, &death);
 	vm_log(vm, death.asked ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	       "generation %llu ended%s: %s",
@@ -113,6 +118,9 @@ static void process_ended(struct source *source, uint32_t events)
 	       death.asked ? "" : " unasked", death.detail);
 	events_add(&vm->host->events, vm, "died", death.detail);
 	vm_raise(vm, VM_DIED);
+	/* unless the event did it: the next process doesn't wait for these */
+	vm_settle(vm);
+	(void)waitid(WAIT_PIDFD, (id_t)ended_fd, &info, WEXITED | WNOHANG);
 }
 
 static struct stage1 stage1_of(struct vm *vm, int channel_fd)
@@ -327,8 +335,10 @@ int vm_watch(struct vm *vm)
  * through stage 1, on another processor where there is one. */
 static int make_ready(struct vm *vm, struct problem *problem)
 {
-	int error = vm_renew_tap(vm, problem);
+	int error;
 
+	vm_settle(vm); /* before the TAP is the next one's */
+	error = vm_renew_tap(vm, problem);
 	if (!error)
 		error = open_lock(vm, problem);
 	if (error)

@@ -159,6 +159,7 @@ struct vm {
 
 	uint64_t stats[VM_STATS]; /* of this generation, as last heard */
 	uint64_t settled[VM_STATS]; /* of all earlier ones */
+	bool unsettled; /* stats are those of one that has ended */
 
 	/* guest kvm: opened for the generation that is being made */
 	int kvm_fd, vhost_fds[MACHINE_QUEUES]; /* owned; -1: none */
