@@ -107,9 +107,9 @@ static int attach_vm(struct vm *vm)
 }
 
 /* A VM whose process was given up on isn't listened to any more. */
-static bool is_doomed(const struct vm *vm)
+static bool is_ending(const struct vm *vm)
 {
-	return vm->process.doom.reason != DEATH_NONE ||
+	return vm->process.exit.reason != DEATH_NONE ||
 	       vm->process.channel_ended;
 }
 
@@ -124,7 +124,7 @@ static int attach_vms(struct supervisor *supervisor)
 				  strerror(-error));
 			return error;
 		}
-		if (is_doomed(vm))
+		if (is_ending(vm))
 			loop_remove(&supervisor->host.loop,
 				    &vm->process.channel_source);
 	}

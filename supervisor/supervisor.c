@@ -192,8 +192,8 @@ static void check_mac(struct vm *thief, const uint8_t mac[6])
 		vm_log(thief, LOG_LEVEL_ERROR,
 		       "its TAP was given the MAC of %s's guest",
 		       vm->config.name);
-		vm_doom(thief, DEATH_PROTOCOL,
-			"its TAP was given the MAC of a guest");
+		vm_kill_for(thief, DEATH_PROTOCOL,
+			    "its TAP was given the MAC of a guest");
 		(void)vm_forward(vm);
 	}
 }

@@ -62,9 +62,9 @@ static void queue(struct control_client *client)
 }
 
 /* Ends the connection at once: nothing more is read, and nothing is sent. */
-static void doom(struct control_client *client)
+static void end_client(struct control_client *client)
 {
-	client->state = CLIENT_DOOMED;
+	client->state = CLIENT_ENDING;
 	buffer_clear(&client->in);
 	buffer_clear(&client->out);
 	queue(client);
@@ -72,13 +72,13 @@ static void doom(struct control_client *client)
 
 static void cut_off(struct control_client *client, const char *why)
 {
-	if (client->state == CLIENT_DOOMED)
+	if (client->state == CLIENT_ENDING)
 		return;
 	/* a client that drains was counted when it began to drain */
 	if (client->state != CLIENT_DRAINING)
 		control_note(client->control, CONTROL_NOTE_MISBEHAVED,
 			     client->uid, client->pid, why);
-	doom(client);
+	end_client(client);
 }
 
 int client_put_failure(const struct control_config *config, struct buffer *out,
@@ -106,7 +106,7 @@ static void fail(struct control_client *client, const char *why)
 	if (client_put_failure(client->control->config, &client->out,
 			       "the connection is closed, because a message",
 			       why) < 0)
-		doom(client);
+		end_client(client);
 }
 
 /* ---- output */
@@ -416,7 +416,7 @@ static bool is_over(struct control_client *client)
 {
 	size_t length;
 
-	if (client->state == CLIENT_DOOMED)
+	if (client->state == CLIENT_ENDING)
 		return true;
 	/* nobody would read the answers to more calls */
 	if (client->deaf && (client->pending || client->user->over ||

@@ -34,7 +34,7 @@ struct control_client {
 		CLIENT_SERVED,
 		/* its output is sent, then the connection ends */
 		CLIENT_DRAINING,
-		CLIENT_DOOMED, /* the loop ends the connection */
+		CLIENT_ENDING, /* the loop ends the connection */
 	} state;
 	struct buffer in, out;
 	int fds[CONTROL_MAX_FDS]; /* owned: they came beside the bytes in in */

@@ -87,7 +87,7 @@ static int unhex(struct buffer *buffer, const json_t *text)
 /* Whether a connection goes on: not if the loop is about to end it. */
 static bool goes_on(const struct control_client *client)
 {
-	return client->state != CLIENT_DOOMED;
+	return client->state != CLIENT_ENDING;
 }
 
 static json_t *save_client(const struct control_client *client)

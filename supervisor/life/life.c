@@ -293,14 +293,14 @@ static void adopted_paused(struct vm *vm)
 static void start_timeout(struct vm *vm)
 {
 	if (vm->process.adopting) {
-		vm_doom(vm, DEATH_PROTOCOL,
-			"not adopted: silent for %.1f s after it was asked",
-			vm->config.timeouts.start_ms / 1000.0);
+		vm_kill_for(vm, DEATH_PROTOCOL,
+			    "not adopted: silent for %.1f s after it was asked",
+			    vm->config.timeouts.start_ms / 1000.0);
 		return;
 	}
-	vm_doom(vm, DEATH_START_TIMEOUT, "not %s within %.1f s",
-		vm->process.proved ? "LOADED" : "READY",
-		vm->config.timeouts.start_ms / 1000.0);
+	vm_kill_for(vm, DEATH_START_TIMEOUT, "not %s within %.1f s",
+		    vm->process.proved ? "LOADED" : "READY",
+		    vm->config.timeouts.start_ms / 1000.0);
 }
 
 /* Each is sent once, and the two in the order asked for: the VM process takes

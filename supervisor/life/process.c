@@ -54,17 +54,18 @@ void vm_signal(struct vm *vm, int signal)
 			0);
 }
 
-void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
+void vm_kill_for(struct vm *vm, enum death_reason reason, const char *format,
+		 ...)
 {
 	va_list args;
 
 	if (vm->process.pid_fd < 0)
 		return;
-	if (vm->process.doom.reason == DEATH_NONE) {
-		vm->process.doom.reason = reason;
+	if (vm->process.exit.reason == DEATH_NONE) {
+		vm->process.exit.reason = reason;
 		va_start(args, format);
-		vsnprintf(vm->process.doom.detail,
-			  sizeof(vm->process.doom.detail), format, args);
+		vsnprintf(vm->process.exit.detail,
+			  sizeof(vm->process.exit.detail), format, args);
 		va_end(args);
 	}
 	vm_signal(vm, SIGKILL);
@@ -101,10 +102,10 @@ bool vm_restore_sockets(struct vm *vm)
 	if (!error)
 		error = console_restore(vm);
 	if (error)
-		vm_doom(vm, DEATH_PROTOCOL,
-			"a socket's options can't be set: %s",
-			error == -EPERM ? "a filter is locked on it"
-					: strerror(-error));
+		vm_kill_for(vm, DEATH_PROTOCOL,
+			    "a socket's options can't be set: %s",
+			    error == -EPERM ? "a filter is locked on it"
+					    : strerror(-error));
 	return !error;
 }
 

@@ -21,8 +21,8 @@ pid_t process_make(const struct stage1 *stage, int cgroup_fd, int *pid_fd);
 /* Sends a signal through the pidfd; a process that just ended is no error. */
 void vm_signal(struct vm *vm, int signal);
 /* Records why the process must end (the first reason counts) and kills it. */
-void vm_doom(struct vm *vm, enum death_reason reason, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void vm_kill_for(struct vm *vm, enum death_reason reason, const char *format,
+		 ...) __attribute__((format(printf, 3, 4)));
 /* Lets go of a process that has ended, or is none of ours. */
 void vm_let_go(struct vm *vm);
 /* Puts back the options of our ends of the channel and the console, which the

@@ -58,9 +58,9 @@ static bool guest_ran(const struct vm *vm)
 /* SIGKILL that isn't ours, or nobody knows: it may be the OOM killer's. */
 static bool killed_by_nobody(const struct vm *vm, const siginfo_t *info)
 {
-	if (vm->process.doom.reason == DEATH_LOST)
+	if (vm->process.exit.reason == DEATH_LOST)
 		return true;
-	return vm->process.doom.reason == DEATH_NONE &&
+	return vm->process.exit.reason == DEATH_NONE &&
 	       info->si_code == CLD_KILLED && info->si_status == SIGKILL;
 }
 
@@ -80,13 +80,13 @@ static void process_ended(struct source *source, uint32_t events)
 			return;
 		/* it isn't our child (adopted), or somebody else reaped it:
 		 * how it ended can't be known, unless we ended it */
-		if (vm->process.doom.reason == DEATH_NONE) {
-			vm->process.doom.reason =
+		if (vm->process.exit.reason == DEATH_NONE) {
+			vm->process.exit.reason =
 				vm->process.guest_event
 					? vm->process.guest_event
 					: DEATH_LOST;
-			snprintf(vm->process.doom.detail,
-				 sizeof(vm->process.doom.detail), "%s",
+			snprintf(vm->process.exit.detail,
+				 sizeof(vm->process.exit.detail), "%s",
 				 vm->state == VM_STOPPING
 					 ? "stopped (exit status lost)"
 					 : "exit status lost");
@@ -94,17 +94,17 @@ static void process_ended(struct source *source, uint32_t events)
 	} else if (info.si_pid == 0) {
 		return;
 	}
-	death = vm->process.doom;
+	death = vm->process.exit;
 	death_explain(&death, &info);
-	if (!guest_ran(vm) && vm->process.doom.reason == DEATH_NONE &&
+	if (!guest_ran(vm) && vm->process.exit.reason == DEATH_NONE &&
 	    death.reason != DEATH_SIGNAL)
 		death.reason = DEATH_EXIT; /* whatever it says of its guest */
 	if (killed_by_nobody(vm, &info))
 		bounds_explain(vm, &death);
 	death.asked = vm->state == VM_STOPPING &&
-		      (vm->process.doom.reason == DEATH_NONE ||
-		       vm->process.doom.reason == DEATH_LOST ||
-		       vm->process.doom.reason == vm->process.guest_event);
+		      (vm->process.exit.reason == DEATH_NONE ||
+		       vm->process.exit.reason == DEATH_LOST ||
+		       vm->process.exit.reason == vm->process.guest_event);
 	death.generation = vm->generation;
 	death.uptime_ns = loop_now_ns() - vm->process.spawned_ns;
 	clock_gettime(CLOCK_REALTIME, &death.time);
@@ -383,6 +383,7 @@ void vm_introduce(struct vm *vm)
 	int error = introduce(vm);
 
 	if (error && error != -EPIPE) /* a dead one is heard of anyway */
-		vm_doom(vm, DEATH_EXIT, "cannot be told its configuration: %s",
-			strerror(-error));
+		vm_kill_for(vm, DEATH_EXIT,
+			    "cannot be told its configuration: %s",
+			    strerror(-error));
 }

@@ -86,7 +86,7 @@ static bool is_listener(int fd)
 static bool take_listener(struct vm *vm, int *fd)
 {
 	if (!is_listener(*fd)) {
-		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
+		vm_kill_for(vm, DEATH_PROTOCOL, "READY without a listener");
 		return false;
 	}
 	vm->process.listener_fd = steal_fd(fd);
@@ -94,7 +94,7 @@ static bool take_listener(struct vm *vm, int *fd)
 		     vm->process.listener_fd, EPOLLIN, vm_listener_ready,
 		     vm) == 0)
 		return true;
-	vm_doom(vm, DEATH_PROTOCOL, "listener can't be watched");
+	vm_kill_for(vm, DEATH_PROTOCOL, "listener can't be watched");
 	return false;
 }
 
@@ -117,8 +117,8 @@ static bool confine_locks(struct vm *vm)
 
 	fd_close(&vm->process.uids_fd);
 	if (error)
-		vm_doom(vm, DEATH_PROTOCOL, "its uid can't be locked: %s",
-			strerror(-error));
+		vm_kill_for(vm, DEATH_PROTOCOL, "its uid can't be locked: %s",
+			    strerror(-error));
 	return !error;
 }
 
@@ -129,7 +129,7 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 
 	(void)message;
 	if (vm->process.listener_fd >= 0) {
-		vm_doom(vm, DEATH_PROTOCOL, "READY twice");
+		vm_kill_for(vm, DEATH_PROTOCOL, "READY twice");
 		return;
 	}
 	if (!take_listener(vm, fd))
@@ -139,7 +139,7 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 		return;
 	error = vm_verify(vm, vm->host->proc_fd, &problem);
 	if (error && error != -ESRCH) {
-		vm_doom(vm, DEATH_PROTOCOL, "%s", problem.text);
+		vm_kill_for(vm, DEATH_PROTOCOL, "%s", problem.text);
 		return;
 	}
 	vm->process.proved = !error; /* its end is heard of anyway */
@@ -152,9 +152,9 @@ static void on_loaded(struct vm *vm, const union msg *message, int *fd)
 	(void)message;
 	(void)fd;
 	if (vm->process.listener_fd < 0)
-		vm_doom(vm, DEATH_PROTOCOL, "LOADED before READY");
+		vm_kill_for(vm, DEATH_PROTOCOL, "LOADED before READY");
 	else if (vm->process.loaded)
-		vm_doom(vm, DEATH_PROTOCOL, "LOADED twice");
+		vm_kill_for(vm, DEATH_PROTOCOL, "LOADED twice");
 	else
 		guest_is_there(vm);
 }
@@ -167,7 +167,7 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 	if (!vm->heartbeat.awaiting_stats ||
 	    message->stats.id != vm->heartbeat.stats_id ||
 	    message->stats.paused > 1) {
-		vm_doom(vm, DEATH_PROTOCOL, "STATS without a request");
+		vm_kill_for(vm, DEATH_PROTOCOL, "STATS without a request");
 		return;
 	}
 	vm->heartbeat.awaiting_stats = false;
@@ -194,7 +194,7 @@ static void on_ping_result(struct vm *vm, const union msg *message, int *fd)
 {
 	(void)fd;
 	if (!pings_take(vm, &message->ping_result))
-		vm_doom(vm, DEATH_PROTOCOL, "PING-RESULT without a PING");
+		vm_kill_for(vm, DEATH_PROTOCOL, "PING-RESULT without a PING");
 }
 
 /* What a guest does by itself. Its process ends afterwards, and reports the same
@@ -230,7 +230,7 @@ static void on_event(struct vm *vm, const union msg *message, int *fd)
 	/* after LOADED, which a process that has ended by now doesn't get out
 	 * of STARTING by */
 	if (vm->state == VM_STARTING && !vm->process.loaded) {
-		vm_doom(vm, DEATH_PROTOCOL, "EVENT while starting");
+		vm_kill_for(vm, DEATH_PROTOCOL, "EVENT while starting");
 		return;
 	}
 	if (event < GUEST_EVENTS && guest_event_names[event] &&
@@ -244,7 +244,7 @@ static void on_event(struct vm *vm, const union msg *message, int *fd)
 	}
 	if (event >= GUEST_EVENTS || !answers[event].pending ||
 	    !*answers[event].pending) {
-		vm_doom(vm, DEATH_PROTOCOL, "EVENT %u unasked", event);
+		vm_kill_for(vm, DEATH_PROTOCOL, "EVENT %u unasked", event);
 		return;
 	}
 	*answers[event].pending = false;
@@ -257,7 +257,7 @@ static void on_counters(struct vm *vm, const union msg *message, int *fd)
 
 	(void)fd;
 	if (wrong)
-		vm_doom(vm, DEATH_PROTOCOL, "%s", wrong);
+		vm_kill_for(vm, DEATH_PROTOCOL, "%s", wrong);
 }
 
 static void on_log(struct vm *vm, const union msg *message, int *fd)
@@ -267,12 +267,12 @@ static void on_log(struct vm *vm, const union msg *message, int *fd)
 
 	(void)fd;
 	if (log->level >= LOG_LEVELS || log->length >= MSG_LOG_TEXT) {
-		vm_doom(vm, DEATH_PROTOCOL, "LOG of level %u, length %u",
-			log->level, log->length);
+		vm_kill_for(vm, DEATH_PROTOCOL, "LOG of level %u, length %u",
+			    log->level, log->length);
 		return;
 	}
 	if (!allow(&vm->log.flood, FLOOD_RATE, FLOOD_BURST)) {
-		vm_doom(vm, DEATH_PROTOCOL, "flood of LOG messages");
+		vm_kill_for(vm, DEATH_PROTOCOL, "flood of LOG messages");
 		return;
 	}
 	if (!allow(&vm->log.lines, LOG_RATE, LOG_BURST)) {
@@ -330,7 +330,7 @@ static void serve_adopted(struct vm *vm, const union msg *message, int *fd)
 		sockets_allow_descriptors(vm->process.channel.fd, false);
 		vm->process.proved = vm->process.loaded = true;
 		on_stats(vm, message, fd);
-		if (vm->process.doom.reason == DEATH_NONE)
+		if (vm->process.exit.reason == DEATH_NONE)
 			vm_raise(vm, message->stats.paused ? VM_ADOPTED_PAUSED
 							   : VM_ADOPTED);
 	}
@@ -351,7 +351,7 @@ static bool serve(struct vm *vm)
 	if (result == -ECONNRESET)
 		return true; /* it left words unread; its own are still there */
 	if (result == -EPROTO) {
-		vm_doom(vm, DEATH_PROTOCOL, "%s", fault.text);
+		vm_kill_for(vm, DEATH_PROTOCOL, "%s", fault.text);
 		return false;
 	}
 	if (result <= 0) {
@@ -371,10 +371,10 @@ static bool serve(struct vm *vm)
 	else if (handlers[type].states & 1U << vm->state)
 		handlers[type].handle(vm, &message, &fd);
 	else
-		vm_doom(vm, DEATH_PROTOCOL, "%s while %s", msg_specs[type].name,
-			vm_state_name(vm->state));
+		vm_kill_for(vm, DEATH_PROTOCOL, "%s while %s",
+			    msg_specs[type].name, vm_state_name(vm->state));
 	fd_close(&fd);
-	return vm->process.doom.reason == DEATH_NONE &&
+	return vm->process.exit.reason == DEATH_NONE &&
 	       vm->process.channel.fd >= 0;
 }
 
@@ -390,7 +390,7 @@ void vm_channel_ready(struct source *source, uint32_t events)
 void vm_channel_drain(struct vm *vm)
 {
 	/* the channel holds no more than its buffer: this ends */
-	while (vm->process.doom.reason == DEATH_NONE &&
+	while (vm->process.exit.reason == DEATH_NONE &&
 	       !vm->process.channel_ended && serve(vm))
 		;
 }
@@ -413,7 +413,7 @@ static bool may_receive(const struct vm *vm)
 static void refused_unread(struct vm *vm)
 {
 	vm_log(vm, LOG_LEVEL_ERROR, "blocked: a refused call");
-	vm_doom(vm, DEATH_SECCOMP, "SIGSYS: a refused call");
+	vm_kill_for(vm, DEATH_SECCOMP, "SIGSYS: a refused call");
 	loop_remove(&vm->host->loop, &vm->process.listener_source);
 }
 
@@ -442,7 +442,7 @@ void vm_listener_ready(struct source *source, uint32_t events)
 			refused_unread(vm);
 			return;
 		}
-		vm_doom(vm, DEATH_PROTOCOL, "READY without a listener");
+		vm_kill_for(vm, DEATH_PROTOCOL, "READY without a listener");
 		loop_remove(&vm->host->loop, source);
 		return;
 	}
@@ -451,7 +451,7 @@ void vm_listener_ready(struct source *source, uint32_t events)
 	       "blocked: %s(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx)", name,
 	       call.data.args[0], call.data.args[1], call.data.args[2],
 	       call.data.args[3], call.data.args[4], call.data.args[5]);
-	vm_doom(vm, DEATH_SECCOMP, "SIGSYS %s", name);
+	vm_kill_for(vm, DEATH_SECCOMP, "SIGSYS %s", name);
 	loop_remove(&vm->host->loop, source);
 }
 
@@ -477,7 +477,7 @@ int vm_ask_sign_of_life(struct vm *vm)
 	/* a channel full of what nobody read would keep the answer out */
 	for (int i = 0; i < STALE_MESSAGES && serve(vm); i++)
 		;
-	if (vm->process.doom.reason != DEATH_NONE)
+	if (vm->process.exit.reason != DEATH_NONE)
 		return 0;
 	error = request_stats(vm);
 	vm->heartbeat.awaiting_stats = !error;
@@ -490,7 +490,7 @@ bool vm_ask_stats(struct vm *vm)
 	    vm->state != VM_STOPPING)
 		return false;
 	if (!vm->process.running_ns || vm->process.channel_ended ||
-	    vm->process.doom.reason != DEATH_NONE)
+	    vm->process.exit.reason != DEATH_NONE)
 		return false;
 	/* one at a time: a process that doesn't read is never piled upon */
 	if (!vm->heartbeat.awaiting_stats) {
@@ -514,11 +514,11 @@ static void arm_heartbeat(struct vm *vm)
 /* No answer for too long: SIGABRT, and SIGCONT to let it be delivered. */
 static void abort_vm(struct vm *vm)
 {
-	vm->process.doom.reason = DEATH_WATCHDOG;
-	snprintf(vm->process.doom.detail, sizeof(vm->process.doom.detail),
+	vm->process.exit.reason = DEATH_WATCHDOG;
+	snprintf(vm->process.exit.detail, sizeof(vm->process.exit.detail),
 		 "no heartbeat for %.1f s",
 		 vm->config.timeouts.watchdog_ms / 1000.0);
-	vm_log(vm, LOG_LEVEL_ERROR, "%s: SIGABRT", vm->process.doom.detail);
+	vm_log(vm, LOG_LEVEL_ERROR, "%s: SIGABRT", vm->process.exit.detail);
 	vm->heartbeat.aborting = true;
 	loop_remove(&vm->host->loop, &vm->process.channel_source);
 	vm_signal(vm, SIGABRT);
@@ -538,7 +538,7 @@ static void beat(struct timer *timer)
 		return;
 	}
 	if (vm->process.channel_ended) {
-		vm_doom(vm, DEATH_PROTOCOL, "closed its channel");
+		vm_kill_for(vm, DEATH_PROTOCOL, "closed its channel");
 		return;
 	}
 	/* the supervisor may have been held up itself: what the VM has said
@@ -547,7 +547,7 @@ static void beat(struct timer *timer)
 	     vm->heartbeat.unanswered_ns && i < MESSAGE_BUDGET && serve(vm);
 	     i++)
 		;
-	if (vm->process.doom.reason != DEATH_NONE || vm->process.channel_ended)
+	if (vm->process.exit.reason != DEATH_NONE || vm->process.channel_ended)
 		return;
 	if (vm->heartbeat.unanswered_ns &&
 	    now_ns - vm->heartbeat.unanswered_ns >= watchdog_ns) {

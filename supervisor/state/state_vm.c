@@ -143,7 +143,7 @@ static const struct field passing_fields[] = {
 	{ FIELD_NUMBER_AS("uids_fd", struct vm, process.uids_fd, -1, INT_MAX) },
 	FIELD_BOOL(struct vm, unsaved),
 	{ FIELD_NUMBER_AS("told_mtu", struct vm, tap.told_mtu, 0, UINT16_MAX) },
-	{ FIELD_GROUP_AS("doom", struct vm, process.doom,
+	{ FIELD_GROUP_AS("doom", struct vm, process.exit,
 			 &state_rings_death_fields) },
 	{ FIELD_NUMBER_AS("unanswered_ns", struct vm, heartbeat.unanswered_ns,
 			  0, INT64_MAX) },

@@ -126,13 +126,13 @@ static const char *take_descriptors(struct vm *vm)
 	return NULL;
 }
 
-/* Notes why a kept VM has no process any more. */
-static void forgo(struct vm *vm, const char *why)
+/* Records why a saved VM has no process any more. */
+static void reject(struct vm *vm, const char *why)
 {
 	bool ended = strncmp(why, "ended", strlen("ended")) == 0;
 
-	vm->process.doom.reason = ended ? DEATH_LOST : DEATH_PROTOCOL;
-	snprintf(vm->process.doom.detail, sizeof(vm->process.doom.detail),
+	vm->process.exit.reason = ended ? DEATH_LOST : DEATH_PROTOCOL;
+	snprintf(vm->process.exit.detail, sizeof(vm->process.exit.detail),
 		 "%s%s", ended ? "" : "not adopted: ", why);
 	vm_event(vm, VM_LOST);
 	vm_close_tap(vm);
@@ -158,7 +158,7 @@ static int await_end(int pid_fd, uint64_t deadline_ns)
 /* Ends a process that can't be taken over, if it is the one that was made for
  * the VM: where the kernel shows nobody's room, the sweep sees none. Returns
  * why it isn't there. */
-static const char *put_down(const struct vm *vm, const char *why)
+static const char *kill_rejected(const struct vm *vm, const char *why)
 {
 	uint64_t now_ns = loop_now_ns(), started;
 	int proc_fd = vm->host->proc_fd;
@@ -189,7 +189,8 @@ static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 	if (!why)
 		why = take_descriptors(vm);
 	if (why) {
-		forgo(vm, vm->process.pid_fd >= 0 ? put_down(vm, why) : why);
+		reject(vm,
+		       vm->process.pid_fd >= 0 ? kill_rejected(vm, why) : why);
 		return;
 	}
 	vm->process.channel.generation = vm->generation;
@@ -253,8 +254,8 @@ static void take_locks(struct host *host, int *fds, bool *shared)
 			continue;
 		fd_close(&fds[i]);
 		shared[i] = false;
-		forgo(vm, "it doesn't hold the lock of its uid that it was "
-			  "given");
+		reject(vm, "it doesn't hold the lock of its uid that it was "
+			   "given");
 	}
 }
 
@@ -294,7 +295,7 @@ static int claim_uids(struct host *host, const int *fds)
 				    : -EAGAIN;
 
 		if (error && vm->process.adopting)
-			forgo(vm, "another instance has its uid");
+			reject(vm, "another instance has its uid");
 		if (error)
 			error = uids_take(&host->uids, &vm->uid, &problem);
 		if (error) {
@@ -372,8 +373,8 @@ void adopt_check_links(struct host *host, const struct net_kept *links,
 		if (host->vms[i]->process.adopting &&
 		    config_has_network(&host->vms[i]->config) &&
 		    !links[at++].found)
-			forgo(host->vms[i],
-			      "its TAP is no port of the bridge any more");
+			reject(host->vms[i],
+			       "its TAP is no port of the bridge any more");
 }
 
 /* ---- whoever else is in the room */
@@ -475,9 +476,10 @@ void adopt_resume(struct host *host)
 		if (!error)
 			error = vm_ask_sign_of_life(vm);
 		if (error) /* its end is heard of in the loop */
-			vm_doom(vm, DEATH_PROTOCOL, "not adopted: %s",
-				error == -EAGAIN ? "it doesn't read its channel"
-						 : strerror(-error));
+			vm_kill_for(vm, DEATH_PROTOCOL, "not adopted: %s",
+				    error == -EAGAIN
+					    ? "it doesn't read its channel"
+					    : strerror(-error));
 		loop_timer_in(&host->loop, &vm->timer,
 			      vm->config.timeouts.start_ms);
 	}
@@ -486,7 +488,7 @@ void adopt_resume(struct host *host)
 /* What is known of the end that nobody saw. */
 static void record_end(struct vm *vm)
 {
-	struct death death = vm->process.doom;
+	struct death death = vm->process.exit;
 
 	death.generation = vm->generation;
 	death.uptime_ns = loop_now_ns() - vm->process.spawned_ns;
@@ -495,7 +497,7 @@ static void record_end(struct vm *vm)
 	for (int i = 0; i < VM_STATS; i++)
 		vm->settled[i] += vm->stats[i];
 	memset(vm->stats, 0, sizeof(vm->stats));
-	memset(&vm->process.doom, 0, sizeof(vm->process.doom));
+	memset(&vm->process.exit, 0, sizeof(vm->process.exit));
 	vm->process.pid = 0;
 	vm_log(vm, LOG_LEVEL_WARN, "generation %llu: %s",
 	       (unsigned long long)vm->generation, death.detail);
@@ -504,7 +506,7 @@ static void record_end(struct vm *vm)
 
 int adopt_revive(struct vm *vm, struct problem *problem)
 {
-	bool ended = vm->process.doom.reason != DEATH_NONE &&
+	bool ended = vm->process.exit.reason != DEATH_NONE &&
 		     vm->process.pid_fd < 0;
 	int error;
 

@@ -14,7 +14,7 @@ void adopt_room_inodes(const struct kept *kept,
  * The steps, in this order; all but the last while the supervisor has all of
  * root's rights. Each VM of kept becomes one of the supervisor's. Whose process
  * is there and proves to be what the documents say is taken over, with its
- * descriptors; of any other, vm->process.doom says why not.
+ * descriptors; of any other, vm->process.exit says why not.
  */
 int adopt_processes(struct host *host, const struct kept *kept);
 /* The uids of all, by the lock file that the processes kept, and the room. 1:

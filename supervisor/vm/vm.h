@@ -104,7 +104,7 @@ struct vm_process {
 	 * the process ends. */
 	enum death_reason guest_event;
 	bool guest_event_told;
-	struct death doom; /* known before the process ended */
+	struct death exit; /* why the process must end, once that is known */
 };
 
 /* Before a process is made: nothing of the one before is left. */

@@ -346,7 +346,7 @@ static void ping_is_answered(void **state)
 	report_echo(ids[0]);
 	expect_reply(&peers[0]);
 	assert_int_equal(vm.ping_count, 0);
-	assert_int_equal(vm.process.doom.reason, DEATH_NONE);
+	assert_int_equal(vm.process.exit.reason, DEATH_NONE);
 	for (int i = 0; i < 3; i++) {
 		is_free_again(&peers[i]);
 		peer_close(&peers[i]);
@@ -383,7 +383,7 @@ static void ping_without_a_client_is_reported(void **state)
 	wait_for_clients(0);
 	for (int i = 0; i < 3; i++)
 		report_echo(ids[i]);
-	assert_int_equal(vm.process.doom.reason, DEATH_NONE);
+	assert_int_equal(vm.process.exit.reason, DEATH_NONE);
 	assert_int_equal(vm.ping_count, 0);
 }
 

@@ -446,7 +446,7 @@ static void who_is_over_is_left_behind(void **state)
 
 	(void)state;
 	expect_served(&peer, 1);
-	TAILQ_FIRST(&test.control->clients)->state = CLIENT_DOOMED;
+	TAILQ_FIRST(&test.control->clients)->state = CLIENT_ENDING;
 	saved = end_image();
 	assert_int_equal(inherited.count, 1); /* the listening socket */
 	assert_int_equal(json_array_size(json_object_get(saved, "clients")), 0);

@@ -372,7 +372,7 @@ static void a_start_has_its_time(void **state)
 	(void)state;
 	into_starting();
 	pass(vm->config.timeouts.start_ms - 1);
-	assert_int_equal(vm->process.doom.reason, DEATH_NONE);
+	assert_int_equal(vm->process.exit.reason, DEATH_NONE);
 	pass(1);
 	await_end();
 	expect_death(DEATH_START_TIMEOUT, "not READY within 10.0 s");

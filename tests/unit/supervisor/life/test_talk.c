@@ -67,7 +67,7 @@ static uint64_t heard_stats_request(void)
 static void expect_taken(void)
 {
 	turn();
-	assert_string_equal(vm->process.doom.detail, "");
+	assert_string_equal(vm->process.exit.detail, "");
 	assert_true(vm->process.pid_fd >= 0);
 }
 
@@ -538,7 +538,7 @@ static void silence_is_ended_by_sigabrt(void **state)
 	into(VM_RUNNING);
 	await_heartbeat();
 	pass(vm->config.timeouts.watchdog_ms - 100);
-	assert_int_equal(vm->process.doom.reason, DEATH_NONE);
+	assert_int_equal(vm->process.exit.reason, DEATH_NONE);
 	pass(1200);
 	await_end();
 	expect_death(DEATH_WATCHDOG, "no heartbeat for 10.0 s");
@@ -572,7 +572,7 @@ static void an_answer_in_the_channel_is_no_silence(void **state)
 	test.now_ns += 60 * NSEC_PER_SEC;
 	turn();
 	pass(100);
-	assert_int_equal(vm->process.doom.reason, DEATH_NONE);
+	assert_int_equal(vm->process.exit.reason, DEATH_NONE);
 }
 
 static void a_closed_channel_has_a_moment_to_be_an_end(void **state)
@@ -584,7 +584,7 @@ static void a_closed_channel_has_a_moment_to_be_an_end(void **state)
 	while (!vm->process.channel_ended)
 		assert_int_equal(loop_turn(&host.loop, -1), 0);
 	pass(400);
-	assert_int_equal(vm->process.doom.reason, DEATH_NONE);
+	assert_int_equal(vm->process.exit.reason, DEATH_NONE);
 	pass(200);
 	await_end();
 	expect_death(DEATH_PROTOCOL, "closed its channel");

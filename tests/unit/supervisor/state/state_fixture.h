@@ -123,7 +123,7 @@ static inline void fixture_process(struct vm *vm)
 	vm->process.pause_pending = vm->process.resume_pending =
 		vm->process.channel_ended = true;
 	vm->tap.told_mtu = 1400;
-	vm->process.doom = (struct death){ .reason = DEATH_WATCHDOG,
+	vm->process.exit = (struct death){ .reason = DEATH_WATCHDOG,
 					   .asked = true,
 					   .detail = "no answer",
 					   .generation = 3,

@@ -104,7 +104,7 @@ static void a_vm_comes_back_after_a_crash(void **state)
 	assert_int_equal(loaded.process.listener_fd, -1);
 	assert_int_equal(loaded.timer.due_ns, 0);
 	assert_int_equal(loaded.heartbeat.timer.due_ns, 0);
-	assert_int_equal(loaded.process.doom.reason, DEATH_NONE);
+	assert_int_equal(loaded.process.exit.reason, DEATH_NONE);
 	assert_null(loaded.log.kept.current.lines);
 	assert_false(loaded.process.adopting);
 	fixture_uninit(&vm);
@@ -274,13 +274,13 @@ static void texts_are_cleaned(void **state)
 	vmlog_put(&vm.log.kept.current, &time, LOG_LEVEL_INFO, 3,
 		  "\033[2J\xff");
 	vmlog_put(&vm.log.kept.current, &time, LOG_LEVEL_INFO, 3, longer);
-	strcpy(vm.process.doom.detail, "\a\x80");
+	strcpy(vm.process.exit.detail, "\a\x80");
 	reload_vm(&vm, STATE_UPGRADE, &loaded);
 	assert_string_equal(vmlog_at(&loaded.log.kept.current, 62)->text,
 			    "?[2J?");
 	assert_int_equal(strlen(vmlog_at(&loaded.log.kept.current, 63)->text),
 			 LOG_LINE_BYTES - 1);
-	assert_string_equal(loaded.process.doom.detail, "??");
+	assert_string_equal(loaded.process.exit.detail, "??");
 	fixture_uninit(&vm);
 	fixture_uninit(&loaded);
 }
