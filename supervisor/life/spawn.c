@@ -308,7 +308,7 @@ static void forget_process(struct vm *vm)
 		.stats_id = vm->heartbeat.stats_id,
 	};
 	/* what one generation said too much isn't held against the next */
-	vm->log.lines = vm->log.flood = (struct allowance){ 0 };
+	vm->log.lines = vm->log.flood = (struct token_bucket){ 0 };
 	vm->log.dropped = 0;
 }
 

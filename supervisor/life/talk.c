@@ -7,7 +7,7 @@
  * of the VM a type may come, and its handler whether it was asked for at all:
  * counters without a request, a result without a ping, an event that nobody
  * waits for are violations, so that there is nothing to flood the supervisor
- * with but log lines, and those have an allowance. A violation costs the
+ * with but log lines, and those have a token bucket. A violation costs the
  * process its life, with the reason recorded.
  */
 #include "supervisor/life/talk.h"
@@ -51,23 +51,24 @@
 /* Heartbeats fall on this grid, so that VMs share the supervisor's wake-ups. */
 #define HEARTBEAT_GRID_NS (50 * NSEC_PER_MSEC)
 
-static bool allow(struct allowance *allowance, uint32_t rate, uint32_t burst)
+static bool take_token(struct token_bucket *bucket, uint32_t rate,
+		       uint32_t burst)
 {
 	uint64_t now = loop_now_ns();
-	uint64_t add = (now - allowance->refilled_ns) * rate / NSEC_PER_SEC;
+	uint64_t add = (now - bucket->refilled_ns) * rate / NSEC_PER_SEC;
 
-	if (allowance->refilled_ns == 0 || add > burst) {
-		allowance->left = burst;
-		allowance->refilled_ns = now;
+	if (bucket->refilled_ns == 0 || add > burst) {
+		bucket->left = burst;
+		bucket->refilled_ns = now;
 	} else if (add > 0) {
-		allowance->left += (uint32_t)add;
-		if (allowance->left > burst)
-			allowance->left = burst;
-		allowance->refilled_ns = now;
+		bucket->left += (uint32_t)add;
+		if (bucket->left > burst)
+			bucket->left = burst;
+		bucket->refilled_ns = now;
 	}
-	if (allowance->left == 0)
+	if (bucket->left == 0)
 		return false;
-	allowance->left--;
+	bucket->left--;
 	return true;
 }
 
@@ -271,11 +272,11 @@ static void on_log(struct vm *vm, const union msg *message, int *fd)
 			    log->level, log->length);
 		return;
 	}
-	if (!allow(&vm->log.flood, FLOOD_RATE, FLOOD_BURST)) {
+	if (!take_token(&vm->log.flood, FLOOD_RATE, FLOOD_BURST)) {
 		vm_kill_for(vm, DEATH_PROTOCOL, "flood of LOG messages");
 		return;
 	}
-	if (!allow(&vm->log.lines, LOG_RATE, LOG_BURST)) {
+	if (!take_token(&vm->log.lines, LOG_RATE, LOG_BURST)) {
 		vm->log.dropped++;
 		return;
 	}

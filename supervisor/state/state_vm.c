@@ -101,12 +101,12 @@ static const struct field log_fields[] = {
 };
 static const struct field_group log_group = FIELD_GROUP_OF(log_fields);
 
-static const struct field allowance_fields[] = {
-	FIELD_COUNT(struct allowance, refilled_ns),
-	FIELD_NUMBER(struct allowance, left, 0, UINT32_MAX),
+static const struct field token_bucket_fields[] = {
+	FIELD_COUNT(struct token_bucket, refilled_ns),
+	FIELD_NUMBER(struct token_bucket, left, 0, UINT32_MAX),
 };
-static const struct field_group allowance_group =
-	FIELD_GROUP_OF(allowance_fields);
+static const struct field_group token_bucket_group =
+	FIELD_GROUP_OF(token_bucket_fields);
 
 static bool timer_armed(const void *object)
 {
@@ -160,8 +160,10 @@ static const struct field passing_fields[] = {
 			  DEATH_REASONS) },
 	{ FIELD_BOOL_AS("vhost_used", struct vm, process.vhost_used) },
 	{ FIELD_GROUP_AS("log", struct vm, log.kept, &log_group) },
-	{ FIELD_GROUP_AS("log_lines", struct vm, log.lines, &allowance_group) },
-	{ FIELD_GROUP_AS("log_flood", struct vm, log.flood, &allowance_group) },
+	{ FIELD_GROUP_AS("log_lines", struct vm, log.lines,
+			 &token_bucket_group) },
+	{ FIELD_GROUP_AS("log_flood", struct vm, log.flood,
+			 &token_bucket_group) },
 	{ FIELD_NUMBER_AS("log_dropped", struct vm, log.dropped, 0,
 			  INT64_MAX) },
 };

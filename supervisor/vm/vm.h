@@ -41,8 +41,8 @@ enum stop_step {
 	STOP_KILLED, /* SIGKILL was */
 };
 
-/* A tally that refills with time: n events a second, burst at once. */
-struct allowance {
+/* A token bucket: so many tokens a second, as many as the burst at once. */
+struct token_bucket {
 	uint64_t refilled_ns;
 	uint32_t left;
 };
@@ -129,8 +129,8 @@ struct vm_heartbeat {
 
 struct vm_log {
 	struct vmlog kept;
-	struct allowance lines, flood;
-	uint64_t dropped; /* lines over the allowance */
+	struct token_bucket lines, flood;
+	uint64_t dropped; /* lines that found the bucket empty */
 };
 
 struct vm {

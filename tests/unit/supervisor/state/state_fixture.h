@@ -166,8 +166,8 @@ static inline void fixture_vm(struct vm *vm)
 	}
 	vmlog_put(&vm->log.kept.previous, &time, LOG_LEVEL_ERROR, 2, "before");
 	vmlog_put(&vm->log.kept.current, &time, LOG_LEVEL_WARN, 3, "now");
-	vm->log.lines = (struct allowance){ 6001, 51 };
-	vm->log.flood = (struct allowance){ 6002, 1001 };
+	vm->log.lines = (struct token_bucket){ 6001, 51 };
+	vm->log.flood = (struct token_bucket){ 6002, 1001 };
 	vm->log.dropped = 61;
 }
 
