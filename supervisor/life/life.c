@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The life of a VM: one table, state by event. A hole in it is refused: for a
+ * The state machine of a VM: one table, state by event. A hole in it is refused: for a
  * command with the remedy, for news by ending the process that sent it.
  *
  * The intent (vm->wanted) is set by commands alone; the state follows it and
@@ -26,8 +26,8 @@
 #include "supervisor/vm/host.h"
 #include "supervisor/vm/vms.h"
 
-static void change(struct vm *vm, enum vm_state state, const char *event,
-		   const char *detail)
+static void change_state(struct vm *vm, enum vm_state state, const char *event,
+			 const char *detail)
 {
 	vm_settle(vm); /* what is kept of it has the totals */
 	vm->state = state;
@@ -42,7 +42,7 @@ static void retry_in(struct vm *vm, uint32_t delay_ms)
 	loop_timer_in(&vm->host->loop, &vm->timer, delay_ms);
 	snprintf(detail, sizeof(detail), "next try in %.1f s",
 		 delay_ms / 1000.0);
-	change(vm, VM_BACKOFF, "backoff", detail);
+	change_state(vm, VM_BACKOFF, "backoff", detail);
 }
 
 void vm_fail(struct vm *vm, const char *why)
@@ -51,10 +51,10 @@ void vm_fail(struct vm *vm, const char *why)
 	vm_log(vm, LOG_LEVEL_ERROR,
 	       "failed: %s (vmsup reset %s starts it anew)", why,
 	       vm->config.name);
-	change(vm, VM_FAILED, "failed", why);
+	change_state(vm, VM_FAILED, "failed", why);
 }
 
-static struct backoff_verdict judge(struct vm *vm, uint64_t ran_ms)
+static struct backoff_verdict judge_death(struct vm *vm, uint64_t ran_ms)
 {
 	uint32_t random = 0;
 
@@ -64,7 +64,7 @@ static struct backoff_verdict judge(struct vm *vm, uint64_t ran_ms)
 			     ran_ms, random);
 }
 
-static void give_up(struct vm *vm)
+static void fail_for_crash_loop(struct vm *vm)
 {
 	char why[160];
 	const struct death *last = deaths_last(&vm->deaths);
@@ -76,7 +76,7 @@ static void give_up(struct vm *vm)
 	vm_fail(vm, why);
 }
 
-static void spawn(struct vm *vm)
+static void spawn_or_retry(struct vm *vm)
 {
 	struct problem problem;
 	struct backoff_verdict verdict;
@@ -86,7 +86,7 @@ static void spawn(struct vm *vm)
 	if (error == 0) {
 		loop_timer_in(&vm->host->loop, &vm->timer,
 			      vm->config.timeouts.start_ms);
-		change(vm, VM_STARTING, "starting", NULL);
+		change_state(vm, VM_STARTING, "starting", NULL);
 		/* before the process can go so far as to outlive the
 		 * supervisor */
 		keep_vm(vm);
@@ -98,49 +98,49 @@ static void spawn(struct vm *vm)
 	death.generation = vm->generation;
 	clock_gettime(CLOCK_REALTIME, &death.time);
 	deaths_add(&vm->deaths, &death);
-	verdict = judge(vm, 0);
+	verdict = judge_death(vm, 0);
 	if (!vm->config.restart.enabled || error == PROBLEM_PERMANENT) {
 		vm_fail(vm, problem.text);
 		return;
 	}
 	vm_log(vm, LOG_LEVEL_ERROR, "%s", problem.text);
 	if (verdict.give_up)
-		give_up(vm);
+		fail_for_crash_loop(vm);
 	else
 		retry_in(vm, verdict.delay_ms);
 }
 
 /* ---- what the events do */
 
-static void start(struct vm *vm)
+static void act_start(struct vm *vm)
 {
 	vm->wanted = true;
-	spawn(vm);
+	spawn_or_retry(vm);
 }
 
 /* A start that somebody asks for starts with a clean record. */
-static void start_anew(struct vm *vm)
+static void act_start_anew(struct vm *vm)
 {
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	backoff_reset(&vm->backoff);
-	start(vm);
+	act_start(vm);
 }
 
-static void want(struct vm *vm)
+static void act_want(struct vm *vm)
 {
 	vm->wanted = true;
 }
 
-static void nothing(struct vm *vm)
+static void act_nothing(struct vm *vm)
 {
 	(void)vm;
 }
 
-static void stop_quietly(struct vm *vm)
+static void act_stop_quietly(struct vm *vm)
 {
 	vm->wanted = false;
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
-	change(vm, VM_STOPPED, "stopped", NULL);
+	change_state(vm, VM_STOPPED, "stopped", NULL);
 }
 
 static void kill_now(struct vm *vm)
@@ -151,7 +151,7 @@ static void kill_now(struct vm *vm)
 }
 
 /* One rung down: the guest is asked, then its process, then neither. */
-static void stop_harder(struct vm *vm)
+static void act_stop_harder(struct vm *vm)
 {
 	struct loop *loop = &vm->host->loop;
 
@@ -171,7 +171,7 @@ static void await_stop(struct vm *vm)
 {
 	const struct vm_timeouts *timeouts = &vm->config.timeouts;
 
-	change(vm, VM_STOPPING, "stopping", NULL);
+	change_state(vm, VM_STOPPING, "stopping", NULL);
 	loop_timer_in(&vm->host->loop, &vm->timer,
 		      vm->stop_step == STOP_ASKED ? timeouts->stop_guest_ms
 						  : timeouts->stop_process_ms);
@@ -186,7 +186,7 @@ static void stop_guest(struct vm *vm)
 		await_stop(vm);
 		return;
 	}
-	change(vm, VM_STOPPING, "stopping", NULL);
+	change_state(vm, VM_STOPPING, "stopping", NULL);
 	vm->stop_step = STOP_ASKED;
 	loop_timer_in(&vm->host->loop, &vm->timer,
 		      vm->config.timeouts.stop_guest_ms);
@@ -198,39 +198,39 @@ static void stop_guest(struct vm *vm)
 	if (!was_up)
 		kill_now(vm); /* no guest yet: nothing to lose */
 	else if (channel_signal(&vm->process.channel, MSG_STOP) < 0)
-		stop_harder(vm);
+		act_stop_harder(vm);
 }
 
-static void stop(struct vm *vm)
+static void act_stop(struct vm *vm)
 {
 	vm->wanted = false;
 	stop_guest(vm);
 }
 
-static void restart(struct vm *vm)
+static void act_restart(struct vm *vm)
 {
 	vm->wanted = true;
 	stop_guest(vm);
 }
 
-static void unwant(struct vm *vm)
+static void act_unwant(struct vm *vm)
 {
 	vm->wanted = false;
 }
 
-static void reset(struct vm *vm)
+static void act_reset(struct vm *vm)
 {
 	backoff_reset(&vm->backoff);
 	events_add(&vm->host->events, vm, "reset", NULL);
 }
 
-static void reset_and_start(struct vm *vm)
+static void act_reset_and_start(struct vm *vm)
 {
-	reset(vm);
-	start_anew(vm);
+	act_reset(vm);
+	act_start_anew(vm);
 }
 
-static void loaded(struct vm *vm)
+static void act_loaded(struct vm *vm)
 {
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	vm->process.running_ns = loop_now_ns();
@@ -238,12 +238,12 @@ static void loaded(struct vm *vm)
 	vm_tell_mtu(vm);
 	vm_log(vm, LOG_LEVEL_INFO, "generation %llu runs: pid %d, uid %u",
 	       (unsigned long long)vm->generation, vm->process.pid, vm->uid);
-	change(vm, VM_RUNNING, "running", NULL);
+	change_state(vm, VM_RUNNING, "running", NULL);
 }
 
 /* An earlier supervisor's VM, with its process. Nobody hears of the state yet:
  * it is the process's answer that counts. */
-static void take_over(struct vm *vm)
+static void act_take_over(struct vm *vm)
 {
 	vm->process.adopting = vm->taken_over = true;
 	vm->process.stop_told = vm->state == VM_STOPPING;
@@ -252,18 +252,18 @@ static void take_over(struct vm *vm)
 }
 
 /* Such a VM without its process waits until it is revived. */
-static void lose(struct vm *vm)
+static void act_lose(struct vm *vm)
 {
 	vm->process.adopting = vm->taken_over = false;
 	vm->state = VM_BACKOFF;
 }
 
-static void lose_failed(struct vm *vm)
+static void act_lose_failed(struct vm *vm)
 {
 	vm->process.adopting = vm->taken_over = false;
 }
 
-static void taken_over(struct vm *vm, enum vm_state state)
+static void go_on_taken_over(struct vm *vm, enum vm_state state)
 {
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	if (!vm->process.running_ns)
@@ -271,26 +271,26 @@ static void taken_over(struct vm *vm, enum vm_state state)
 	vm_heartbeat_start(vm);
 	vm_log(vm, LOG_LEVEL_INFO, "generation %llu adopted: pid %d, uid %u",
 	       (unsigned long long)vm->generation, vm->process.pid, vm->uid);
-	change(vm, state, "adopted", NULL);
+	change_state(vm, state, "adopted", NULL);
 	/* what was asked for before */
 	if (!vm->wanted)
-		stop(vm);
+		act_stop(vm);
 	else if (vm->restart_due)
-		restart(vm);
+		act_restart(vm);
 	vm->restart_due = false;
 }
 
-static void adopted(struct vm *vm)
+static void act_adopted(struct vm *vm)
 {
-	taken_over(vm, VM_RUNNING);
+	go_on_taken_over(vm, VM_RUNNING);
 }
 
-static void adopted_paused(struct vm *vm)
+static void act_adopted_paused(struct vm *vm)
 {
-	taken_over(vm, VM_PAUSED);
+	go_on_taken_over(vm, VM_PAUSED);
 }
 
-static void start_timeout(struct vm *vm)
+static void act_start_timeout(struct vm *vm)
 {
 	if (vm->process.adopting) {
 		vm_kill_for(vm, DEATH_PROTOCOL,
@@ -305,59 +305,59 @@ static void start_timeout(struct vm *vm)
 
 /* Each is sent once, and the two in the order asked for: the VM process takes
  * neither in a state that it is in already. */
-static void ask_pause(struct vm *vm)
+static void act_pause(struct vm *vm)
 {
 	if (!vm->process.pause_pending)
 		vm->process.pause_pending =
 			channel_signal(&vm->process.channel, MSG_PAUSE) == 0;
 }
 
-static void ask_resume(struct vm *vm)
+static void act_resume(struct vm *vm)
 {
 	if (!vm->process.resume_pending)
 		vm->process.resume_pending =
 			channel_signal(&vm->process.channel, MSG_RESUME) == 0;
 }
 
-static void pause_again(struct vm *vm)
+static void act_pause_again(struct vm *vm)
 {
 	if (vm->process.resume_pending)
-		ask_pause(vm);
+		act_pause(vm);
 }
 
-static void resume_again(struct vm *vm)
+static void act_resume_again(struct vm *vm)
 {
 	if (vm->process.pause_pending)
-		ask_resume(vm);
+		act_resume(vm);
 }
 
-static void paused(struct vm *vm)
+static void act_paused(struct vm *vm)
 {
-	change(vm, VM_PAUSED, "paused", NULL);
+	change_state(vm, VM_PAUSED, "paused", NULL);
 }
 
-static void resumed(struct vm *vm)
+static void act_resumed(struct vm *vm)
 {
-	change(vm, VM_RUNNING, "resumed", NULL);
+	change_state(vm, VM_RUNNING, "resumed", NULL);
 }
 
 /* A restart that nobody asked for. */
-static void retry(struct vm *vm)
+static void act_retry(struct vm *vm)
 {
 	vm->restarts++;
-	spawn(vm);
+	spawn_or_retry(vm);
 }
 
 /* Its supervisor's end isn't held against it: at once. */
-static void revive(struct vm *vm)
+static void act_revive(struct vm *vm)
 {
 	if (!vm->wanted) {
 		loop_timer_cancel(&vm->host->loop, &vm->timer);
 		vm->state = VM_STOPPED;
 	} else if (vm->generation == 0) {
-		start_anew(vm);
+		act_start_anew(vm);
 	} else {
-		retry(vm);
+		act_retry(vm);
 	}
 }
 
@@ -376,7 +376,7 @@ static const char *last_error(const struct vm *vm)
 }
 
 /* Its configuration is bad: it would only say so again. */
-static void refuse(struct vm *vm, const struct death *death)
+static void fail_for_configuration(struct vm *vm, const struct death *death)
 {
 	const char *error = last_error(vm);
 	char why[200];
@@ -387,14 +387,14 @@ static void refuse(struct vm *vm, const struct death *death)
 }
 
 /* A death that nobody asked for. */
-static void died(struct vm *vm)
+static void act_died(struct vm *vm)
 {
 	const struct death *death = deaths_last(&vm->deaths);
 	uint64_t ran_ms = vm->process.running_ns
 				  ? (loop_now_ns() - vm->process.running_ns) /
 					    NSEC_PER_MSEC
 				  : 0;
-	struct backoff_verdict verdict = judge(vm, ran_ms);
+	struct backoff_verdict verdict = judge_death(vm, ran_ms);
 	bool reboot = death && death->reason == DEATH_REBOOT;
 	char bad[24];
 
@@ -402,117 +402,118 @@ static void died(struct vm *vm)
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	if (death && death->reason == DEATH_EXIT &&
 	    strncmp(death->detail, bad, strlen(bad)) == 0) {
-		refuse(vm, death);
+		fail_for_configuration(vm, death);
 	} else if (vm->host->ending || !vm->wanted) {
 		/* not wanted: it was taken over while it was being stopped */
 		vm->wanted = false;
-		change(vm, VM_STOPPED, "stopped", NULL);
+		change_state(vm, VM_STOPPED, "stopped", NULL);
 	} else if (death && death->reason == DEATH_POWEROFF) {
 		vm->wanted = false;
-		change(vm, VM_STOPPED, "stopped", "the guest powered off");
+		change_state(vm, VM_STOPPED, "stopped",
+			     "the guest powered off");
 	} else if (!vm->config.restart.enabled && !reboot) {
 		vm->wanted = false;
-		change(vm, VM_STOPPED, "stopped",
-		       "its policy is not to restart");
+		change_state(vm, VM_STOPPED, "stopped",
+			     "its policy is not to restart");
 	} else if (verdict.give_up && !reboot) {
-		give_up(vm);
+		fail_for_crash_loop(vm);
 	} else if (verdict.delay_ms) {
 		retry_in(vm, verdict.delay_ms);
 	} else {
-		retry(vm);
+		act_retry(vm);
 	}
 }
 
 /* The end of STOPPING. */
-static void gone(struct vm *vm)
+static void act_gone(struct vm *vm)
 {
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
 	if (vm->wanted && !vm->host->ending)
-		spawn(vm);
+		spawn_or_retry(vm);
 	else
-		change(vm, VM_STOPPED, "stopped", NULL);
+		change_state(vm, VM_STOPPED, "stopped", NULL);
 }
 
 typedef void action(struct vm *vm);
 
 static action *const table[VM_STATES][VM_EVENTS] = {
 	[VM_STOPPED] = {
-		[VM_START] = start_anew,
-		[VM_STOP] = nothing,
-		[VM_RESTART] = start_anew,
-		[VM_RESET] = reset,
-		[VM_TAKEN_OVER] = take_over,
-		[VM_LOST] = lose,
+		[VM_START] = act_start_anew,
+		[VM_STOP] = act_nothing,
+		[VM_RESTART] = act_start_anew,
+		[VM_RESET] = act_reset,
+		[VM_TAKEN_OVER] = act_take_over,
+		[VM_LOST] = act_lose,
 	},
 	[VM_STARTING] = {
-		[VM_START] = want,
-		[VM_STOP] = stop,
-		[VM_RESTART] = restart,
-		[VM_RESET] = reset,
-		[VM_LOADED] = loaded,
-		[VM_ADOPTED] = adopted,
-		[VM_ADOPTED_PAUSED] = adopted_paused,
-		[VM_DIED] = died,
-		[VM_TIMEOUT] = start_timeout,
-		[VM_TAKEN_OVER] = take_over,
-		[VM_LOST] = lose,
+		[VM_START] = act_want,
+		[VM_STOP] = act_stop,
+		[VM_RESTART] = act_restart,
+		[VM_RESET] = act_reset,
+		[VM_LOADED] = act_loaded,
+		[VM_ADOPTED] = act_adopted,
+		[VM_ADOPTED_PAUSED] = act_adopted_paused,
+		[VM_DIED] = act_died,
+		[VM_TIMEOUT] = act_start_timeout,
+		[VM_TAKEN_OVER] = act_take_over,
+		[VM_LOST] = act_lose,
 	},
 	[VM_RUNNING] = {
-		[VM_START] = want,
-		[VM_STOP] = stop,
-		[VM_RESTART] = restart,
-		[VM_RESET] = reset,
-		[VM_PAUSE] = ask_pause,
-		[VM_RESUME] = resume_again,
-		[VM_WAS_PAUSED] = paused,
-		[VM_DIED] = died,
-		[VM_TAKEN_OVER] = take_over,
-		[VM_LOST] = lose,
+		[VM_START] = act_want,
+		[VM_STOP] = act_stop,
+		[VM_RESTART] = act_restart,
+		[VM_RESET] = act_reset,
+		[VM_PAUSE] = act_pause,
+		[VM_RESUME] = act_resume_again,
+		[VM_WAS_PAUSED] = act_paused,
+		[VM_DIED] = act_died,
+		[VM_TAKEN_OVER] = act_take_over,
+		[VM_LOST] = act_lose,
 	},
 	[VM_PAUSED] = {
-		[VM_STOP] = stop,
-		[VM_RESTART] = restart,
-		[VM_RESET] = reset,
-		[VM_PAUSE] = pause_again,
-		[VM_RESUME] = ask_resume,
-		[VM_WAS_RESUMED] = resumed,
-		[VM_DIED] = died,
-		[VM_TAKEN_OVER] = take_over,
-		[VM_LOST] = lose,
+		[VM_STOP] = act_stop,
+		[VM_RESTART] = act_restart,
+		[VM_RESET] = act_reset,
+		[VM_PAUSE] = act_pause_again,
+		[VM_RESUME] = act_resume,
+		[VM_WAS_RESUMED] = act_resumed,
+		[VM_DIED] = act_died,
+		[VM_TAKEN_OVER] = act_take_over,
+		[VM_LOST] = act_lose,
 	},
 	[VM_BACKOFF] = {
-		[VM_START] = start,
-		[VM_STOP] = stop_quietly,
-		[VM_RESTART] = start,
-		[VM_RESET] = reset_and_start,
-		[VM_TIMEOUT] = retry,
-		[VM_TAKEN_OVER] = take_over,
-		[VM_LOST] = lose,
-		[VM_REVIVED] = revive,
+		[VM_START] = act_start,
+		[VM_STOP] = act_stop_quietly,
+		[VM_RESTART] = act_start,
+		[VM_RESET] = act_reset_and_start,
+		[VM_TIMEOUT] = act_retry,
+		[VM_TAKEN_OVER] = act_take_over,
+		[VM_LOST] = act_lose,
+		[VM_REVIVED] = act_revive,
 	},
 	[VM_FAILED] = {
-		[VM_START] = start_anew,
-		[VM_STOP] = stop_quietly,
-		[VM_RESTART] = start_anew,
-		[VM_RESET] = reset_and_start,
-		[VM_TAKEN_OVER] = take_over,
-		[VM_LOST] = lose_failed,
-		[VM_REVIVED] = nothing,
+		[VM_START] = act_start_anew,
+		[VM_STOP] = act_stop_quietly,
+		[VM_RESTART] = act_start_anew,
+		[VM_RESET] = act_reset_and_start,
+		[VM_TAKEN_OVER] = act_take_over,
+		[VM_LOST] = act_lose_failed,
+		[VM_REVIVED] = act_nothing,
 	},
 	[VM_STOPPING] = {
-		[VM_START] = want,
-		[VM_STOP] = unwant,
-		[VM_RESTART] = want,
-		[VM_RESET] = reset,
-		[VM_LOADED] = nothing, /* sent before the stop was known */
-		[VM_ADOPTED] = nothing,
-		[VM_ADOPTED_PAUSED] = nothing,
-		[VM_WAS_PAUSED] = nothing,
-		[VM_WAS_RESUMED] = nothing,
-		[VM_DIED] = gone,
-		[VM_TIMEOUT] = stop_harder,
-		[VM_TAKEN_OVER] = take_over,
-		[VM_LOST] = lose,
+		[VM_START] = act_want,
+		[VM_STOP] = act_unwant,
+		[VM_RESTART] = act_want,
+		[VM_RESET] = act_reset,
+		[VM_LOADED] = act_nothing, /* sent before the stop was known */
+		[VM_ADOPTED] = act_nothing,
+		[VM_ADOPTED_PAUSED] = act_nothing,
+		[VM_WAS_PAUSED] = act_nothing,
+		[VM_WAS_RESUMED] = act_nothing,
+		[VM_DIED] = act_gone,
+		[VM_TIMEOUT] = act_stop_harder,
+		[VM_TAKEN_OVER] = act_take_over,
+		[VM_LOST] = act_lose,
 	},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The life of a VM: its states, and the events that change them. */
+/* The state machine of a VM: its states, and the events that change them. */
 #ifndef VMSUP_SUPERVISOR_LIFE_H
 #define VMSUP_SUPERVISOR_LIFE_H
 
