@@ -77,8 +77,8 @@ static void answer_command(const struct supervisor *supervisor,
 }
 
 /* Does event to every VM named, all or (if one's state forbids it) none. */
-static void command(struct supervisor *supervisor, struct call *call,
-		    enum vm_event event)
+static void run_command(struct supervisor *supervisor, struct call *call,
+			enum vm_event event)
 {
 	json_t *names = json_object_get(call->parameters, "names"), *name;
 	size_t i;
@@ -104,34 +104,34 @@ static void command(struct supervisor *supervisor, struct call *call,
 	answer_command(supervisor, call, names);
 }
 
-static void start(void *ctx, struct call *call)
+static void on_start(void *ctx, struct call *call)
 {
-	command(ctx, call, VM_START);
+	run_command(ctx, call, VM_START);
 }
 
-static void stop(void *ctx, struct call *call)
+static void on_stop(void *ctx, struct call *call)
 {
-	command(ctx, call, VM_STOP);
+	run_command(ctx, call, VM_STOP);
 }
 
-static void restart(void *ctx, struct call *call)
+static void on_restart(void *ctx, struct call *call)
 {
-	command(ctx, call, VM_RESTART);
+	run_command(ctx, call, VM_RESTART);
 }
 
-static void reset(void *ctx, struct call *call)
+static void on_reset(void *ctx, struct call *call)
 {
-	command(ctx, call, VM_RESET);
+	run_command(ctx, call, VM_RESET);
 }
 
-static void pause_vms(void *ctx, struct call *call)
+static void on_pause(void *ctx, struct call *call)
 {
-	command(ctx, call, VM_PAUSE);
+	run_command(ctx, call, VM_PAUSE);
 }
 
-static void resume(void *ctx, struct call *call)
+static void on_resume(void *ctx, struct call *call)
 {
-	command(ctx, call, VM_RESUME);
+	run_command(ctx, call, VM_RESUME);
 }
 
 /* The number of a signal by its name without SIG; 0: none. */
@@ -146,7 +146,7 @@ static int signal_number(const char *name)
 	return 0;
 }
 
-static void kill_vms(void *ctx, struct call *call)
+static void on_kill(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
 	json_t *names = json_object_get(call->parameters, "names"), *name;
@@ -183,13 +183,13 @@ static void kill_vms(void *ctx, struct call *call)
 	call_reply(call, NULL);
 }
 
-static void shutdown_all(void *ctx, struct call *call)
+static void on_shutdown(void *ctx, struct call *call)
 {
 	if (shutdown_await(ctx, call))
 		shutdown_begin(ctx, 0);
 }
 
-static void detach(void *ctx, struct call *call)
+static void on_detach(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
 
@@ -204,7 +204,7 @@ static void detach(void *ctx, struct call *call)
 
 /* ---- Upgrade: begun by one image, answered by the next */
 
-static void upgrade(void *ctx, struct call *call)
+static void on_upgrade(void *ctx, struct call *call)
 {
 	struct problem problem;
 
@@ -216,7 +216,7 @@ static void upgrade(void *ctx, struct call *call)
 	call_failed(call, text);
 }
 
-static void upgraded(void *ctx, struct call *call, const json_t *saved)
+static void resume_upgrade(void *ctx, struct call *call, const json_t *saved)
 {
 	const struct supervisor *supervisor = ctx;
 
@@ -228,7 +228,7 @@ static void upgraded(void *ctx, struct call *call, const json_t *saved)
 
 /* ---- streams */
 
-static void events(void *ctx, struct call *call)
+static void on_events(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
 	bool past;
@@ -243,14 +243,14 @@ static void events(void *ctx, struct call *call)
 				     events_past(&supervisor->host.events)));
 }
 
-static void events_again(void *ctx, struct call *call, const json_t *saved)
+static void resume_events(void *ctx, struct call *call, const json_t *saved)
 {
 	struct supervisor *supervisor = ctx;
 
 	events_resume(&supervisor->host.events, call, NULL, saved);
 }
 
-static void logs_again(void *ctx, struct call *call, const json_t *saved)
+static void resume_logs(void *ctx, struct call *call, const json_t *saved)
 {
 	struct supervisor *supervisor = ctx;
 	const struct vm *vm = argument_vm(supervisor, call);
@@ -260,7 +260,7 @@ static void logs_again(void *ctx, struct call *call, const json_t *saved)
 			      saved);
 }
 
-static void logs(void *ctx, struct call *call)
+static void on_logs(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
 	struct vm *vm = argument_vm(supervisor, call);
@@ -282,7 +282,7 @@ static void logs(void *ctx, struct call *call)
 	}
 }
 
-static void deaths(void *ctx, struct call *call)
+static void on_deaths(void *ctx, struct call *call)
 {
 	const struct vm *vm = argument_vm(ctx, call);
 
@@ -293,7 +293,7 @@ static void deaths(void *ctx, struct call *call)
 
 /* ---- Ping */
 
-static void ping_again(void *ctx, struct call *call, const json_t *saved)
+static void resume_ping(void *ctx, struct call *call, const json_t *saved)
 {
 	struct vm *vm = argument_vm(ctx, call);
 
@@ -340,7 +340,7 @@ static const char *ping_failure(int error)
 	}
 }
 
-static void ping(void *ctx, struct call *call)
+static void on_ping(void *ctx, struct call *call)
 {
 	struct supervisor *supervisor = ctx;
 	struct vm *vm = argument_vm(supervisor, call);
@@ -365,7 +365,7 @@ static void ping(void *ctx, struct call *call)
 
 /* ---- Sandbox, Console, Stats: of a VM that has a process */
 
-static void sandbox(void *ctx, struct call *call)
+static void on_sandbox(void *ctx, struct call *call)
 {
 	const struct vm *vm = argument_working_vm(ctx, call);
 
@@ -373,7 +373,7 @@ static void sandbox(void *ctx, struct call *call)
 		reply_with(call, cage_json(vm));
 }
 
-static void stats(void *ctx, struct call *call)
+static void on_stats(void *ctx, struct call *call)
 {
 	struct vm *vm = argument_working_vm(ctx, call);
 	json_t *counters;
@@ -390,7 +390,7 @@ static void stats(void *ctx, struct call *call)
 	reply_with(call, json_pack("{s:o}", "counters", counters));
 }
 
-static void console(void *ctx, struct call *call)
+static void on_console(void *ctx, struct call *call)
 {
 	struct vm *vm = argument_console_vm(ctx, call);
 
@@ -398,7 +398,7 @@ static void console(void *ctx, struct call *call)
 		console_attach(vm, call);
 }
 
-static void console_again(void *ctx, struct call *call, const json_t *saved)
+static void resume_console(void *ctx, struct call *call, const json_t *saved)
 {
 	struct vm *vm = argument_console_vm(ctx, call);
 
@@ -407,7 +407,7 @@ static void console_again(void *ctx, struct call *call, const json_t *saved)
 		console_call_resume(vm, call);
 }
 
-static void type(void *ctx, struct call *call)
+static void on_type(void *ctx, struct call *call)
 {
 	const struct vm *named = argument_vm(ctx, call);
 	struct vm *vm;
@@ -425,40 +425,40 @@ static void type(void *ctx, struct call *call)
 
 const struct control_method methods[] = {
 	{ .name = "Status", .handle = waits_status },
-	{ .name = "Start", .handle = start, .root_only = true },
-	{ .name = "Stop", .handle = stop, .root_only = true },
-	{ .name = "Restart", .handle = restart, .root_only = true },
-	{ .name = "Reset", .handle = reset, .root_only = true },
-	{ .name = "Pause", .handle = pause_vms, .root_only = true },
-	{ .name = "Resume", .handle = resume, .root_only = true },
-	{ .name = "Kill", .handle = kill_vms, .root_only = true },
+	{ .name = "Start", .handle = on_start, .root_only = true },
+	{ .name = "Stop", .handle = on_stop, .root_only = true },
+	{ .name = "Restart", .handle = on_restart, .root_only = true },
+	{ .name = "Reset", .handle = on_reset, .root_only = true },
+	{ .name = "Pause", .handle = on_pause, .root_only = true },
+	{ .name = "Resume", .handle = on_resume, .root_only = true },
+	{ .name = "Kill", .handle = on_kill, .root_only = true },
 	{ .name = "Define", .handle = methods_define, .root_only = true },
-	{ .name = "Shutdown", .handle = shutdown_all, .root_only = true },
-	{ .name = "Detach", .handle = detach, .root_only = true },
+	{ .name = "Shutdown", .handle = on_shutdown, .root_only = true },
+	{ .name = "Detach", .handle = on_detach, .root_only = true },
 	{ .name = "Upgrade",
-	  .handle = upgrade,
-	  .resume = upgraded,
+	  .handle = on_upgrade,
+	  .resume = resume_upgrade,
 	  .root_only = true },
 	{ .name = "Events",
-	  .handle = events,
+	  .handle = on_events,
 	  .save = events_save,
-	  .resume = events_again },
+	  .resume = resume_events },
 	{ .name = "Logs",
-	  .handle = logs,
+	  .handle = on_logs,
 	  .save = events_save,
-	  .resume = logs_again },
-	{ .name = "Deaths", .handle = deaths },
+	  .resume = resume_logs },
+	{ .name = "Deaths", .handle = on_deaths },
 	{ .name = "Ping",
-	  .handle = ping,
+	  .handle = on_ping,
 	  .save = pings_call_save,
-	  .resume = ping_again },
-	{ .name = "Sandbox", .handle = sandbox },
-	{ .name = "Stats", .handle = stats },
+	  .resume = resume_ping },
+	{ .name = "Sandbox", .handle = on_sandbox },
+	{ .name = "Stats", .handle = on_stats },
 	{ .name = "Console",
-	  .handle = console,
+	  .handle = on_console,
 	  .save = console_call_save,
-	  .resume = console_again,
+	  .resume = resume_console,
 	  .root_only = true },
-	{ .name = "Type", .handle = type, .root_only = true },
+	{ .name = "Type", .handle = on_type, .root_only = true },
 };
 const size_t method_count = ARRAY_SIZE(methods);
