@@ -262,7 +262,7 @@ static int make_room(struct supervisor *supervisor)
 
 /* The room and everything else that VM processes are made with; an earlier
  * supervisor's, where its VM processes are taken over. */
-static int start_cage(struct supervisor *supervisor, const struct kept *kept)
+static int start_sandbox(struct supervisor *supervisor, const struct kept *kept)
 {
 	struct problem problem;
 	int error;
@@ -272,7 +272,7 @@ static int start_cage(struct supervisor *supervisor, const struct kept *kept)
 				 supervisor->host.config->uid_count, &problem),
 		       &problem);
 	if (!error)
-		error = adopt_cage(&supervisor->host, kept);
+		error = adopt_sandbox(&supervisor->host, kept);
 	if (error == 0)
 		error = make_room(supervisor);
 	if (error < 0)
@@ -436,7 +436,7 @@ static int start_privileged(struct supervisor *supervisor,
 	if (!error)
 		error = adopt_processes(&supervisor->host, kept);
 	if (!error)
-		error = start_cage(supervisor, kept);
+		error = start_sandbox(supervisor, kept);
 	if (!error)
 		error = start_net(supervisor);
 	if (!error)

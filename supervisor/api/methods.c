@@ -12,7 +12,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/api/arguments.h"
-#include "supervisor/api/cage.h"
+#include "supervisor/api/sandbox.h"
 #include "supervisor/api/define.h"
 #include "supervisor/api/reply.h"
 #include "supervisor/api/waits.h"
@@ -370,7 +370,7 @@ static void on_sandbox(void *ctx, struct call *call)
 	const struct vm *vm = argument_working_vm(ctx, call);
 
 	if (vm)
-		reply_with(call, cage_json(vm));
+		reply_with(call, sandbox_json(vm));
 }
 
 static void on_stats(void *ctx, struct call *call)

@@ -329,7 +329,7 @@ static int adopt_uids(struct host *host)
 	return error;
 }
 
-int adopt_cage(struct host *host, const struct kept *kept)
+int adopt_sandbox(struct host *host, const struct kept *kept)
 {
 	uint64_t inodes[ROOM_NAMESPACES];
 	int error = adopt_uids(host);

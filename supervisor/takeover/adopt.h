@@ -19,7 +19,7 @@ void adopt_room_inodes(const struct kept *kept,
 int adopt_processes(struct host *host, const struct kept *kept);
 /* The uids of all, by the lock file that the processes kept, and the room. 1:
  * the room is that of the adopted; 0: there is none yet; -errno, logged. */
-int adopt_cage(struct host *host, const struct kept *kept);
+int adopt_sandbox(struct host *host, const struct kept *kept);
 /* The TAPs of those taken over, for net_prepare(); the caller frees it. */
 struct net_kept *adopt_links(const struct host *host, size_t *count);
 /* After net_prepare(): who lost his place on the bridge isn't adopted. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What the cage of a VM should look like: io.vmsup Sandbox. */
-#include "supervisor/api/cage.h"
+/* The sandbox of a VM as it should be: the reply of io.vmsup Sandbox. */
+#include "supervisor/api/sandbox.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,8 +25,8 @@ static json_t *namespaces_json(const struct room *room)
 /* ---- the manifest, as /proc/PID/fd shows it */
 
 /* fd: 0: any number. count: if over 1, at most so many. */
-static void add(json_t *manifest, const char *role, const char *kind,
-		const char *link, int fd, int count)
+static void add_descriptor(json_t *manifest, const char *role, const char *kind,
+			   const char *link, int fd, int count)
 {
 	json_array_append_new(
 		manifest, json_pack("{s:s, s:s, s:i, s:s?, s:b, s:o}", "role",
@@ -46,7 +46,8 @@ static void add_file(json_t *manifest, const char *role, int own_fd, int fd)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", own_fd);
 	length = readlink(path, target, sizeof(target) - 1);
 	target[length > 0 ? length : 0] = '\0';
-	add(manifest, role, "file", length > 0 ? target : NULL, fd, 1);
+	add_descriptor(manifest, role, "file", length > 0 ? target : NULL, fd,
+		       1);
 }
 
 /* The number in the plan, if the process has one for what it makes itself. */
@@ -68,30 +69,36 @@ static void add_machine(json_t *manifest, const struct vm *vm)
 			manifest, "disk", machine->disks[i].fd,
 			proto_fd_number(vm->process.protocol, FD_ROLE_DISK, i));
 	for (uint32_t i = 1; i < machine->queues; i++)
-		add(manifest, "tap", "tun", vm->config.tap,
-		    proto_fd_number(vm->process.protocol, FD_ROLE_TAP, i), 1);
+		add_descriptor(
+			manifest, "tap", "tun", vm->config.tap,
+			proto_fd_number(vm->process.protocol, FD_ROLE_TAP, i),
+			1);
 	for (uint32_t i = 0; i < machine->queues; i++)
 		if (vm->process.vhost_used)
-			add(manifest, "vhost-net", "vhost-net", NULL,
-			    proto_fd_number(vm->process.protocol,
-					    FD_ROLE_VHOST_NET, i),
-			    1);
-	add(manifest, "console", "socket", NULL,
-	    proto_fd_number(vm->process.protocol, FD_ROLE_CONSOLE, 0), 1);
-	add(manifest, "console-adopt", "socket", NULL,
-	    proto_fd_number(vm->process.protocol, FD_ROLE_CONSOLE_ADOPT, 0), 1);
-	add(manifest, "vm", "kvm-vm", NULL, planned(vm, PROTO_VM_FD), 1);
+			add_descriptor(manifest, "vhost-net", "vhost-net", NULL,
+				       proto_fd_number(vm->process.protocol,
+						       FD_ROLE_VHOST_NET, i),
+				       1);
+	add_descriptor(
+		manifest, "console", "socket", NULL,
+		proto_fd_number(vm->process.protocol, FD_ROLE_CONSOLE, 0), 1);
+	add_descriptor(
+		manifest, "console-adopt", "socket", NULL,
+		proto_fd_number(vm->process.protocol, FD_ROLE_CONSOLE_ADOPT, 0),
+		1);
+	add_descriptor(manifest, "vm", "kvm-vm", NULL, planned(vm, PROTO_VM_FD),
+		       1);
 	/* interrupts and wake-ups: as many as devices and queues */
-	add(manifest, "event", "eventfd", NULL, 0, PROTO_EVENT_FDS);
+	add_descriptor(manifest, "event", "eventfd", NULL, 0, PROTO_EVENT_FDS);
 	if (machine->disk_count > 0)
-		add(manifest, "loop-disks", "eventpoll", NULL,
-		    planned(vm, PROTO_DISKS_LOOP_FD), 1);
+		add_descriptor(manifest, "loop-disks", "eventpoll", NULL,
+			       planned(vm, PROTO_DISKS_LOOP_FD), 1);
 	for (uint32_t i = 0; i < machine->cpus; i++) {
 		char kind[32];
 
 		snprintf(kind, sizeof(kind), "kvm-vcpu:%u", i);
-		add(manifest, "vcpu", kind, NULL,
-		    planned(vm, PROTO_VCPU_FD + (int)i), 1);
+		add_descriptor(manifest, "vcpu", kind, NULL,
+			       planned(vm, PROTO_VCPU_FD + (int)i), 1);
 	}
 }
 
@@ -102,15 +109,21 @@ static json_t *manifest_json(const struct vm *vm)
 
 	snprintf(end, sizeof(end), "socket:[%llu]",
 		 (unsigned long long)vm->process.channel_inode);
-	add(manifest, "channel", "socket", NULL, PROTO_CHANNEL_FD, 1);
-	add(manifest, "adopt", "socket", end,
-	    proto_fd_number(vm->process.protocol, FD_ROLE_ADOPT, 0), 1);
-	add(manifest, "uids", "vmsup.uids", NULL,
-	    proto_fd_number(vm->process.protocol, FD_ROLE_UIDS, 0), 1);
+	add_descriptor(manifest, "channel", "socket", NULL, PROTO_CHANNEL_FD,
+		       1);
+	add_descriptor(manifest, "adopt", "socket", end,
+		       proto_fd_number(vm->process.protocol, FD_ROLE_ADOPT, 0),
+		       1);
+	add_descriptor(manifest, "uids", "vmsup.uids", NULL,
+		       proto_fd_number(vm->process.protocol, FD_ROLE_UIDS, 0),
+		       1);
 	if (config_has_network(&vm->config))
-		add(manifest, "tap", "tun", vm->config.tap,
-		    proto_fd_number(vm->process.protocol, FD_ROLE_TAP, 0), 1);
-	add(manifest, "loop", "eventpoll", NULL, planned(vm, PROTO_LOOP_FD), 1);
+		add_descriptor(
+			manifest, "tap", "tun", vm->config.tap,
+			proto_fd_number(vm->process.protocol, FD_ROLE_TAP, 0),
+			1);
+	add_descriptor(manifest, "loop", "eventpoll", NULL,
+		       planned(vm, PROTO_LOOP_FD), 1);
 	if (vm->config.machine)
 		add_machine(manifest, vm);
 	return manifest;
@@ -177,7 +190,7 @@ static int open_files(const struct vm *vm)
 	return vm->config.machine ? 1024 + (int)vm->config.machine->cpus : 64;
 }
 
-json_t *cage_json(const struct vm *vm)
+json_t *sandbox_json(const struct vm *vm)
 {
 	const struct host *host = vm->host;
 	json_t *cgroup = host->cgroup.dir_fd < 0
