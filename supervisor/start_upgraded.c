@@ -23,7 +23,7 @@
 #include "supervisor/lib/signals.h"
 #include "supervisor/life/process.h"
 #include "supervisor/life/spawn.h"
-#include "supervisor/life/talk.h"
+#include "supervisor/life/protocol.h"
 #include "supervisor/life/verify.h"
 #include "supervisor/net/multicast.h"
 #include "supervisor/start.h"

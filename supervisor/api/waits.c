@@ -8,7 +8,7 @@
 #include "supervisor/api/reply.h"
 #include "supervisor/api/status.h"
 #include "supervisor/core.h"
-#include "supervisor/life/talk.h"
+#include "supervisor/life/protocol.h"
 #include "supervisor/vm/vms.h"
 
 /* How long a Status waits for counters of VMs that don't answer. */

@@ -20,7 +20,7 @@
 #include "supervisor/life/machine.h"
 #include "supervisor/life/process.h"
 #include "supervisor/life/spawn.h"
-#include "supervisor/life/talk.h"
+#include "supervisor/life/protocol.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/vm/events.h"
 #include "supervisor/vm/host.h"

@@ -18,7 +18,7 @@
 #include "sandbox/stage1.h"
 #include "supervisor/life/machine.h"
 #include "supervisor/life/process.h"
-#include "supervisor/life/talk.h"
+#include "supervisor/life/protocol.h"
 #include "supervisor/life/verify.h"
 #include "supervisor/net/tap.h"
 #include "supervisor/state/keep.h"

@@ -33,7 +33,7 @@
 #include "supervisor/life/machine.h"
 #include "supervisor/life/process.h"
 #include "supervisor/life/spawn.h"
-#include "supervisor/life/talk.h"
+#include "supervisor/life/protocol.h"
 #include "supervisor/life/verify.h"
 #include "supervisor/net/tap.h"
 #include "supervisor/state/state_vm.h"

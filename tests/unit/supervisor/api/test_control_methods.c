@@ -5,7 +5,7 @@
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
 #include "supervisor/life/life.h"
-#include "supervisor/life/talk.h"
+#include "supervisor/life/protocol.h"
 #include "supervisor/vm/pings.h"
 #include "tests/unit/supervisor/control/control_fixture.h"
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "supervisor/lib/sockets.h"
-#include "supervisor/life/talk.h"
+#include "supervisor/life/protocol.h"
 #include "supervisor/vm/counters.h"
 #include "supervisor/vm/pings.h"
 #include "supervisor/vm/vm_state.h"
@@ -1013,5 +1013,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("talk", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a VM process says, and what is said to it.
+ * The protocol with VM processes: what one says, and what is said to it.
  *
  * Theory of operation: the VM process is hostile. channel_receive() has checked
  * type, size, descriptors and generation; the table here says in which states
@@ -10,7 +10,7 @@
  * with but log lines, and those have a token bucket. A violation costs the
  * process its life, with the reason recorded.
  */
-#include "supervisor/life/talk.h"
+#include "supervisor/life/protocol.h"
 
 #include <assert.h>
 #include <linux/seccomp.h>

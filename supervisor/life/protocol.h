@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What a VM process says, and what is said to it. */
-#ifndef VMSUP_SUPERVISOR_TALK_H
-#define VMSUP_SUPERVISOR_TALK_H
+/* The protocol with VM processes: what one says, and what is said to it. */
+#ifndef VMSUP_SUPERVISOR_PROTOCOL_H
+#define VMSUP_SUPERVISOR_PROTOCOL_H
 
 #include "supervisor/vm/vm.h"
 
