@@ -243,8 +243,8 @@ static void expect_not_adopted(const char *why)
 	char detail[80];
 
 	snprintf(detail, sizeof(detail), "not adopted: %s", why);
-	assert_string_equal(vm->process.doom.detail, detail);
-	assert_int_equal(vm->process.doom.reason, DEATH_PROTOCOL);
+	assert_string_equal(vm->process.exit.detail, detail);
+	assert_int_equal(vm->process.exit.reason, DEATH_PROTOCOL);
 	assert_int_equal(vm->process.pid_fd, -1);
 	assert_int_equal(vm->process.channel.fd, -1);
 	assert_int_equal(vm->tap.fd, -1);
@@ -262,11 +262,11 @@ static void what_proves_itself_is_taken_over(void **state)
 	(void)state;
 	leave_behind();
 	adopt();
-	assert_string_equal(vm->process.doom.detail, "");
+	assert_string_equal(vm->process.exit.detail, "");
 	assert_true(vm->process.adopting && vm->taken_over);
 	assert_int_equal(vm->state, VM_STARTING);
 	assert_true(vm->process.pid_fd >= 0 && vm->tap.fd >= 0);
-	assert_int_equal(adopt_cage(&host, &kept), 1); /* in that room */
+	assert_int_equal(adopt_sandbox(&host, &kept), 1); /* in that room */
 	assert_int_equal(vm->uid, UID);
 	adopt_resume(&host);
 	assert_int_equal(vm->timer.due_ns - test.now_ns,
@@ -314,8 +314,8 @@ static void what_has_ended_is_lost(void **state)
 	waitid(WAIT_PIDFD, (id_t)orphan.pid_fd, NULL, WEXITED);
 	fd_close(&orphan.pid_fd);
 	adopt();
-	assert_int_equal(vm->process.doom.reason, DEATH_LOST);
-	assert_string_equal(vm->process.doom.detail,
+	assert_int_equal(vm->process.exit.reason, DEATH_LOST);
+	assert_string_equal(vm->process.exit.detail,
 			    "ended while there was no supervisor");
 	assert_int_equal(vm->state, VM_BACKOFF);
 	assert_int_equal(vm->process.pid_fd, -1);
@@ -328,7 +328,7 @@ static void a_process_of_another_start_is_none_of_ours(void **state)
 	orphan.stranger = true;
 	leave_behind();
 	adopt();
-	assert_int_equal(vm->process.doom.reason, DEATH_LOST);
+	assert_int_equal(vm->process.exit.reason, DEATH_LOST);
 	assert_false(was_killed());
 }
 
@@ -339,9 +339,9 @@ static void an_open_sandbox_is_ended(void **state)
 	orphan.instead = "Seccomp:\t0";
 	leave_behind();
 	adopt();
-	assert_int_equal(vm->process.doom.reason, DEATH_PROTOCOL);
+	assert_int_equal(vm->process.exit.reason, DEATH_PROTOCOL);
 	assert_non_null(
-		strstr(vm->process.doom.detail, "closed: Seccomp isn't 2"));
+		strstr(vm->process.exit.detail, "closed: Seccomp isn't 2"));
 	assert_int_equal(vm->state, VM_BACKOFF);
 	assert_true(was_killed());
 }
@@ -354,7 +354,7 @@ static void a_process_of_another_uid_is_left_alone(void **state)
 	orphan.instead = "Uid:\t0";
 	leave_behind();
 	adopt();
-	assert_int_equal(vm->process.doom.reason, DEATH_PROTOCOL);
+	assert_int_equal(vm->process.exit.reason, DEATH_PROTOCOL);
 	assert_false(was_killed());
 }
 
@@ -448,7 +448,7 @@ static void no_lock_is_swept(void **state)
 	leave_behind();
 	adopt();
 	assert_true(vm->process.adopting);
-	assert_int_equal(adopt_cage(&host, &kept), 0);
+	assert_int_equal(adopt_sandbox(&host, &kept), 0);
 	expect_not_adopted(
 		"it doesn't hold the lock of its uid that it was given");
 	assert_false(was_killed());
@@ -499,7 +499,7 @@ static void another_instance_has_its_uid(void **state)
 	assert_int_equal(fcntl(other_fd, F_OFD_SETLK, &range), 0);
 	leave_behind();
 	adopt();
-	assert_int_equal(adopt_cage(&host, &kept), 0);
+	assert_int_equal(adopt_sandbox(&host, &kept), 0);
 	expect_not_adopted("another instance has its uid");
 	assert_int_equal(vm->uid, UID + 1);
 }
@@ -614,7 +614,7 @@ static void what_never_ran_is_no_restart(void **state)
 static void lose_process(bool restart)
 {
 	find_without_process(VM_RUNNING, true, 3);
-	vm->process.doom = (struct death){
+	vm->process.exit = (struct death){
 		.reason = DEATH_LOST,
 		.detail = "ended while there was no supervisor",
 	};
