@@ -141,7 +141,7 @@ static int try_getfd(pid_t pid, int number)
 	cleanup_fd int taken_fd = -1;
 
 	if (pid_fd < 0)
-		return -pid_fd;
+		return errno;
 	taken_fd = (int)syscall(SYS_pidfd_getfd, pid_fd, number, 0);
 	return taken_fd < 0 ? errno : 0;
 }

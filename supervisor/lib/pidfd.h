@@ -8,10 +8,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Opens it, close-on-exec; the caller's. -errno: -ESRCH, there is none. */
+/* Opens the pidfd of a process, close-on-exec. The caller's; -1 with errno:
+ * ESRCH, there is no such process. */
 int pidfd_of(pid_t pid);
 
-/* Sends a signal. 0 or -errno: -ESRCH, it was reaped. */
+/* Sends a signal to the process. 0 or -errno: -ESRCH, it was reaped. */
 int pidfd_signal(int pid_fd, int signal);
 
 /* Waits until the process has ended, at the longest until due_ns (of

@@ -13,6 +13,7 @@
 #include "ipc/fd.h"
 #include "sandbox/inherit.h"
 #include "sandbox/stage1.h"
+#include "supervisor/lib/pidfd.h"
 #include "supervisor/lib/sockets.h"
 #include "supervisor/vm/console.h"
 #include "supervisor/vm/counters.h"
@@ -50,8 +51,7 @@ pid_t process_make(const struct stage1 *stage, int cgroup_fd, int *pid_fd)
 void vm_signal(struct vm *vm, int signal)
 {
 	if (vm->process.pid_fd >= 0)
-		syscall(SYS_pidfd_send_signal, vm->process.pid_fd, signal, NULL,
-			0);
+		(void)pidfd_signal(vm->process.pid_fd, signal);
 }
 
 void vm_kill_for(struct vm *vm, enum death_reason reason, const char *format,

@@ -19,7 +19,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +28,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "supervisor/lib/pidfd.h"
 #include "supervisor/life/life.h"
 #include "supervisor/life/machine.h"
 #include "supervisor/life/process.h"
@@ -139,22 +139,6 @@ static void reject(struct vm *vm, const char *why)
 	vm_let_go(vm);
 }
 
-/* Waits for the end of one that was killed. */
-static int await_end(int pid_fd, uint64_t deadline_ns)
-{
-	struct pollfd polled = { .fd = pid_fd, .events = POLLIN };
-	uint64_t now_ns = loop_now_ns();
-	int left_ms = now_ns < deadline_ns
-			      ? (int)((deadline_ns - now_ns) / NSEC_PER_MSEC)
-			      : 0;
-	int ready;
-
-	do
-		ready = poll(&polled, 1, left_ms);
-	while (ready < 0 && errno == EINTR);
-	return ready == 1 ? 0 : -ETIMEDOUT;
-}
-
 /* Ends a process that can't be taken over, if it is the one that was made for
  * the VM: where the kernel shows nobody's room, the sweep sees none. Returns
  * why it isn't there. */
@@ -164,15 +148,14 @@ static const char *kill_rejected(const struct vm *vm, const char *why)
 	int proc_fd = vm->host->proc_fd;
 
 	/* one that is just ending fails any check */
-	if (await_end(vm->process.pid_fd, now_ns + DYING_MS * NSEC_PER_MSEC) ==
-	    0)
+	if (pidfd_wait(vm->process.pid_fd, now_ns + DYING_MS * NSEC_PER_MSEC))
 		return "ended while there was no supervisor";
 	if (process_started(proc_fd, vm->process.pid, &started) < 0 ||
 	    started != vm->process.started ||
 	    !process_has_uid(proc_fd, vm->process.pid, vm->uid))
 		return why;
-	syscall(SYS_pidfd_send_signal, vm->process.pid_fd, SIGKILL, NULL, 0);
-	(void)await_end(vm->process.pid_fd, now_ns + SWEEP_MS * NSEC_PER_MSEC);
+	(void)pidfd_signal(vm->process.pid_fd, SIGKILL);
+	(void)pidfd_wait(vm->process.pid_fd, now_ns + SWEEP_MS * NSEC_PER_MSEC);
 	return why;
 }
 
@@ -181,7 +164,7 @@ static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 	const char *why = "ended while there was no supervisor";
 	struct problem problem;
 
-	vm->process.pid_fd = (int)syscall(SYS_pidfd_open, vm->process.pid, 0);
+	vm->process.pid_fd = pidfd_of(vm->process.pid);
 	if (vm->process.pid_fd >= 0)
 		why = verify(vm, room, &problem);
 	if (!why && !proto_is_known(vm->process.protocol))
@@ -398,10 +381,10 @@ static int kill_stranger(const struct host *host, const char *process,
 	if (pid <= 0 || !room_holds(host->proc_fd, process, inodes) ||
 	    is_ours(host, pid))
 		return -1;
-	pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	pid_fd = pidfd_of(pid);
 	/* once more: only now is it sure whom the number means */
 	if (pid_fd < 0 || !room_holds(host->proc_fd, process, inodes) ||
-	    syscall(SYS_pidfd_send_signal, pid_fd, SIGKILL, NULL, 0) < 0)
+	    pidfd_signal(pid_fd, SIGKILL) < 0)
 		return -1;
 	log_info("killed process %d, which an earlier supervisor left and "
 		 "which isn't adopted",
@@ -443,7 +426,7 @@ int adopt_sweep(struct host *host, const uint64_t inodes[ROOM_NAMESPACES])
 		cleanup_fd int pid_fd =
 			kill_stranger(host, entry->d_name, inodes);
 
-		if (pid_fd < 0 || await_end(pid_fd, deadline_ns) == 0)
+		if (pid_fd < 0 || pidfd_wait(pid_fd, deadline_ns))
 			continue;
 		log_error("process %s, which an earlier supervisor left, "
 			  "doesn't end (a system call of it hangs; see "

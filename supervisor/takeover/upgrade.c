@@ -36,6 +36,7 @@
 #include "sandbox/inherit.h"
 #include "supervisor/control/control_save.h"
 #include "supervisor/core.h"
+#include "supervisor/lib/pidfd.h"
 #include "supervisor/lib/signals.h"
 #include "supervisor/life/process.h"
 #include "supervisor/takeover/handover.h"
@@ -144,11 +145,8 @@ static bool serves(int guard_fd)
 /* Ends the new program, whatever it is doing. */
 static void end_successor(int pid_fd)
 {
-	struct pollfd polled = { .fd = pid_fd, .events = POLLIN };
-
-	syscall(SYS_pidfd_send_signal, pid_fd, SIGKILL, NULL, 0);
-	while (poll(&polled, 1, -1) < 1)
-		;
+	(void)pidfd_signal(pid_fd, SIGKILL);
+	(void)pidfd_wait(pid_fd, PIDFD_FOREVER);
 }
 
 /* The guard's life. Returns only if it is the supervisor now. */
@@ -177,7 +175,7 @@ static void guard(struct supervisor *supervisor, int guard_fd, int old_pid_fd,
 static int post_guard(struct supervisor *supervisor)
 {
 	struct upgrade *upgrade = &supervisor->upgrade;
-	cleanup_fd int own_pid_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	cleanup_fd int own_pid_fd = pidfd_of(getpid());
 	pid_t own_pid = getpid(), pid;
 	int ends[2];
 
@@ -296,7 +294,7 @@ static void trial_timeout(struct timer *timer)
 	struct upgrade *upgrade = &supervisor->upgrade;
 	char why[UPGRADE_WORDS];
 
-	syscall(SYS_pidfd_send_signal, upgrade->trial_pid_fd, SIGKILL, NULL, 0);
+	(void)pidfd_signal(upgrade->trial_pid_fd, SIGKILL);
 	reap(upgrade->trial_pid_fd);
 	snprintf(why, sizeof(why),
 		 "%.200s: it didn't answer within %d s when it was tried",
@@ -405,8 +403,7 @@ void upgrade_cancel(struct supervisor *supervisor, const char *why)
 	if (upgrade->program_fd < 0)
 		return;
 	if (upgrade->trial_pid_fd >= 0) {
-		syscall(SYS_pidfd_send_signal, upgrade->trial_pid_fd, SIGKILL,
-			NULL, 0);
+		(void)pidfd_signal(upgrade->trial_pid_fd, SIGKILL);
 		reap(upgrade->trial_pid_fd);
 	}
 	give_up(supervisor, why);

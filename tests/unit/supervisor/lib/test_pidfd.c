@@ -104,7 +104,8 @@ static void reaped(void **state)
 	assert_int_equal(waitpid(child->pid, NULL, 0), child->pid);
 	assert_int_equal(pidfd_signal(child->pid_fd, SIGKILL), -ESRCH);
 	assert_true(pidfd_wait(child->pid_fd, 0));
-	assert_int_equal(pidfd_of(child->pid), -ESRCH);
+	assert_int_equal(pidfd_of(child->pid), -1);
+	assert_int_equal(errno, ESRCH);
 	child->pid = -1;
 }
 
