@@ -306,23 +306,23 @@ static unsigned int open_descriptors(void)
 /* Sends that message with so many descriptors beside it. */
 static void say_with_descriptors(enum msg_type type, size_t count)
 {
-	struct {
-		struct cmsghdr header;
-		int fds[4];
-	} control = { .header = { .cmsg_level = SOL_SOCKET,
-				  .cmsg_type = SCM_RIGHTS,
-				  .cmsg_len = CMSG_LEN(count * sizeof(int)) } };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
+	struct cmsghdr *header = (void *)control;
 	union msg message = { .header = { .type = type,
 					  .size = msg_specs[type].size,
 					  .generation = 1 } };
 	struct iovec part = { &message, message.header.size };
 	struct msghdr packet = { .msg_iov = &part,
 				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = control.header.cmsg_len };
+				 .msg_control = control,
+				 .msg_controllen =
+					 CMSG_LEN(count * sizeof(int)) };
 
-	for (size_t i = 0; i < count; i++)
-		control.fds[i] = STDIN_FILENO;
+	*header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+				    .cmsg_type = SCM_RIGHTS,
+				    .cmsg_len = packet.msg_controllen };
+	/* each is this process's standard input: 0 */
+	memset(CMSG_DATA(header), STDIN_FILENO, count * sizeof(int));
 	allow_descriptors();
 	assert_true(sendmsg(test.process.fd, &packet, 0) > 0);
 }
