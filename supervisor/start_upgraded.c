@@ -32,6 +32,7 @@
 #include "supervisor/takeover/handover.h"
 #include "supervisor/takeover/upgrade.h"
 #include "supervisor/vm/console.h"
+#include "supervisor/vm/tap.h"
 #include "supervisor/vm/vms.h"
 
 /* The supervisor of this image. */
@@ -285,6 +286,8 @@ int takeover_go(int state_fd, int vmproc_fd)
 	if (supervisor->querying && !supervisor->host.net.multicast)
 		loop_timer_in(&supervisor->host.loop, &supervisor->multicast,
 			      NET_MULTICAST_QUERY_MS);
+	for (size_t i = 0; i < supervisor->host.vm_count; i++)
+		vm_resume_tap(supervisor->host.vms[i]);
 	keep_resume(&supervisor->host);
 	vms_changed(&supervisor->host);
 	return supervisor_serve(supervisor);

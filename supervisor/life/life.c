@@ -23,6 +23,7 @@
 #include "supervisor/life/protocol.h"
 #include "supervisor/state/keep.h"
 #include "supervisor/vm/events.h"
+#include "supervisor/vm/tap.h"
 #include "supervisor/vm/host.h"
 #include "supervisor/vm/vms.h"
 
@@ -31,6 +32,8 @@ static void change_state(struct vm *vm, enum vm_state state, const char *event,
 {
 	vm_settle(vm); /* what is kept of it has the totals */
 	vm->state = state;
+	if (state == VM_STOPPED || state == VM_FAILED)
+		vm_withdraw(vm);
 	events_add(&vm->host->events, vm, event, detail);
 	vms_changed(vm->host);
 }

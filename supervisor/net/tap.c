@@ -3,12 +3,9 @@
  * TAPs: made, put on the bridge, counted, deleted.
  *
  * Theory of operation: what is behind a TAP is hostile. Its port therefore
- * learns nothing from the frames it sends: one forwarding entry, made here and
- * pinned, says which MAC lives there, and on kernels that can (5.18), frames
- * from any other are dropped. So no VM can draw another's traffic to itself,
- * and no unicast frame needs to be flooded to a thousand ports to find its VM.
- * For the same two reasons the host is told each VM's addresses: it never asks.
- * Permanent neighbours don't count against gc_thresh3.
+ * learns nothing from the frames it sends, and on kernels that can (5.18), frames
+ * from any MAC but the one that tap_place.c tells the bridge are dropped. So no
+ * VM can draw another's traffic to itself.
  */
 #include "supervisor/net/tap.h"
 
@@ -16,7 +13,6 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
-#include <linux/neighbour.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -167,25 +163,6 @@ static void put_port(struct netlink_batch *batch, const struct net *net,
 	netlink_nest_end(batch, port);
 }
 
-/* Adds the forwarding entry. NUD_NOARP makes it static; NUD_PERMANENT would
- * make the MAC the host's own. It is sticky, because a port that another
- * process adds does learn. */
-static void put_forwarding(struct netlink_batch *batch,
-			   const struct net_tap *tap, int ifindex, int flags)
-{
-	struct ndmsg entry = {
-		.ndm_family = AF_BRIDGE,
-		.ndm_ifindex = ifindex,
-		.ndm_state = NUD_NOARP,
-		.ndm_flags = NTF_MASTER | NTF_STICKY,
-	};
-
-	netlink_add(batch, RTM_NEWNEIGH, NLM_F_CREATE | flags,
-		    "telling the bridge its guest's MAC", &entry,
-		    sizeof(entry));
-	netlink_put(batch, NDA_LLADDR, tap->guest_mac, sizeof(tap->guest_mac));
-}
-
 /*
  * Puts a TAP on the bridge. The order matters. IPv6 addresses are turned off
  * first: the host's side needs none, and would announce it to all. Then the MTU
@@ -222,7 +199,6 @@ static int join(struct net *net, const struct net_tap *tap, int ifindex,
 	netlink_add(&batch, RTM_SETLINK, 0, joining, &info, sizeof(info));
 	netlink_put_u32(&batch, IFLA_MASTER, (uint32_t)net->bridge_ifindex);
 	put_port(&batch, net, ifindex);
-	put_forwarding(&batch, tap, ifindex, NLM_F_EXCL);
 
 	info.ifi_flags = info.ifi_change = IFF_UP;
 	netlink_add(&batch, RTM_SETLINK, 0, "setting it up", &info,
@@ -242,14 +218,6 @@ static int join(struct net *net, const struct net_tap *tap, int ifindex,
 			     tap->name);
 }
 
-int net_tap_forward(struct net *net, const struct net_tap *tap, int ifindex)
-{
-	struct netlink_batch batch = { 0 };
-
-	put_forwarding(&batch, tap, ifindex, NLM_F_REPLACE);
-	return netlink_send(net->sock, &batch);
-}
-
 void net_tap_mac(const struct net_tap *tap, uint8_t mac[6])
 {
 	memcpy(mac, tap->guest_mac, sizeof(tap->guest_mac));
@@ -259,61 +227,6 @@ void net_tap_mac(const struct net_tap *tap, uint8_t mac[6])
 int net_tap_delete(struct net *net, int ifindex)
 {
 	return net_delete(net, ifindex);
-}
-
-/* ---- neighbour entries of the host */
-
-static void put_neighbour(struct netlink_batch *batch, int type,
-			  const struct net *net, const struct net_tap *tap,
-			  int family, const void *address)
-{
-	struct ndmsg entry = {
-		.ndm_family = (uint8_t)family,
-		.ndm_ifindex = net->bridge_ifindex,
-		.ndm_state = NUD_PERMANENT,
-	};
-	bool needed = type == RTM_NEWNEIGH && family == AF_INET;
-	int flags = type == RTM_NEWNEIGH ? NLM_F_CREATE | NLM_F_REPLACE : 0;
-
-	/* may fail: a host without IPv6 needs no such neighbours */
-	netlink_add(batch, type, flags,
-		    needed ? "telling the host its guest's address" : NULL,
-		    &entry, sizeof(entry));
-	netlink_put(batch, NDA_DST, address,
-		    family == AF_INET ? sizeof(struct in_addr)
-				      : sizeof(struct in6_addr));
-	netlink_put(batch, NDA_LLADDR, tap->guest_mac, sizeof(tap->guest_mac));
-}
-
-/* Adds requests that make (RTM_NEWNEIGH) or delete
- * (RTM_DELNEIGH) the entries. */
-static void put_neighbours(struct netlink_batch *batch, int type,
-			   const struct net *net, const struct net_tap *tap)
-{
-	struct in6_addr link_local = net_link_local(tap->guest_mac);
-
-	if (tap->guest_ipv4.s_addr)
-		put_neighbour(batch, type, net, tap, AF_INET, &tap->guest_ipv4);
-	if (!IN6_IS_ADDR_UNSPECIFIED(&tap->guest_ipv6))
-		put_neighbour(batch, type, net, tap, AF_INET6,
-			      &tap->guest_ipv6);
-	put_neighbour(batch, type, net, tap, AF_INET6, &link_local);
-}
-
-static int introduce(struct net *net, const struct net_tap *tap,
-		     struct problem *problem)
-{
-	struct netlink_batch batch = { 0 }, undo = { 0 };
-	int error;
-
-	put_neighbours(&batch, RTM_NEWNEIGH, net, tap);
-	error = netlink_send(net->sock, &batch);
-	if (!error)
-		return 0;
-	put_neighbours(&undo, RTM_DELNEIGH, net, tap);
-	(void)netlink_send(net->sock, &undo);
-	return explain_error(problem, error, &batch, "cannot create TAP %s",
-			     tap->name);
 }
 
 /* ---- one TAP */
@@ -336,8 +249,6 @@ int net_tap_create(struct net *net, const struct net_tap *tap, int *fds,
 				      "cannot create TAP %s", tap->name);
 	if (!error)
 		error = join(net, tap, index, problem);
-	if (!error)
-		error = introduce(net, tap, problem);
 	/* this deletes the TAP, too: it lives as long
 	 * as a descriptor is open */
 	if (error)

@@ -20,17 +20,13 @@ int net_tap_own(int fd);
 int net_open_tun(int *fd, struct problem *problem);
 
 /*
- * Makes a TAP on the bridge and sets it up. Only the guest's MAC, broadcast
- * and multicast pass there, and the host has the addresses of the guest. 0:
- * fds has a descriptor for each queue (the caller's; close-on-exec,
- * non-blocking, IFF_TAP|IFF_NO_PI), and *ifindex is set. -errno with
- * problem set: it leaves nothing.
+ * Makes a TAP on the bridge and sets it up. Only broadcast and multicast pass
+ * there until net_tap_introduce() tells whose it is. 0: fds has a descriptor for
+ * each queue (the caller's; close-on-exec, non-blocking, IFF_TAP|IFF_NO_PI), and
+ * *ifindex is set. -errno with problem set: it leaves nothing.
  */
 int net_tap_create(struct net *net, const struct net_tap *tap, int *fds,
 		   int *ifindex, struct problem *problem);
-/* Sets the forwarding entry of a TAP again. The kernel takes it away if the TAP
- * itself has the MAC of its guest, if only for a moment. 0 or -errno. */
-int net_tap_forward(struct net *net, const struct net_tap *tap, int ifindex);
 /* Deletes a TAP, also while processes hold it. 0, also
  * if it is gone; or -errno. */
 int net_tap_delete(struct net *net, int ifindex);

@@ -6,6 +6,7 @@
 
 #include "ipc/fd.h"
 #include "supervisor/net/tap.h"
+#include "supervisor/net/tap_place.h"
 #include "supervisor/net/tap_renew.h"
 #include "supervisor/vm/host.h"
 
@@ -47,6 +48,7 @@ int vm_open_tap(struct vm *vm, struct problem *problem)
 		return error;
 	vm->tap.mtu = tap.mtu;
 	vm->tap.untouched = true;
+	vm->tap.introduced = false;
 	vm->tap.fd = fds[0];
 	for (uint32_t i = 1; i < tap.queues; i++)
 		vm->tap.queue_fds[i - 1] = fds[i];
@@ -70,6 +72,7 @@ int vm_update_tap(struct vm *vm)
 
 	if (!config_has_network(&vm->config))
 		return 0;
+	vm->tap.introduced = true;
 	return net_tap_update(&vm->host->net, &tap, vm->tap.ifindex);
 }
 
@@ -93,7 +96,39 @@ int vm_forward(struct vm *vm)
 {
 	const struct net_tap tap = tap_of(vm);
 
+	if (!vm->tap.introduced)
+		return 0;
 	return net_tap_forward(&vm->host->net, &tap, vm->tap.ifindex);
+}
+
+void vm_withdraw(struct vm *vm)
+{
+	if (vm->tap.introduced) {
+		const struct net_tap tap = tap_of(vm);
+
+		net_tap_withdraw(&vm->host->net, &tap, vm->tap.ifindex);
+	}
+	vm->tap.introduced = false;
+}
+
+void vm_resume_tap(struct vm *vm)
+{
+	vm->tap.introduced = config_has_network(&vm->config);
+	if (vm->state == VM_STOPPED || vm->state == VM_FAILED)
+		vm_withdraw(vm);
+}
+
+static int introduce(struct vm *vm, struct problem *problem)
+{
+	const struct net_tap tap = tap_of(vm);
+	int error;
+
+	if (vm->tap.introduced)
+		return 0;
+	error = net_tap_introduce(&vm->host->net, &tap, vm->tap.ifindex,
+				  problem);
+	vm->tap.introduced = !error;
+	return error == -EADDRINUSE ? PROBLEM_PERMANENT : error;
 }
 
 /* 0: all of the TAP that is there is as it was made, or -errno. */
@@ -122,10 +157,11 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 	const char *why = "deleted from outside";
 	int error;
 
-	if (!config_has_network(&vm->config) ||
-	    (vm->tap.untouched && net_tap_alive(vm->tap.fd)) ||
-	    set_tap_anew(vm) == 0)
+	if (!config_has_network(&vm->config))
 		return 0;
+	if ((vm->tap.untouched && net_tap_alive(vm->tap.fd)) ||
+	    set_tap_anew(vm) == 0)
+		return introduce(vm, problem);
 	if (net_tap_is(vm->tap.fd, vm->config.tap, host->network_inode)) {
 		why = "changed for good";
 		/* it may have been made to outlive its descriptors */
@@ -139,5 +175,5 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 	memset(&vm->tap.base, 0, sizeof(vm->tap.base));
 	vm_log(vm, LOG_LEVEL_WARN, "%s was %s: made anew", vm->config.tap, why);
 	events_add(&host->events, vm, "tap-recreated", vm->config.tap);
-	return 0;
+	return introduce(vm, problem);
 }

@@ -20,9 +20,15 @@ int vm_read_tap(const struct vm *vm, struct net_counters *now);
 /* Traffic of this generation by the TAP's own counters, which are these now. */
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now);
 /* Sets the TAP as it was made, for the next process; makes it anew if it was
- * deleted, or can't be set so. 0 or -errno with problem set. */
+ * deleted, or can't be set so. Tells the bridge and the host who is behind it. 0
+ * or -errno with problem set; PROBLEM_PERMANENT: they can't be told. */
 int vm_renew_tap(struct vm *vm, struct problem *problem);
 
+/* The VM is down: takes back what the bridge and the host were told. */
+void vm_withdraw(struct vm *vm);
+/* After an upgrade, whatever the supervisor of before told them of a VM that is
+ * down. */
+void vm_resume_tap(struct vm *vm);
 /* Tells the bridge once more where the VM's guest lives. 0 or -errno. */
 int vm_forward(struct vm *vm);
 

@@ -67,6 +67,7 @@ struct vm_tap {
 	int queue_fds[MACHINE_QUEUES - 1]; /* owned; -1: none */
 	int ifindex;
 	bool untouched; /* no process had it yet */
+	bool introduced; /* the bridge and the host know who is behind it */
 	uint32_t mtu;
 	uint32_t told_mtu; /* what the process knows of it */
 	struct net_counters base; /* when the last generation ended */

@@ -358,6 +358,7 @@ static inline void note_line(void *ctx, enum log_level level, const char *line)
 static inline int on_event(struct vm *of, enum vm_event event)
 {
 	of->tap.untouched = true;
+	of->tap.introduced = true;
 	return vm_event(of, event);
 }
 
@@ -399,6 +400,7 @@ static inline void add_vm(void)
 	vm->tap.fd = fcntl(test.tap_fd, F_DUPFD_CLOEXEC, 0);
 	vm->tap.mtu = 1500;
 	vm->tap.untouched = true;
+	vm->tap.introduced = true;
 	assert_int_equal(vms_add(&host, vm), 0);
 }
 

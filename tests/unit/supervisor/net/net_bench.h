@@ -21,6 +21,7 @@
 #include "supervisor/net/net.h"
 #include "supervisor/net/prepare.h"
 #include "supervisor/net/tap.h"
+#include "supervisor/net/tap_place.h"
 
 /* One instance of vmsup, as far as links go. */
 struct host {
@@ -137,8 +138,16 @@ static inline int host_prepare(struct host *host, size_t count)
 
 static inline int host_tap(struct host *host, size_t i)
 {
-	return net_tap_create(&host->net, &host->taps[i], &host->fds[i],
-			      &host->indices[i], &host->problem);
+	int error = net_tap_create(&host->net, &host->taps[i], &host->fds[i],
+				   &host->indices[i], &host->problem);
+
+	if (error)
+		return error;
+	error = net_tap_introduce(&host->net, &host->taps[i], host->indices[i],
+				  &host->problem);
+	if (error)
+		fd_close(&host->fds[i]);
+	return error;
 }
 
 static inline void host_start(struct host *host, size_t count)

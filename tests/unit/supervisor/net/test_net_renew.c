@@ -273,6 +273,9 @@ static void open_host(uint32_t count)
 	assert_int_equal(net_tap_create(&host.net, &host.taps[0], fds,
 					&host.indices[0], &host.problem),
 			 0);
+	assert_int_equal(net_tap_introduce(&host.net, &host.taps[0],
+					   host.indices[0], &host.problem),
+			 0);
 	assert_int_equal(host_tap(&host, 1), 0);
 }
 
