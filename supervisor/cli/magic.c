@@ -65,7 +65,8 @@ static const struct magic footers[] = {
 	{ AT(0, "koly"), "a DMG disk image", NULL, "dmg" },
 };
 
-static bool is(const struct magic *magic, const uint8_t *head, size_t bytes)
+static bool magic_is(const struct magic *magic, const uint8_t *head,
+		     size_t bytes)
 {
 	return magic->offset + magic->count <= bytes &&
 	       memcmp(head + magic->offset, magic->bytes, magic->count) == 0;
@@ -74,7 +75,7 @@ static bool is(const struct magic *magic, const uint8_t *head, size_t bytes)
 const struct magic *magic_find(const uint8_t *head, size_t bytes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
-		if (is(&magics[i], head, bytes))
+		if (magic_is(&magics[i], head, bytes))
 			return &magics[i];
 	return NULL;
 }
@@ -85,13 +86,13 @@ const char *magic_disk_format(int fd, uint64_t bytes)
 	ssize_t got = pread(fd, part, sizeof(part), 0);
 
 	for (size_t i = 0; i < ARRAY_SIZE(magics) && got > 0; i++)
-		if (magics[i].format && is(&magics[i], part, (size_t)got))
+		if (magics[i].format && magic_is(&magics[i], part, (size_t)got))
 			return magics[i].format;
 	if (bytes < FOOTER_BYTES || bytes > INT64_MAX)
 		return NULL;
 	got = pread(fd, part, FOOTER_BYTES, (off_t)(bytes - FOOTER_BYTES));
 	for (size_t i = 0; i < ARRAY_SIZE(footers) && got > 0; i++)
-		if (is(&footers[i], part, (size_t)got))
+		if (magic_is(&footers[i], part, (size_t)got))
 			return footers[i].format;
 	return NULL;
 }

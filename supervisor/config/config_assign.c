@@ -36,7 +36,7 @@ static int compare_addresses(const void *left, const void *right)
 }
 
 /* Walks up the subnet, beside the sorted list of the addresses that are taken.
- * There are enough addresses: check() has run before. */
+ * There are enough addresses: check_assigned() has run before. */
 static int assign_ipv4(struct config *config, struct problem *problem)
 {
 	cleanup_free uint32_t *taken =
@@ -234,7 +234,7 @@ static int check_vm(const struct config *config, size_t index,
 }
 
 /* Checks the whole. A file was checked before; VMs of options weren't. */
-static int check(const struct config *config, struct problem *problem)
+static int check_assigned(const struct config *config, struct problem *problem)
 {
 	static const struct {
 		const char *where; /* NULL: the text of the problem has it */
@@ -263,7 +263,7 @@ static int check(const struct config *config, struct problem *problem)
 int config_assign(struct config *config, const char *machine_id,
 		  const char *instance, struct problem *problem)
 {
-	int error = check(config, problem);
+	int error = check_assigned(config, problem);
 
 	if (!error)
 		error = assign_ipv4(config, problem);

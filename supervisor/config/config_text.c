@@ -42,7 +42,7 @@ static void copy(struct scan *scan, size_t count)
 	}
 }
 
-static bool refuse(struct scan *scan, unsigned int line, const char *text)
+static bool refuse_text(struct scan *scan, unsigned int line, const char *text)
 {
 	scan->error->line = line;
 	snprintf(scan->error->text, sizeof(scan->error->text), "%s", text);
@@ -65,8 +65,8 @@ static bool copy_block_comment(struct scan *scan)
 	const char *end = strstr(scan->next + 2, "*/");
 
 	if (!end)
-		return refuse(scan, scan->line,
-			      "a comment without an end (add */)");
+		return refuse_text(scan, scan->line,
+				   "a comment without an end (add */)");
 	copy(scan, (size_t)(end - scan->next) + 2);
 	return true;
 }
@@ -79,8 +79,8 @@ static bool copy_string(struct scan *scan)
 	while (scan->next < scan->end && *scan->next != '"')
 		copy(scan, *scan->next == '\\' ? 2 : 1);
 	if (scan->next == scan->end)
-		return refuse(scan, line,
-			      "a string without an end (add a quote)");
+		return refuse_text(scan, line,
+				   "a string without an end (add a quote)");
 	copy(scan, 1);
 	return true;
 }
@@ -129,9 +129,10 @@ static bool copy_number(struct scan *scan)
 	if (digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) {
 		length = strspn(digits + 2, "0123456789abcdefABCDEF");
 		if (length > HEX_DIGITS_MAX)
-			return refuse(scan, scan->line,
-				      "a number too large (write at most 15 "
-				      "hexadecimal digits)");
+			return refuse_text(
+				scan, scan->line,
+				"a number too large (write at most 15 "
+				"hexadecimal digits)");
 		length += 2;
 	} else {
 		length = strspn(digits, "0123456789");
@@ -148,8 +149,9 @@ static bool copy_byte(struct scan *scan)
 	switch (*scan->next) {
 	case '{':
 		if (++scan->depth >= DEPTH_MAX)
-			return refuse(scan, scan->line,
-				      "nested too deeply (remove brackets)");
+			return refuse_text(
+				scan, scan->line,
+				"nested too deeply (remove brackets)");
 		scan->settings[scan->depth] = 0;
 		break;
 	case '}':
@@ -158,9 +160,10 @@ static bool copy_byte(struct scan *scan)
 	case '=':
 	case ':':
 		if (++scan->settings[scan->depth] > GROUP_MAX)
-			return refuse(scan, scan->line,
-				      "too many settings in one group (see "
-				      "vmsup.conf(5) for those that it knows)");
+			return refuse_text(
+				scan, scan->line,
+				"too many settings in one group (see "
+				"vmsup.conf(5) for those that it knows)");
 		break;
 	default:
 		break;
@@ -183,9 +186,10 @@ static bool copy_next(struct scan *scan)
 	if (isdigit((unsigned char)*next))
 		return copy_number(scan);
 	if (*next == '@')
-		return refuse(scan, scan->line,
-			      "@include isn't allowed: one file is the whole "
-			      "configuration (put its settings here)");
+		return refuse_text(
+			scan, scan->line,
+			"@include isn't allowed: one file is the whole "
+			"configuration (put its settings here)");
 	if (*next == '.')
 		copy_fraction(scan);
 	else if (isalpha((unsigned char)*next) || *next == '*')

@@ -21,7 +21,7 @@ struct config_tree {
 	config_t config;
 };
 
-static void fail(struct config_tree_error *error, const char *text)
+static void fail_reading(struct config_tree_error *error, const char *text)
 {
 	error->line = 0;
 	snprintf(error->text, sizeof(error->text), "%s", text);
@@ -43,7 +43,7 @@ static char *read_all(FILE *file, size_t *length,
 			room = room ? 2 * room : FIRST_ROOM;
 			larger = realloc(bytes, room + 1);
 			if (!larger) {
-				fail(error, "out of memory");
+				fail_reading(error, "out of memory");
 				return NULL;
 			}
 			bytes = larger;
@@ -59,7 +59,8 @@ static char *read_all(FILE *file, size_t *length,
 		return NULL;
 	}
 	if (*length > CONFIG_TEXT_MAX_BYTES) {
-		fail(error, "too large to be a configuration (at most 4 MiB)");
+		fail_reading(error,
+			     "too large to be a configuration (at most 4 MiB)");
 		return NULL;
 	}
 	bytes[*length] = '\0';
@@ -106,7 +107,7 @@ struct config_tree *config_tree_read(FILE *file,
 		return NULL;
 	tree = malloc(sizeof(*tree));
 	if (!tree) {
-		fail(error, "out of memory");
+		fail_reading(error, "out of memory");
 		return NULL;
 	}
 	config_init(&tree->config);

@@ -55,7 +55,7 @@ static void close_fds(int *fds, size_t *count)
 
 /* While a method of the client runs, client_work() is on the stack:
  * it does the work itself. */
-static void queue(struct control_client *client)
+static void queue_client(struct control_client *client)
 {
 	if (!client->running)
 		control_queue(client->control, client);
@@ -67,7 +67,7 @@ static void end_client(struct control_client *client)
 	client->state = CLIENT_ENDING;
 	buffer_clear(&client->in);
 	buffer_clear(&client->out);
-	queue(client);
+	queue_client(client);
 }
 
 static void cut_off(struct control_client *client, const char *why)
@@ -93,7 +93,7 @@ int client_put_failure(const struct control_config *config, struct buffer *out,
 }
 
 /* Ends the connection after an error that says why. */
-static void fail(struct control_client *client, const char *why)
+static void fail_client(struct control_client *client, const char *why)
 {
 	char what[128];
 
@@ -216,7 +216,7 @@ void client_put(struct control_client *client, int error)
 		cut_off(client, "a reply can't be written");
 	else if (buffer_length(&client->out) > AHEAD_BYTES)
 		client_flush(client);
-	queue(client);
+	queue_client(client);
 }
 
 /* ---- the call under way */
@@ -236,7 +236,7 @@ void client_end_call(struct control_client *client)
 	client->pending = NULL;
 	pending_free(pending);
 	touch(client);
-	queue(client);
+	queue_client(client);
 }
 
 /* ---- input */
@@ -378,7 +378,7 @@ static void run_message(struct control_client *client, size_t length)
 	client->since_ns = 0;
 	if (error) {
 		free(pending);
-		fail(client, why);
+		fail_client(client, why);
 	} else {
 		start_call(client, pending);
 	}
@@ -407,7 +407,7 @@ static void run_messages(struct control_client *client)
 	client->running = false;
 	if (may_run(client) && !whole_message(client, &length) &&
 	    length >= CONTROL_MAX_REQUEST_BYTES)
-		fail(client, "is too long");
+		fail_client(client, "is too long");
 }
 
 /* ---- turns */

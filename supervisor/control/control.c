@@ -222,8 +222,8 @@ static const char *make_room(struct control *control,
 }
 
 /* Sends why, if the socket takes it at once, and closes the connection. */
-static void refuse(struct control *control, int fd, const struct ucred *peer,
-		   const char *why)
+static void refuse_connection(struct control *control, int fd,
+			      const struct ucred *peer, const char *why)
 {
 	struct buffer out = { .limit = 4096 };
 
@@ -290,12 +290,14 @@ static void admit(struct control *control, int fd, bool last_descriptor)
 	const char *why;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
-		refuse(control, fd, &peer, "its identity is unknown");
+		refuse_connection(control, fd, &peer,
+				  "its identity is unknown");
 		return;
 	}
 	user = user_of(control, peer.uid);
 	if (!user) {
-		refuse(control, fd, &peer, "no memory is left for it");
+		refuse_connection(control, fd, &peer,
+				  "no memory is left for it");
 		return;
 	}
 	user_charge(control, user, ACCEPT_NS);
@@ -306,7 +308,7 @@ static void admit(struct control *control, int fd, bool last_descriptor)
 	else
 		why = admit_peer(control, fd, &peer, user);
 	if (why)
-		refuse(control, fd, &peer, why);
+		refuse_connection(control, fd, &peer, why);
 	user_meter_stop(&meter);
 }
 

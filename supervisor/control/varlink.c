@@ -215,7 +215,7 @@ static int dump_piece(const char *bytes, size_t length, void *ctx)
 
 /* Takes over message; NULL: no memory. Writes it straight into the buffer,
  * because a reply may have a megabyte. */
-static int put(struct buffer *out, json_t *message)
+static int put_message(struct buffer *out, json_t *message)
 {
 	struct dump dump = { .out = out };
 	size_t before = buffer_length(out);
@@ -248,13 +248,13 @@ int varlink_put_reply(struct buffer *out, json_t *parameters, bool continues)
 		json_decref(message);
 		message = NULL;
 	}
-	return put(out, message);
+	return put_message(out, message);
 }
 
 int varlink_put_error(struct buffer *out, const char *error, json_t *parameters)
 {
-	return put(out, json_pack("{s:s, s:o}", "error", error, "parameters",
-				  or_empty(parameters)));
+	return put_message(out, json_pack("{s:s, s:o}", "error", error,
+					  "parameters", or_empty(parameters)));
 }
 
 json_t *varlink_quote(const char *key, const char *text)

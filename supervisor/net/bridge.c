@@ -183,8 +183,9 @@ static void put_ipv6(struct netlink_batch *batch, const struct net *net,
 	netlink_put(batch, IFA_LOCAL, address, sizeof(*address));
 }
 
-static int refuse(int error, const struct netlink_batch *batch,
-		  const struct net_bridge *bridge, struct problem *problem)
+static int refuse_bridge(int error, const struct netlink_batch *batch,
+			 const struct net_bridge *bridge,
+			 struct problem *problem)
 {
 	if (batch->failed == adding_ipv6 && error != -EPERM)
 		return problem_set(problem, error,
@@ -214,7 +215,7 @@ static int set_up(struct net *net, const struct net_bridge *bridge,
 	put_ipv6(&batch, net, &link_local, 64, NULL);
 	error = netlink_send(net->sock, &batch);
 	if (error)
-		return refuse(error, &batch, bridge, problem);
+		return refuse_bridge(error, &batch, bridge, problem);
 	return 0;
 }
 

@@ -124,7 +124,7 @@ static bool is_half_made(const struct links *links,
 	       memcmp(news->mac, links->bridge_mac, 6) == 0;
 }
 
-static int add(void *ctx, struct nlmsghdr *row)
+static int add_link(void *ctx, struct nlmsghdr *row)
 {
 	struct links *links = ctx;
 	struct link_news news;
@@ -166,8 +166,8 @@ int links_read(struct nl_sock *sock, struct links *links)
 	for (int i = 0; i < READ_TRIES && error == -EINTR; i++) {
 		links->count = 0;
 		links->taken[0] = links->taker[0] = '\0';
-		error = netlink_dump(sock, RTM_GETLINK, &all, sizeof(all), add,
-				     links);
+		error = netlink_dump(sock, RTM_GETLINK, &all, sizeof(all),
+				     add_link, links);
 	}
 	return error;
 }

@@ -253,7 +253,7 @@ static void take_done(struct answers *answers, const struct nlmsghdr *header)
 	answers->complete = true;
 }
 
-static void take(struct answers *answers, struct nlmsghdr *header)
+static void take_message(struct answers *answers, struct nlmsghdr *header)
 {
 	const struct netlink_batch *batch = answers->batch;
 	int error;
@@ -289,7 +289,7 @@ static int collect(struct nl_sock *sock, struct answers *answers)
 		header = (void *)buffer;
 		for (left = (int)got; nlmsg_ok(header, left);
 		     header = nlmsg_next(header, &left))
-			take(answers, header);
+			take_message(answers, header);
 	}
 	if (!answers->error && answers->interrupted)
 		return -EINTR;

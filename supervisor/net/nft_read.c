@@ -18,8 +18,8 @@ typedef int answer_fn(void *ctx, const struct nlmsghdr *message);
 
 /* Sends a request, and calls take for each message of the answer. 0 or -errno;
  * -EINTR: the rules changed during a dump. */
-static int ask(struct mnl_socket *sock, const void *question, size_t bytes,
-	       answer_fn *take, void *ctx)
+static int ask_nf_tables(struct mnl_socket *sock, const void *question,
+			 size_t bytes, answer_fn *take, void *ctx)
 {
 	_Alignas(struct nlmsghdr) char buffer[NETLINK_DATAGRAM_BYTES];
 	int error = nft_send_all(sock, question, bytes);
@@ -77,7 +77,8 @@ int nft_find_table(struct mnl_socket *sock, const char *table, uint32_t *flags)
 	int error;
 
 	mnl_attr_put_strz(message, NFTA_TABLE_NAME, table);
-	error = ask(sock, message, message->nlmsg_len, take_table, flags);
+	error = ask_nf_tables(sock, message, message->nlmsg_len, take_table,
+			      flags);
 	if (error == -ENOENT)
 		return 0;
 	return error ? error : 1;
@@ -159,7 +160,8 @@ int nft_each_counter(struct mnl_socket *sock, const char *table,
 	struct walk walk = { set, row, ctx };
 	size_t bytes = put_question(room, table, set, NULL);
 
-	return bytes ? ask(sock, room, bytes, take_elements, &walk) : -ENOMEM;
+	return bytes ? ask_nf_tables(sock, room, bytes, take_elements, &walk)
+		     : -ENOMEM;
 }
 
 struct wanted {
@@ -202,7 +204,7 @@ int nft_read_counters(struct mnl_socket *sock, const char *table,
 			return -ENOMEM;
 		used += bytes;
 	}
-	return ask(sock, buffer, used, take_elements, &walk);
+	return ask_nf_tables(sock, buffer, used, take_elements, &walk);
 }
 
 /* ---- chains */
@@ -243,5 +245,6 @@ int nft_each_chain(struct mnl_socket *sock, const char *table,
 	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(
 		room, NFT_MSG_GETCHAIN, NFPROTO_NETDEV, NLM_F_DUMP, 0);
 
-	return ask(sock, message, message->nlmsg_len, take_chain, &listing);
+	return ask_nf_tables(sock, message, message->nlmsg_len, take_chain,
+			     &listing);
 }

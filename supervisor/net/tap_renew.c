@@ -38,7 +38,7 @@ static int attach_queues(const int *fds, uint32_t count)
 	for (uint32_t i = 0; i < count; i++)
 		(void)ioctl(fds[i], TUNDETACHFILTER, NULL);
 	for (uint32_t i = 0; i < count; i++) {
-		/* fails if the queue is attached; check()
+		/* fails if the queue is attached; check_properties()
 		 * notices one that isn't */
 		(void)ioctl(fds[i], TUNSETQUEUE, &request);
 		/* clears O_ASYNC, too */
@@ -130,7 +130,7 @@ static int set_mac(int fd, const struct net_tap *tap)
 }
 
 /* Checks that the driver shows the properties that were made. */
-static int check(const struct net_tap *tap, int fd)
+static int check_properties(const struct net_tap *tap, int fd)
 {
 	short wanted = IFF_TAP | IFF_NO_PI;
 	struct ifreq request = { 0 };
@@ -159,6 +159,6 @@ int net_tap_renew(struct net *net, const struct net_tap *tap, const int *fds,
 	if (!error)
 		error = set_mac(fds[0], tap);
 	for (uint32_t i = 0; i < queues && !error; i++)
-		error = check(tap, fds[i]);
+		error = check_properties(tap, fds[i]);
 	return error;
 }
