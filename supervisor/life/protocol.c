@@ -64,7 +64,8 @@ static bool take_token(struct token_bucket *bucket, uint32_t rate,
 		bucket->left += (uint32_t)add;
 		if (bucket->left > burst)
 			bucket->left = burst;
-		bucket->refilled_ns = now;
+		/* the time of a part of a token counts for the next */
+		bucket->refilled_ns += add * NSEC_PER_SEC / rate;
 	}
 	if (bucket->left == 0)
 		return false;

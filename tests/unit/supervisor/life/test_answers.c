@@ -310,6 +310,25 @@ static void fifty_lines_pass_and_then_ten_a_second(void **state)
 	assert_int_equal(vm->log.dropped, 5);
 }
 
+/* However they come: in six seconds of 100 lines, 60 pass. */
+static void ten_a_second_are_ten_a_second(void **state)
+{
+	unsigned int passed = 0;
+
+	(void)state;
+	into(VM_RUNNING);
+	say_lines(50);
+	for (int i = 0; i < 100; i++) {
+		uint64_t dropped = vm->log.dropped;
+
+		test.now_ns += 60 * NSEC_PER_MSEC;
+		vm->heartbeat.unanswered_ns = 0;
+		say_lines(1);
+		passed += vm->log.dropped <= dropped;
+	}
+	assert_int_equal(passed, 60);
+}
+
 static void a_bucket_holds_no_more_than_a_burst(void **state)
 {
 	(void)state;
@@ -413,6 +432,7 @@ int main(void)
 		TALK_TEST(a_level_and_a_length_have_bounds),
 		TALK_TEST(a_line_is_shorter_than_its_field),
 		TALK_TEST(fifty_lines_pass_and_then_ten_a_second),
+		TALK_TEST(ten_a_second_are_ten_a_second),
 		TALK_TEST(a_bucket_holds_no_more_than_a_burst),
 		TALK_TEST(nor_when_some_of_it_was_left),
 		TALK_TEST(a_thousand_lines_at_once_are_no_flood),
