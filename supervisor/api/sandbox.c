@@ -7,20 +7,10 @@
 #include <unistd.h>
 
 #include "supervisor/life/machine.h"
+#include "supervisor/state/state_sandbox.h"
 #include "supervisor/vm/bounds.h"
 #include "supervisor/vm/host.h"
 #include "supervisor/vm/tap.h"
-
-static json_t *namespaces_json(const struct room *room)
-{
-	json_t *namespaces = json_object();
-
-	for (int i = 0; i < ROOM_NAMESPACES; i++)
-		json_object_set_new(
-			namespaces, room_namespace_name(i),
-			json_integer((json_int_t)room_inode(room, i)));
-	return namespaces;
-}
 
 /* ---- the manifest, as /proc/PID/fd shows it */
 
@@ -210,8 +200,9 @@ json_t *sandbox_json(const struct vm *vm)
 		open_files(vm), "file_bytes",
 		(json_int_t)bounds_file_bytes(&vm->config), "channel_fd",
 		PROTO_CHANNEL_FD, "descriptors", manifest_json(vm), "syscalls",
-		syscalls_json(vm), "namespaces", namespaces_json(&host->room),
-		"cgroup", cgroup, "bounds", bounds_json(vm), "guarded",
+		syscalls_json(vm), "namespaces",
+		state_sandbox_namespaces(&host->room), "cgroup", cgroup,
+		"bounds", bounds_json(vm), "guarded",
 		config_has_network(&vm->config) ? json_boolean(vm->tap.guarded)
 						: json_null(),
 		"allow", firsthop_allow_json(vm));

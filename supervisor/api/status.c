@@ -13,11 +13,6 @@
 #include "supervisor/vm/tap.h"
 #include "supervisor/vm/vm_state.h"
 
-static const char *const guest_names[] = {
-	[GUEST_BUILTIN] = "builtin",
-	[GUEST_KVM] = "kvm",
-};
-
 static json_t *number(uint64_t value)
 {
 	/* a VM process may report anything; JSON has no more than 63 bits */
@@ -114,7 +109,7 @@ json_t *vm_json(const struct vm *vm)
 	inet_ntop(AF_INET, &config->ipv4, ipv4, sizeof(ipv4));
 	json_object_set_new(object, "name", json_string(config->name));
 	json_object_set_new(object, "guest",
-			    json_string(guest_names[config->guest]));
+			    json_string(names_guest(config->guest)));
 	json_object_set_new(object, "state",
 			    json_string(vm_state_name(vm->state)));
 	json_object_set_new(object, "wanted",

@@ -30,7 +30,7 @@
 		table, ARRAY_SIZE(table) \
 	}
 
-static const char *const guest_names[] = {
+const char *const config_settings_guests[] = {
 	[GUEST_BUILTIN] = "builtin",
 	[GUEST_KVM] = "kvm",
 	[GUEST_KINDS] = NULL,
@@ -135,7 +135,8 @@ const struct setting_group config_settings_disk = GROUP(disk_settings);
 /* Settings that both a VM and the defaults have: not
  * those that must be unique. */
 #define INHERITED(X)                                                           \
-	X("guest", SETTING_CHOICE, IN_VM(guest), .choices = guest_names)       \
+	X("guest", SETTING_CHOICE, IN_VM(guest),                               \
+	  .choices = config_settings_guests)                                   \
 	X("autostart", SETTING_BOOL, IN_VM(autostart))                         \
 	X("allow", SETTING_FLAGS, IN_VM(allow), .choices = config_allow_names) \
 	X("broadcast_rate", SETTING_UINT32, IN_VM(broadcast_rate),             \

@@ -48,6 +48,8 @@ struct setting_group {
 	size_t count;
 };
 
+/* Of enum guest_kind; ended by NULL. */
+extern const char *const config_settings_guests[];
 extern const struct setting_group config_settings_root; /* struct config */
 extern const struct setting_group config_settings_vm; /* struct vm_config */
 extern const struct setting_group config_settings_disk; /* machine_disk */

@@ -126,3 +126,10 @@ void vm_let_go(struct vm *vm)
 	counters_abandon(vm);
 	pings_abandon(vm);
 }
+
+void process_add_up(struct vm *vm)
+{
+	for (int i = 0; i < VM_STATS; i++)
+		vm->settled[i] += vm->stats[i];
+	memset(vm->stats, 0, sizeof(vm->stats));
+}

@@ -34,4 +34,7 @@ int process_send_fd(struct vm *vm, enum fd_role role, unsigned int index,
 /* Tells the process the MTU of its TAP, if it knows another. */
 void vm_tell_mtu(struct vm *vm);
 
+/* Adds the counters of the generation that has ended to those of all. */
+void process_add_up(struct vm *vm);
+
 #endif

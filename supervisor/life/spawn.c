@@ -42,9 +42,7 @@ void vm_settle(struct vm *vm)
 		vm->tap.base = now;
 	}
 	firsthop_count(vm);
-	for (int i = 0; i < VM_STATS; i++)
-		vm->settled[i] += vm->stats[i];
-	memset(vm->stats, 0, sizeof(vm->stats));
+	process_add_up(vm);
 }
 
 /* Whether there was a guest, that can have done what an exit status says. A

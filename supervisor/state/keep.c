@@ -25,6 +25,7 @@
 #include "ipc/log.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_config.h"
+#include "supervisor/state/state_sandbox.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"
 #include "supervisor/vm/host.h"
@@ -134,17 +135,6 @@ static void boot_id(char id[40])
 
 /* ---- written */
 
-static json_t *rooms_json(const struct room *room)
-{
-	json_t *object = json_object();
-
-	for (int ns = 0; ns < ROOM_NAMESPACES; ns++)
-		json_object_set_new(
-			object, room_namespace_name(ns),
-			json_integer((json_int_t)room_inode(room, ns)));
-	return object;
-}
-
 int keep_instance(struct host *host)
 {
 	json_t *document;
@@ -156,7 +146,7 @@ int keep_instance(struct host *host)
 			     STATE_VERSION, "boot", host->boot_id, "ending",
 			     host->ending, "network",
 			     (json_int_t)host->network_inode, "room",
-			     rooms_json(&host->room), "config",
+			     state_sandbox_namespaces(&host->room), "config",
 			     state_config_save(host->config));
 	error = write_document(host->keep_fd, INSTANCE, document);
 	host->unsaved = error != 0;

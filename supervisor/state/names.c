@@ -13,12 +13,6 @@
 #include "supervisor/vm/vm.h"
 #include "supervisor/vm/vm_state.h"
 
-static const char *const guests[] = {
-	[GUEST_BUILTIN] = "builtin",
-	[GUEST_KVM] = "kvm",
-};
-static_assert(ARRAY_SIZE(guests) == GUEST_KINDS, "a name per kind");
-
 static const char *const orphans[] = {
 	[ORPHAN_STAY] = "stay",
 	[ORPHAN_END] = "end",
@@ -80,7 +74,7 @@ const char *names_vhost(unsigned int policy)
 
 const char *names_guest(unsigned int kind)
 {
-	return guests[kind];
+	return config_settings_guests[kind];
 }
 
 const char *names_orphan(unsigned int policy)

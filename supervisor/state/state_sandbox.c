@@ -8,6 +8,17 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/room.h"
 
+json_t *state_sandbox_namespaces(const struct room *room)
+{
+	json_t *object = json_object();
+
+	for (int ns = 0; ns < ROOM_NAMESPACES; ns++)
+		json_object_set_new(
+			object, room_namespace_name(ns),
+			json_integer((json_int_t)room_inode(room, ns)));
+	return object;
+}
+
 static const struct field state_sandbox_room_table[] = {
 	{ FIELD_FD_AS("room.ns_fd[ROOM_NET]", struct room, ns_fd[ROOM_NET]) },
 	{ FIELD_FD_AS("room.ns_fd[ROOM_IPC]", struct room, ns_fd[ROOM_IPC]) },

@@ -5,6 +5,11 @@
 
 #include "supervisor/lib/fields.h"
 
+struct room;
+
+/* An object: the inode of each namespace of the room, by its name. */
+json_t *state_sandbox_namespaces(const struct room *room);
+
 /* Of a struct room. */
 extern const struct field_group state_sandbox_room;
 /* Of a struct cgroup. */

@@ -477,9 +477,7 @@ static void record_end(struct vm *vm)
 	death.uptime_ns = loop_now_ns() - vm->process.spawned_ns;
 	clock_gettime(CLOCK_REALTIME, &death.time);
 	deaths_add(&vm->deaths, &death);
-	for (int i = 0; i < VM_STATS; i++)
-		vm->settled[i] += vm->stats[i];
-	memset(vm->stats, 0, sizeof(vm->stats));
+	process_add_up(vm);
 	memset(&vm->process.exit, 0, sizeof(vm->process.exit));
 	vm->process.pid = 0;
 	vm_log(vm, LOG_LEVEL_WARN, "generation %llu: %s",
