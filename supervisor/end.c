@@ -12,7 +12,7 @@
 #include "supervisor/instance/shutdown.h"
 #include "supervisor/lib/signals.h"
 #include "supervisor/life/process.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 #include "supervisor/takeover/upgrade.h"
 
 static bool any_adopted(const struct supervisor *supervisor)
@@ -52,7 +52,7 @@ static void end_links(struct supervisor *supervisor)
 
 static void end_files(struct supervisor *supervisor)
 {
-	fd_close(&supervisor->host.keep_fd);
+	fd_close(&supervisor->host.store_fd);
 	if (supervisor->leave) {
 		cgroup_release(&supervisor->host.cgroup);
 		rundir_release(&supervisor->host.rundir);
@@ -61,7 +61,7 @@ static void end_files(struct supervisor *supervisor)
 	if (supervisor->cut)
 		caps_raise_last();
 	cgroup_uninit(&supervisor->host.cgroup);
-	keep_forget(&supervisor->host.rundir);
+	store_forget(&supervisor->host.rundir);
 	rundir_uninit(&supervisor->host.rundir);
 }
 

@@ -40,7 +40,7 @@
 #include "sandbox/stage2.h"
 #include "supervisor/takeover/adopt.h"
 #include "supervisor/core.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 #include "supervisor/start.h"
 
 static const char interface_text[] =
@@ -73,12 +73,12 @@ static int report(int error, const struct problem *problem)
 }
 
 /* The log of an earlier supervisor is gone on with, if its VMs are. */
-static int start_log(struct supervisor *supervisor, const struct kept *kept)
+static int start_log(struct supervisor *supervisor, const struct stored *stored)
 {
 	struct problem problem;
 
 	return report(rundir_open_log(&supervisor->host.rundir,
-				      kept->instance != NULL, &problem),
+				      stored->instance != NULL, &problem),
 		      &problem);
 }
 
@@ -171,22 +171,22 @@ static int prepare_links(struct supervisor *supervisor,
 {
 	const struct config *config = supervisor->host.config;
 	cleanup_free struct net_tap *taps = NULL;
-	cleanup_free struct net_kept *kept = NULL;
+	cleanup_free struct net_adopted *adopted = NULL;
 	size_t count;
 	int error;
 
-	kept = adopt_links(&supervisor->host, &count);
+	adopted = adopt_links(&supervisor->host, &count);
 	taps = calloc(config->vm_count + 1, sizeof(*taps));
-	if (!kept || !taps)
+	if (!adopted || !taps)
 		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees */
 		return problem_set(problem, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < config->vm_count; i++)
 		memcpy(taps[i].name, config->vms[i].tap, sizeof(taps[i].name));
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup frees them */
 	error = net_prepare(&supervisor->host.net, bridge, taps,
-			    config->vm_count, kept, count, problem);
+			    config->vm_count, adopted, count, problem);
 	if (!error)
-		adopt_check_links(&supervisor->host, kept, count);
+		adopt_check_links(&supervisor->host, adopted, count);
 	return error;
 }
 
@@ -262,7 +262,8 @@ static int make_room(struct supervisor *supervisor)
 
 /* The room and everything else that VM processes are made with; an earlier
  * supervisor's, where its VM processes are taken over. */
-static int start_sandbox(struct supervisor *supervisor, const struct kept *kept)
+static int start_sandbox(struct supervisor *supervisor,
+			 const struct stored *stored)
 {
 	struct problem problem;
 	int error;
@@ -272,7 +273,7 @@ static int start_sandbox(struct supervisor *supervisor, const struct kept *kept)
 				 supervisor->host.config->uid_count, &problem),
 		       &problem);
 	if (!error)
-		error = adopt_sandbox(&supervisor->host, kept);
+		error = adopt_sandbox(&supervisor->host, stored);
 	if (error == 0)
 		error = make_room(supervisor);
 	if (error < 0)
@@ -283,12 +284,12 @@ static int start_sandbox(struct supervisor *supervisor, const struct kept *kept)
 
 /* VMs live in the network namespace where they were started. */
 static int check_network(const struct supervisor *supervisor,
-			 const struct kept *kept)
+			 const struct stored *stored)
 {
-	json_t *network = json_object_get(kept->instance, "network");
+	json_t *network = json_object_get(stored->instance, "network");
 
-	if (kept->count == 0 || (uint64_t)json_integer_value(network) ==
-					supervisor->host.network_inode)
+	if (stored->count == 0 || (uint64_t)json_integer_value(network) ==
+					  supervisor->host.network_inode)
 		return 0;
 	log_error("the VMs that outlived their supervisor are in another "
 		  "network namespace (start it there: ip netns exec, or "
@@ -416,15 +417,15 @@ int start_cut(struct supervisor *supervisor)
 static int start_privileged(struct supervisor *supervisor,
 			    const struct supervisor_options *options)
 {
-	const struct kept *kept = options->kept;
+	const struct stored *stored = options->stored;
 	uint64_t room[ROOM_NAMESPACES];
 	struct problem problem;
 	int error;
 
-	adopt_room_inodes(kept, room);
+	adopt_room_inodes(stored, room);
 	error = report(upgrade_init(supervisor, &problem), &problem);
 	if (!error)
-		error = start_log(supervisor, kept);
+		error = start_log(supervisor, stored);
 	if (!error)
 		error = start_limits(supervisor);
 	if (!error)
@@ -432,17 +433,17 @@ static int start_privileged(struct supervisor *supervisor,
 	if (!error)
 		error = start_handoff(supervisor);
 	if (!error)
-		error = check_network(supervisor, kept);
+		error = check_network(supervisor, stored);
 	if (!error)
-		error = adopt_processes(&supervisor->host, kept);
+		error = adopt_processes(&supervisor->host, stored);
 	if (!error)
-		error = start_sandbox(supervisor, kept);
+		error = start_sandbox(supervisor, stored);
 	if (!error)
 		error = start_net(supervisor);
 	if (!error)
 		error = adopt_sweep(&supervisor->host, room);
 	if (!error)
-		error = keep_begin(&supervisor->host);
+		error = store_begin(&supervisor->host);
 	return error;
 }
 
@@ -467,7 +468,7 @@ static int start_all(struct supervisor *supervisor,
 		error = start_cut(supervisor);
 	if (error)
 		return error;
-	supervisor->took_over = options->kept->count > 0;
+	supervisor->took_over = options->stored->count > 0;
 	adopt_resume(&supervisor->host);
 	return 0;
 }
@@ -488,7 +489,7 @@ void start_preset(struct supervisor *supervisor, struct config *config)
 	supervisor->host.proc_fd = supervisor->host.uids.lock_fd = -1;
 	supervisor->host.vmproc_fd = -1;
 	supervisor->host.vcpu_filter_fd = -1;
-	supervisor->host.keep_fd = supervisor->notify.fd = -1;
+	supervisor->host.store_fd = supervisor->notify.fd = -1;
 	supervisor->upgrade = UPGRADE_NONE;
 	supervisor->host.cgroup.dir_fd = supervisor->host.cgroup.parent_fd = -1;
 	supervisor->starter_source.fd = supervisor->signal_source.fd = -1;
@@ -530,7 +531,7 @@ int supervisor_main(struct config *config,
 	error = start_all(&supervisor, options, &starter_fd);
 	if (error) {
 		/* what outlived the last one stays for the next one */
-		supervisor.leave = options->kept->count > 0;
+		supervisor.leave = options->stored->count > 0;
 		supervisor_take_down(&supervisor);
 		fd_close(&starter_fd);
 		return 1;

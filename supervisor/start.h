@@ -30,11 +30,11 @@ start_control_config(struct supervisor *supervisor);
 #define SUPERVISOR_FDS_PER_MACHINE (3 + MACHINE_DISKS + MACHINE_QUEUES)
 
 struct rundir;
-struct kept;
+struct stored;
 
 struct supervisor_options {
 	const struct rundir *rundir; /* locked; taken over */
-	const struct kept *kept; /* what an earlier one left; borrowed */
+	const struct stored *stored; /* what an earlier one left; borrowed */
 	bool finish; /* take all of that down, and end */
 	bool foreground; /* log to stderr, end on SIGINT */
 	/* One end of a stream socket pair: the command that started this

@@ -27,7 +27,7 @@
 #include "supervisor/life/verify.h"
 #include "supervisor/net/multicast.h"
 #include "supervisor/start.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/takeover/handover.h"
 #include "supervisor/takeover/upgrade.h"
@@ -288,7 +288,7 @@ int takeover_go(int state_fd, int vmproc_fd)
 			      NET_MULTICAST_QUERY_MS);
 	for (size_t i = 0; i < supervisor->host.vm_count; i++)
 		vm_resume_tap(supervisor->host.vms[i]);
-	keep_resume(&supervisor->host);
+	store_resume(&supervisor->host);
 	vms_changed(&supervisor->host);
 	return supervisor_serve(supervisor);
 }

@@ -20,7 +20,7 @@
 #include "supervisor/instance/shutdown.h"
 #include "supervisor/life/life.h"
 #include "supervisor/life/process.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 #include "supervisor/takeover/upgrade.h"
 #include "supervisor/vm/console.h"
 #include "supervisor/vm/counters.h"
@@ -44,10 +44,10 @@ static void not_kept(const struct supervisor *supervisor, struct call *call,
 	char text[PATH_MAX + 256];
 
 	snprintf(text, sizeof(text),
-		 "%s can't be kept in %s/" KEEP_DIRECTORY ": %s (%s)", what,
+		 "%s can't be kept in %s/" STORE_DIRECTORY ": %s (%s)", what,
 		 supervisor->host.rundir.path,
-		 strerror(-supervisor->host.keep_error),
-		 keep_remedy(supervisor->host.keep_error));
+		 strerror(-supervisor->host.store_error),
+		 store_remedy(supervisor->host.store_error));
 	call_failed(call, text);
 }
 

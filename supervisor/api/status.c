@@ -152,7 +152,7 @@ json_t *supervisor_json(const struct supervisor *supervisor)
 			 supervisor->host.config->bridge, "guard", !why_off[0],
 			 "guard_off", why_off[0] ? why_off : NULL,
 			 "state_error",
-			 supervisor->host.keep_error
-				 ? strerror(-supervisor->host.keep_error)
+			 supervisor->host.store_error
+				 ? strerror(-supervisor->host.store_error)
 				 : NULL);
 }

@@ -79,7 +79,7 @@ int launch_open_vmproc(bool quiet)
  * earlier supervisor need it. */
 static int leave_place(const struct launch_place *place)
 {
-	if (!place->kept->instance)
+	if (!place->stored->instance)
 		rundir_uninit(place->rundir);
 	return CLI_FAILED;
 }
@@ -147,7 +147,7 @@ static _Noreturn void be_supervisor(const struct launch *launch, int starter_fd,
 {
 	const struct supervisor_options options = {
 		.rundir = launch->place->rundir,
-		.kept = launch->place->kept,
+		.stored = launch->place->stored,
 		.starter_fd = starter_fd,
 		.vmproc_fd = vmproc_fd,
 	};
@@ -258,7 +258,7 @@ static void say_adopted(const struct launch *launch)
 {
 	size_t adopted = 0, restarted = 0;
 
-	for (size_t i = 0; i < launch->place->kept->count; i++) {
+	for (size_t i = 0; i < launch->place->stored->count; i++) {
 		const struct await_vm *vm = &launch->await.vms[i];
 
 		adopted += vm->adopted;
@@ -297,20 +297,20 @@ static int follow_start(struct launch *launch)
 	clear_progress(launch);
 	switch (result) {
 	case 1:
-		if (launch->place->kept->count)
+		if (launch->place->stored->count)
 			say_adopted(launch);
 		result = await_report(&launch->await);
 		return result ? result : say_running(launch);
 	case -EINTR:
-		return launch->place->kept->count ? leave_start(launch)
-						  : undo_start(launch);
+		return launch->place->stored->count ? leave_start(launch)
+						    : undo_start(launch);
 	case 0:
 	case -EPIPE:
 		return reap_supervisor(launch);
 	default:
 		conn_report_loss(&launch->starter, result);
-		return launch->place->kept->count ? leave_start(launch)
-						  : undo_start(launch);
+		return launch->place->stored->count ? leave_start(launch)
+						    : undo_start(launch);
 	}
 }
 
@@ -318,11 +318,11 @@ static int follow_start(struct launch *launch)
  * each is in its document. */
 static bool is_wanted(const struct launch *launch, size_t index)
 {
-	const struct kept *kept = launch->place->kept;
+	const struct stored *stored = launch->place->stored;
 
-	if (index < kept->count)
+	if (index < stored->count)
 		return json_is_true(
-			json_object_get(kept->vms[index], "wanted"));
+			json_object_get(stored->vms[index], "wanted"));
 	return launch->config->vms[index].autostart;
 }
 
@@ -381,7 +381,7 @@ int launch_foreground(struct config *config, const struct launch_place *place)
 {
 	const struct supervisor_options options = {
 		.rundir = place->rundir,
-		.kept = place->kept,
+		.stored = place->stored,
 		.foreground = true,
 		.starter_fd = -1,
 		.vmproc_fd = launch_open_vmproc(false),
@@ -408,7 +408,7 @@ int launch_finish(const struct launch_place *place)
 {
 	struct supervisor_options options = {
 		.rundir = place->rundir,
-		.kept = place->kept,
+		.stored = place->stored,
 		.foreground = true,
 		.finish = true,
 		.starter_fd = -1,
@@ -425,7 +425,7 @@ int launch_finish(const struct launch_place *place)
 	if (pid == 0) {
 		take_listener();
 		config_init(&config);
-		if (keep_merge(place->kept, &config, &problem))
+		if (store_merge(place->stored, &config, &problem))
 			_exit(report_error("%s", problem.text));
 		config.log_level = LOG_LEVEL_ERROR;
 		_exit(supervisor_main(&config, &options));

@@ -9,13 +9,13 @@
 #include "supervisor/cli/command.h"
 #include "supervisor/config/config.h"
 #include "supervisor/host/rundir.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 
 /* The run directory of the new supervisor, and what
  * an earlier one left there. */
 struct launch_place {
 	struct rundir *rundir; /* locked */
-	const struct kept *kept;
+	const struct stored *stored;
 };
 
 /* Opens vmproc, the program of the VM processes: beside this program, or in

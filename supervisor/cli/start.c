@@ -121,13 +121,13 @@ static int make_config(struct request *request, const char *file, long vms)
 }
 
 static int enter_place(const struct cli *cli, struct rundir *rundir,
-		       struct kept *kept)
+		       struct stored *stored)
 {
 	struct problem problem = { 0 };
 
 	if (rundir_init(rundir, cli->run_dir, &problem))
 		return report_error("%s", problem.text);
-	if (keep_read(kept, rundir, &problem) == 0)
+	if (store_read(stored, rundir, &problem) == 0)
 		return CLI_OK;
 	rundir_release(rundir);
 	return report_error("%s", problem.text);
@@ -136,32 +136,32 @@ static int enter_place(const struct cli *cli, struct rundir *rundir,
 /* Locks the run directory, and reads what an earlier supervisor left there. If
  * that supervisor died in its shutdown, finishes the shutdown first. */
 static int take_place(const struct cli *cli, struct rundir *rundir,
-		      struct kept *kept)
+		      struct stored *stored)
 {
-	const struct launch_place place = { rundir, kept };
-	int status = enter_place(cli, rundir, kept);
+	const struct launch_place place = { rundir, stored };
+	int status = enter_place(cli, rundir, stored);
 
-	if (status || !keep_was_ending(kept))
+	if (status || !store_was_ending(stored))
 		return status;
 	printf("finishing the stop that was cut off\n");
 	fflush(stdout);
 	status = launch_finish(&place);
-	keep_uninit(kept);
+	store_uninit(stored);
 	rundir_release(rundir);
-	return status ? status : enter_place(cli, rundir, kept);
+	return status ? status : enter_place(cli, rundir, stored);
 }
 
-/* Opens the files of all machines. The first kept VMs are an earlier
+/* Opens the files of all machines. The first stored VMs are an earlier
  * supervisor's: their processes may have the files open. A VM that lacks a file
  * fails later, by itself: the others run. */
-static void open_files(struct config *config, size_t kept)
+static void open_files(struct config *config, size_t stored)
 {
 	for (size_t i = 0; i < config->vm_count; i++) {
 		struct vm_config *vm = &config->vms[i];
 
 		if (!vm->machine)
 			continue;
-		if (i < kept)
+		if (i < stored)
 			files_open_kept(vm->machine, vm->name);
 		else
 			files_open_or_not(vm->machine, vm->name);
@@ -170,17 +170,17 @@ static void open_files(struct config *config, size_t kept)
 
 static int launch_supervisor(const struct cli *cli, const struct cli_args *args,
 			     struct request *request, struct rundir *rundir,
-			     const struct kept *kept)
+			     const struct stored *stored)
 {
-	const struct launch_place place = { rundir, kept };
+	const struct launch_place place = { rundir, stored };
 	struct config *config = &request->config;
 	struct problem problem = { 0 };
 
-	if ((kept->count || (kept->instance && !request->made)) &&
-	    keep_merge(kept, config, &problem))
+	if ((stored->count || (stored->instance && !request->made)) &&
+	    store_merge(stored, config, &problem))
 		return report_error("%s", problem.text);
-	open_files(config, kept->count);
-	if (!request->made && !kept->instance) {
+	open_files(config, stored->count);
+	if (!request->made && !stored->instance) {
 		rundir_uninit(rundir);
 		return report_usage(
 			"start", "no VM to start: give --vms N or -c FILE, or "
@@ -195,7 +195,7 @@ static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 			    long vms)
 {
 	struct rundir rundir = { 0 };
-	struct kept kept = { 0 };
+	struct stored stored = { 0 };
 	struct request request = { 0 };
 	int status;
 
@@ -210,10 +210,11 @@ static int start_supervisor(const struct cli *cli, const struct cli_args *args,
 				      "network devices and users of its own, "
 				      "which only root may (use sudo)");
 	if (!status)
-		status = take_place(cli, &rundir, &kept);
+		status = take_place(cli, &rundir, &stored);
 	if (!status) {
-		status = launch_supervisor(cli, args, &request, &rundir, &kept);
-		keep_uninit(&kept);
+		status = launch_supervisor(cli, args, &request, &rundir,
+					   &stored);
+		store_uninit(&stored);
 		rundir_release(&rundir);
 	}
 	config_uninit(&request.config);

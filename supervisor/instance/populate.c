@@ -63,7 +63,7 @@ static int begin_vms(struct supervisor *supervisor, size_t first,
 		if (vm->config.autostart)
 			vm_event(vm, VM_START);
 		else
-			keep_vm(vm);
+			store_vm(vm);
 	}
 	return 0;
 }
@@ -103,7 +103,7 @@ static int make_defined(struct supervisor *supervisor, struct problem *problem)
 {
 	size_t index = supervisor->host.config->vm_count - 1;
 	const struct vm_config *vm = &supervisor->host.config->vms[index];
-	int error = keep_defined(&supervisor->host, index, problem);
+	int error = store_defined(&supervisor->host, index, problem);
 
 	if (error)
 		return error;
@@ -115,7 +115,7 @@ static int make_defined(struct supervisor *supervisor, struct problem *problem)
 			remove_last(supervisor);
 	}
 	if (error)
-		keep_drop(&supervisor->host, vm->name);
+		store_drop(&supervisor->host, vm->name);
 	return error;
 }
 

@@ -5,7 +5,7 @@
 #include "ipc/log.h"
 #include "supervisor/core.h"
 #include "supervisor/life/life.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 #include "supervisor/vm/vms.h"
 
 bool shutdown_await(struct supervisor *supervisor, struct call *call)
@@ -33,7 +33,7 @@ int shutdown_leave(struct supervisor *supervisor)
 
 	/* with what changes all the time */
 	for (size_t i = 0; i < supervisor->host.vm_count && !error; i++)
-		error = keep_vm(supervisor->host.vms[i]);
+		error = store_vm(supervisor->host.vms[i]);
 	if (error)
 		return error;
 	log_info("ending; %zu VMs are left to the next supervisor",
@@ -53,7 +53,7 @@ void shutdown_begin(struct supervisor *supervisor, int exit_status)
 	supervisor->exit_status = exit_status;
 	(void)notify_send(&supervisor->notify, "STOPPING=1\n");
 	/* should it be cut off, the next one ends what this one began to */
-	keep_instance(&supervisor->host);
+	store_instance(&supervisor->host);
 	log_info("stopping %zu VMs", supervisor->host.vm_count);
 	loop_timer_cancel(&supervisor->host.loop, &supervisor->populate);
 	for (size_t i = 0; i < supervisor->host.vm_count; i++)

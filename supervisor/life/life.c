@@ -21,7 +21,7 @@
 #include "supervisor/life/process.h"
 #include "supervisor/life/spawn.h"
 #include "supervisor/life/protocol.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 #include "supervisor/vm/events.h"
 #include "supervisor/vm/tap.h"
 #include "supervisor/vm/host.h"
@@ -92,7 +92,7 @@ static void spawn_or_retry(struct vm *vm)
 		change_state(vm, VM_STARTING, "starting", NULL);
 		/* before the process can go so far as to outlive the
 		 * supervisor */
-		keep_vm(vm);
+		store_vm(vm);
 		vm_introduce(vm);
 		return;
 	}
@@ -521,7 +521,7 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 };
 
 /* News of a process that is there are told by it again. */
-static const bool changes_what_is_kept[VM_EVENTS] = {
+static const bool changes_document[VM_EVENTS] = {
 	[VM_START] = true,   [VM_STOP] = true, [VM_RESTART] = true,
 	[VM_RESET] = true,   [VM_DIED] = true, [VM_TIMEOUT] = true,
 	[VM_REVIVED] = true,
@@ -538,9 +538,9 @@ int vm_event(struct vm *vm, enum vm_event event)
 
 	if (!act)
 		return -EINVAL;
-	vm->kept = !changes_what_is_kept[event];
+	vm->stored = !changes_document[event];
 	act(vm);
-	if (!vm->kept)
-		keep_vm(vm);
+	if (!vm->stored)
+		store_vm(vm);
 	return 0;
 }

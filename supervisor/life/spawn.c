@@ -21,7 +21,7 @@
 #include "supervisor/life/protocol.h"
 #include "supervisor/life/verify.h"
 #include "supervisor/net/tap.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 #include "supervisor/vm/bounds.h"
 #include "supervisor/vm/firsthop.h"
 #include "supervisor/vm/host.h"

@@ -75,7 +75,7 @@ int net_fd(const struct net *net);
 int net_attach(struct net *net, int fd);
 
 /* A TAP of an earlier supervisor, which a VM process still holds. */
-struct net_kept {
+struct net_adopted {
 	char name[IFNAMSIZ];
 	int ifindex;
 	/* the TAP is there, is ours, and is on our bridge: it is kept */

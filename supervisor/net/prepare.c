@@ -153,20 +153,20 @@ static struct link *find_bridge(const struct links *links, const char *name)
 
 /* Clears the mark of links that are kept: marked links are deleted. */
 static void spare(struct net *net, const struct links *links,
-		  const struct net_bridge *bridge, struct net_kept *kept,
+		  const struct net_bridge *bridge, struct net_adopted *adopted,
 		  size_t count)
 {
 	struct link *home = find_bridge(links, bridge->name);
 	bool any = false;
 
 	for (size_t i = 0; home && i < count; i++) {
-		struct link *link = links_find(links, kept[i].ifindex);
+		struct link *link = links_find(links, adopted[i].ifindex);
 
 		if (!link || !link->ours || link->master != home->ifindex ||
-		    strcmp(link->name, kept[i].name) != 0)
+		    strcmp(link->name, adopted[i].name) != 0)
 			continue;
 		link->ours = false;
-		kept[i].found = any = true;
+		adopted[i].found = any = true;
 	}
 	if (!any)
 		return;
@@ -196,8 +196,9 @@ static int check_all(struct net *net, const struct net_bridge *bridge,
 }
 
 int net_prepare(struct net *net, const struct net_bridge *bridge,
-		const struct net_tap *taps, size_t count, struct net_kept *kept,
-		size_t kept_count, struct problem *problem)
+		const struct net_tap *taps, size_t count,
+		struct net_adopted *adopted, size_t adopted_count,
+		struct problem *problem)
 {
 	cleanup_free const char **names = NULL;
 	cleanup_fd int tun_fd = -1;
@@ -226,7 +227,7 @@ int net_prepare(struct net *net, const struct net_bridge *bridge,
 
 	error = check_all(net, bridge, &links, problem);
 	if (!error) {
-		spare(net, &links, bridge, kept, kept_count);
+		spare(net, &links, bridge, adopted, adopted_count);
 		error = links_delete_ours(net->sock, &links);
 		if (error)
 			explain_error(

@@ -10,7 +10,7 @@
 
 struct net;
 struct net_bridge;
-struct net_kept;
+struct net_adopted;
 struct net_tap;
 struct problem;
 
@@ -18,12 +18,13 @@ struct problem;
  * Refuses a configuration that can't work: another's link (by its alias) has
  * the name of the bridge or of a TAP, or a link has the address or subnet of
  * the bridge. Deletes a bridge and TAPs that a dead supervisor of this
- * instance left. TAPs of kept that are there stay, and then so does the
+ * instance left. TAPs of adopted that are there stay, and then so does the
  * bridge: net->bridge_ifindex is set. taps: count TAPs that will be made. 0;
  * or -errno with problem set.
  */
 int net_prepare(struct net *net, const struct net_bridge *bridge,
-		const struct net_tap *taps, size_t count, struct net_kept *kept,
-		size_t kept_count, struct problem *problem);
+		const struct net_tap *taps, size_t count,
+		struct net_adopted *adopted, size_t adopted_count,
+		struct problem *problem);
 
 #endif

@@ -46,10 +46,10 @@
 #define SWEEP_MS 10000
 #define DYING_MS 100
 
-void adopt_room_inodes(const struct kept *kept,
+void adopt_room_inodes(const struct stored *stored,
 		       uint64_t inodes[ROOM_NAMESPACES])
 {
-	const json_t *room = json_object_get(kept->instance, "room");
+	const json_t *room = json_object_get(stored->instance, "room");
 
 	for (int ns = 0; ns < ROOM_NAMESPACES; ns++)
 		inodes[ns] = (uint64_t)json_integer_value(
@@ -180,15 +180,15 @@ static void take_process(struct vm *vm, const uint64_t room[ROOM_NAMESPACES])
 	vm_event(vm, VM_TAKEN_OVER);
 }
 
-int adopt_processes(struct host *host, const struct kept *kept)
+int adopt_processes(struct host *host, const struct stored *stored)
 {
 	uint64_t room[ROOM_NAMESPACES];
 	struct problem problem;
 
-	adopt_room_inodes(kept, room);
-	for (size_t i = 0; i < kept->count; i++) {
+	adopt_room_inodes(stored, room);
+	for (size_t i = 0; i < stored->count; i++) {
 		struct vm *vm = vm_alloc(host, &problem);
-		int error = vm ? state_vm_load(vm, kept->vms[i], &problem)
+		int error = vm ? state_vm_load(vm, stored->vms[i], &problem)
 			       : -ENOMEM;
 
 		/* the configuration's own: it has the descriptors */
@@ -312,14 +312,14 @@ static int adopt_uids(struct host *host)
 	return error;
 }
 
-int adopt_sandbox(struct host *host, const struct kept *kept)
+int adopt_sandbox(struct host *host, const struct stored *stored)
 {
 	uint64_t inodes[ROOM_NAMESPACES];
 	int error = adopt_uids(host);
 
 	if (error)
 		return error;
-	adopt_room_inodes(kept, inodes);
+	adopt_room_inodes(stored, inodes);
 	for (size_t i = 0; i < host->vm_count; i++)
 		if (host->vms[i]->process.adopting &&
 		    room_adopt(&host->room, host->proc_fd,
@@ -330,9 +330,9 @@ int adopt_sandbox(struct host *host, const struct kept *kept)
 
 /* ---- links */
 
-struct net_kept *adopt_links(const struct host *host, size_t *count)
+struct net_adopted *adopt_links(const struct host *host, size_t *count)
 {
-	struct net_kept *links = calloc(host->vm_count + 1, sizeof(*links));
+	struct net_adopted *links = calloc(host->vm_count + 1, sizeof(*links));
 
 	*count = 0;
 	for (size_t i = 0; links && i < host->vm_count; i++) {
@@ -347,7 +347,7 @@ struct net_kept *adopt_links(const struct host *host, size_t *count)
 	return links;
 }
 
-void adopt_check_links(struct host *host, const struct net_kept *links,
+void adopt_check_links(struct host *host, const struct net_adopted *links,
 		       size_t count)
 {
 	size_t at = 0;

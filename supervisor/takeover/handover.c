@@ -46,7 +46,7 @@ static const struct field host_fields[] = {
 	FIELD_COUNT(struct host, network_inode),
 	FIELD_LABEL(struct host, loaded, filter_digests_valid,
 		    "a list of digests"),
-	{ FIELD_FD_AS("keep_fd", struct host, keep_fd) },
+	{ FIELD_FD_AS("keep_fd", struct host, store_fd) },
 };
 static const struct field_group host_group = FIELD_GROUP_OF(host_fields);
 

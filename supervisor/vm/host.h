@@ -30,12 +30,12 @@ struct host {
 	struct events events;
 	bool ending; /* VMs are being stopped for good */
 
-	/* where their state is kept: state/keep.h */
+	/* where their state is kept: state/store.h */
 	struct rundir rundir;
-	int keep_fd; /* owned; -1: none yet */
-	int keep_error; /* why the state can't be kept now; 0: it is */
+	int store_fd; /* owned; -1: none yet */
+	int store_error; /* why the state can't be kept now; 0: it is */
 	bool unsaved; /* the instance's document is to be written again */
-	struct timer keep_again;
+	struct timer store_again;
 	char boot_id[40];
 
 	/* the sandbox of VM processes, and their program */

@@ -139,7 +139,7 @@ struct vm {
 	struct vm_config config;
 	size_t index; /* among the host's VMs */
 	uid_t uid;
-	bool kept; /* its document is as it is now, or unsaved: keep.h */
+	bool stored; /* its document is as it is now, or unsaved: store.h */
 	bool unsaved; /* it couldn't be written */
 
 	enum vm_state state;

@@ -16,7 +16,7 @@
 #include "ipc/fd.h"
 #include "supervisor/life/machine.h"
 #include "supervisor/start_upgraded.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_machine.h"
 #include "supervisor/state/state_vm.h"
@@ -68,15 +68,15 @@ static json_t *document(const char *file)
 	return read;
 }
 
-/* As keep_read() does, which wants them of this boot. */
-static void read_all(struct kept *kept)
+/* As store_read() does, which wants them of this boot. */
+static void read_all(struct stored *stored)
 {
-	*kept = (struct kept){
+	*stored = (struct stored){
 		.instance = document("instance.json"),
 		.vms = calloc(ARRAY_SIZE(old_vms), sizeof(json_t *)),
 		.count = ARRAY_SIZE(old_vms),
 	};
-	for (size_t i = 0; i < kept->count; i++) {
+	for (size_t i = 0; i < stored->count; i++) {
 		char file[64];
 		json_t *read;
 
@@ -84,7 +84,7 @@ static void read_all(struct kept *kept)
 		read = document(file);
 		assert_int_equal(
 			json_integer_value(json_object_get(read, "index")), i);
-		kept->vms[i] = json_incref(json_object_get(read, "vm"));
+		stored->vms[i] = json_incref(json_object_get(read, "vm"));
 		json_decref(read);
 	}
 }
@@ -93,14 +93,14 @@ static void they_become_the_configuration(void **state)
 {
 	struct problem problem = { "" };
 	struct config config;
-	struct kept kept;
+	struct stored stored;
 
 	(void)state;
-	read_all(&kept);
+	read_all(&stored);
 	config_init(&config);
-	if (keep_merge(&kept, &config, &problem))
+	if (store_merge(&stored, &config, &problem))
 		fail_msg("%s", problem.text);
-	assert_false(keep_was_ending(&kept));
+	assert_false(store_was_ending(&stored));
 	assert_string_equal(config.bridge, "vmsup0");
 	assert_int_equal(config.bridge_ipv6_prefix, 64);
 	assert_int_equal(config.uid_first, 1900000000);
@@ -113,7 +113,7 @@ static void they_become_the_configuration(void **state)
 	}
 	assert_int_equal(config.vms[6].restart.orphan, ORPHAN_END);
 	config_uninit(&config);
-	keep_uninit(&kept);
+	store_uninit(&stored);
 }
 
 static void assert_machine(const struct machine_config *machine)
@@ -175,25 +175,25 @@ static void assert_old_vm(const struct vm *vm, const struct old_vm *old)
 
 static void each_vm_is_loaded_with_what_it_was(void **state)
 {
-	struct kept kept;
+	struct stored stored;
 
 	(void)state;
-	read_all(&kept);
-	for (size_t i = 0; i < kept.count; i++) {
+	read_all(&stored);
+	for (size_t i = 0; i < stored.count; i++) {
 		struct problem problem = { "" };
 		struct vm vm = {
 			.tap.fd = -1,
 			.process = VM_PROCESS_NONE,
 		};
 
-		if (state_vm_load(&vm, kept.vms[i], &problem))
+		if (state_vm_load(&vm, stored.vms[i], &problem))
 			fail_msg("%s", problem.text);
 		assert_old_vm(&vm, &old_vms[i]);
 		machine_free(vm.config.machine);
 		deaths_uninit(&vm.deaths);
 		vmlog_uninit(&vm.log.kept);
 	}
-	keep_uninit(&kept);
+	store_uninit(&stored);
 }
 
 static void an_upgrade_is_agreed_to(void **state)

@@ -35,7 +35,7 @@
 #include "ipc/log.h"
 #include "sandbox/stage1.h"
 #include "supervisor/vm/host.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 #include "supervisor/life/life.h"
 #include "supervisor/net/netlink.h"
 #include "supervisor/life/process.h"
@@ -427,7 +427,7 @@ static inline int set_up(void **state)
 	host.hooks_ctx = &host;
 	host.config = &config;
 	host.proc_fd = make_dir("proc");
-	host.keep_fd = make_dir("state");
+	host.store_fd = make_dir("state");
 	snprintf(path, sizeof(path), "%s/proc/self", test.dir);
 	assert_int_equal(symlink("/proc/self", path), 0);
 	host.cgroup.dir_fd = host.cgroup.parent_fd = -1;
@@ -476,7 +476,7 @@ static inline int tear_down(void **state)
 	fd_close(&test.process.fd);
 	fd_close(&test.tap_fd);
 	fd_close(&host.proc_fd);
-	fd_close(&host.keep_fd);
+	fd_close(&host.store_fd);
 	fd_close(&host.uids.lock_fd);
 	nl_socket_free(host.net.sock);
 	loop_uninit(&host.loop);

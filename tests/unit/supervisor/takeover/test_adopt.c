@@ -20,7 +20,7 @@
 
 #define UID 4711
 
-static struct kept kept;
+static struct stored stored;
 static uint64_t room[ROOM_NAMESPACES];
 
 /* What the orphan was given, and what the document says of it. */
@@ -47,7 +47,7 @@ static int set_up_adoption(void **state)
 	orphan.protocol = PROTO_VERSION;
 	host.uids.first = host.uids.next = UID + 1;
 	host.uids.end = UID + 100;
-	kept = (struct kept){ .instance = json_object() };
+	stored = (struct stored){ .instance = json_object() };
 	return error;
 }
 
@@ -58,7 +58,7 @@ static int tear_down_adoption(void **state)
 		waitid(WAIT_PIDFD, (id_t)orphan.pid_fd, NULL, WEXITED);
 		fd_close(&orphan.pid_fd);
 	}
-	keep_uninit(&kept);
+	store_uninit(&stored);
 	return tear_down(state);
 }
 #define ADOPT_TEST(name)                                       \
@@ -123,16 +123,17 @@ static void keep_room(void)
 	for (int ns = 0; ns < ROOM_NAMESPACES; ns++)
 		json_object_set_new(inodes, room_namespace_name(ns),
 				    json_integer((json_int_t)room[ns]));
-	json_object_set_new(kept.instance, "room", inodes);
+	json_object_set_new(stored.instance, "room", inodes);
 }
 
 /* One more VM of the configuration, and the document of it. */
 static void keep_document(struct vm *of)
 {
-	kept.vms = reallocarray(kept.vms, kept.count + 1, sizeof(json_t *));
-	assert_non_null(kept.vms);
-	kept.vms[kept.count] = state_vm_save(of, STATE_CRASH);
-	assert_non_null(kept.vms[kept.count++]);
+	stored.vms =
+		reallocarray(stored.vms, stored.count + 1, sizeof(json_t *));
+	assert_non_null(stored.vms);
+	stored.vms[stored.count] = state_vm_save(of, STATE_CRASH);
+	assert_non_null(stored.vms[stored.count++]);
 }
 
 static struct vm *former_vm(const char *name)
@@ -222,8 +223,8 @@ static void leave_behind(void)
 
 static void adopt(void)
 {
-	assert_int_equal(adopt_processes(&host, &kept), 0);
-	assert_int_equal(host.vm_count, kept.count);
+	assert_int_equal(adopt_processes(&host, &stored), 0);
+	assert_int_equal(host.vm_count, stored.count);
 	vm = host.vms[0];
 	fd_close(&orphan.uids_fd);
 }
@@ -266,7 +267,7 @@ static void what_proves_itself_is_taken_over(void **state)
 	assert_true(vm->process.adopting && vm->taken_over);
 	assert_int_equal(vm->state, VM_STARTING);
 	assert_true(vm->process.pid_fd >= 0 && vm->tap.fd >= 0);
-	assert_int_equal(adopt_sandbox(&host, &kept), 1); /* in that room */
+	assert_int_equal(adopt_sandbox(&host, &stored), 1); /* in that room */
 	assert_int_equal(vm->uid, UID);
 	adopt_resume(&host);
 	assert_int_equal(vm->timer.due_ns - test.now_ns,
@@ -412,7 +413,7 @@ static void a_channel_is_a_socket(void **state)
 	orphan.channel_fd = test.tap_fd;
 	leave_behind();
 	assert_int_equal(fstat(test.tap_fd, &st), 0);
-	json_object_set_new(json_object_get(kept.vms[0], "process"),
+	json_object_set_new(json_object_get(stored.vms[0], "process"),
 			    "channel_inode", hex_json(st.st_ino));
 	adopt();
 	expect_not_adopted("it doesn't hold the channel that it was given");
@@ -448,11 +449,11 @@ static void no_lock_is_swept(void **state)
 	leave_behind();
 	adopt();
 	assert_true(vm->process.adopting);
-	assert_int_equal(adopt_sandbox(&host, &kept), 0);
+	assert_int_equal(adopt_sandbox(&host, &stored), 0);
 	expect_not_adopted(
 		"it doesn't hold the lock of its uid that it was given");
 	assert_false(was_killed());
-	adopt_room_inodes(&kept, inodes);
+	adopt_room_inodes(&stored, inodes);
 	assert_int_equal(adopt_sweep(&host, inodes), 0);
 	assert_true(was_killed());
 }
@@ -464,7 +465,7 @@ static void the_sweep_spares_who_was_taken_over(void **state)
 	(void)state;
 	leave_behind();
 	adopt();
-	adopt_room_inodes(&kept, inodes);
+	adopt_room_inodes(&stored, inodes);
 	assert_int_equal(adopt_sweep(&host, inodes), 0);
 	assert_false(was_killed());
 }
@@ -476,7 +477,7 @@ static void without_a_room_nobody_is_swept(void **state)
 
 	(void)state;
 	leave_behind();
-	json_object_del(kept.instance, "room");
+	json_object_del(stored.instance, "room");
 	adopt();
 	expect_not_adopted("it isn't in its room");
 	assert_int_equal(adopt_sweep(&host, none), 0);
@@ -499,14 +500,14 @@ static void another_instance_has_its_uid(void **state)
 	assert_int_equal(fcntl(other_fd, F_OFD_SETLK, &range), 0);
 	leave_behind();
 	adopt();
-	assert_int_equal(adopt_sandbox(&host, &kept), 0);
+	assert_int_equal(adopt_sandbox(&host, &stored), 0);
 	expect_not_adopted("another instance has its uid");
 	assert_int_equal(vm->uid, UID + 1);
 }
 
 static void a_tap_that_left_the_bridge_is_given_up(void **state)
 {
-	struct net_kept *links;
+	struct net_adopted *links;
 	size_t count;
 
 	(void)state;

@@ -13,7 +13,7 @@
  * What lies here is root's (rundir.c sees to that), and still only tells what
  * to look for: adopt.c verifies every process and descriptor by the kernel.
  */
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -78,7 +78,7 @@ static int write_document(int dir_fd, const char *file, json_t *document)
 	return error;
 }
 
-const char *keep_remedy(int error)
+const char *store_remedy(int error)
 {
 	return error == -EMFILE || error == -ENFILE
 		       ? "raise LimitNOFILE or ulimit -n"
@@ -88,19 +88,19 @@ const char *keep_remedy(int error)
 static void try_again(struct timer *timer);
 
 /* A document couldn't be written. */
-static void fail(struct host *host, int error)
+static void retry_later(struct host *host, int error)
 {
-	if (!host->keep_error)
-		log_warn("cannot keep the state of VMs in %s/" KEEP_DIRECTORY
+	if (!host->store_error)
+		log_warn("cannot keep the state of VMs in %s/" STORE_DIRECTORY
 			 ": %s (%s; a supervisor that comes after a crash of "
 			 "this one would find it outdated)",
 			 host->rundir.path, strerror(-error),
-			 keep_remedy(error));
-	host->keep_error = error;
-	host->keep_again.fire = try_again;
-	host->keep_again.ctx = host;
-	if (!host->keep_again.armed)
-		loop_timer_in(&host->loop, &host->keep_again, AGAIN_MS);
+			 store_remedy(error));
+	host->store_error = error;
+	host->store_again.fire = try_again;
+	host->store_again.ctx = host;
+	if (!host->store_again.armed)
+		loop_timer_in(&host->loop, &host->store_again, AGAIN_MS);
 }
 
 /* NULL: there is none, or it isn't one. */
@@ -135,12 +135,12 @@ static void boot_id(char id[40])
 
 /* ---- written */
 
-int keep_instance(struct host *host)
+int store_instance(struct host *host)
 {
 	json_t *document;
 	int error;
 
-	if (host->keep_fd < 0)
+	if (host->store_fd < 0)
 		return 0;
 	document = json_pack("{s:i, s:s, s:b, s:I, s:o, s:o}", "version",
 			     STATE_VERSION, "boot", host->boot_id, "ending",
@@ -148,10 +148,10 @@ int keep_instance(struct host *host)
 			     (json_int_t)host->network_inode, "room",
 			     state_sandbox_namespaces(&host->room), "config",
 			     state_config_save(host->config));
-	error = write_document(host->keep_fd, INSTANCE, document);
+	error = write_document(host->store_fd, INSTANCE, document);
 	host->unsaved = error != 0;
 	if (error)
-		fail(host, error);
+		retry_later(host, error);
 	return error;
 }
 
@@ -160,31 +160,31 @@ static int write_vm(const struct host *host, const struct vm *vm, size_t index)
 	char file[VM_NAME_MAX + 16];
 
 	file_of(file, vm->config.name);
-	return write_document(host->keep_fd, file,
+	return write_document(host->store_fd, file,
 			      json_pack("{s:i, s:I, s:o}", "version",
 					STATE_VERSION, "index",
 					(json_int_t)index, "vm",
 					state_vm_save(vm, STATE_CRASH)));
 }
 
-int keep_vm(struct vm *vm)
+int store_vm(struct vm *vm)
 {
 	struct host *host = vm->host;
 	int error;
 
-	if (host->keep_fd < 0)
+	if (host->store_fd < 0)
 		return 0;
 	/* while everything is taken down there is nothing to come back to, but
 	 * for who has been told to stop: nobody is to be told twice */
 	if (host->ending && vm->state != VM_STOPPING)
 		return 0;
 	error = write_vm(host, vm, vm->index);
-	vm->kept = true;
-	if (error && !host->keep_error)
+	vm->stored = true;
+	if (error && !host->store_error)
 		events_add(&host->events, vm, "unsaved", strerror(-error));
 	vm->unsaved = error != 0;
 	if (error)
-		fail(host, error);
+		retry_later(host, error);
 	return error;
 }
 
@@ -192,26 +192,26 @@ int keep_vm(struct vm *vm)
 static void try_again(struct timer *timer)
 {
 	struct host *host = timer->ctx;
-	int error = host->unsaved ? keep_instance(host) : 0;
+	int error = host->unsaved ? store_instance(host) : 0;
 
 	for (size_t i = 0; i < host->vm_count && !error; i++)
 		if (host->vms[i]->unsaved)
-			error = keep_vm(host->vms[i]);
+			error = store_vm(host->vms[i]);
 	if (error)
 		return;
-	host->keep_error = 0;
+	host->store_error = 0;
 	log_info("the state of VMs is kept again");
 }
 
-void keep_resume(struct host *host)
+void store_resume(struct host *host)
 {
 	for (size_t i = 0; i < host->vm_count; i++)
 		if (host->vms[i]->unsaved)
-			(void)keep_vm(host->vms[i]);
+			(void)store_vm(host->vms[i]);
 }
 
 /* A VM that is configured, and not made yet. */
-static int keep_planned(const struct host *host, size_t index)
+static int store_planned(const struct host *host, size_t index)
 {
 	const struct vm_config *config = &host->config->vms[index];
 	struct vm vm = {
@@ -224,60 +224,61 @@ static int keep_planned(const struct host *host, size_t index)
 	return write_vm(host, &vm, index);
 }
 
-int keep_defined(struct host *host, size_t index, struct problem *problem)
+int store_defined(struct host *host, size_t index, struct problem *problem)
 {
-	int error = host->keep_fd < 0 ? 0 : keep_planned(host, index);
+	int error = host->store_fd < 0 ? 0 : store_planned(host, index);
 
 	if (!error)
 		return 0;
 	return problem_set(problem, error,
-			   "cannot keep the state of %s in %s/" KEEP_DIRECTORY
+			   "cannot keep the state of %s in %s/" STORE_DIRECTORY
 			   ": %s (%s)",
 			   host->config->vms[index].name, host->rundir.path,
-			   strerror(-error), keep_remedy(error));
+			   strerror(-error), store_remedy(error));
 }
 
-void keep_drop(const struct host *host, const char *name)
+void store_drop(const struct host *host, const char *name)
 {
 	char file[VM_NAME_MAX + 16];
 
 	file_of(file, name);
-	if (host->keep_fd >= 0)
-		unlinkat(host->keep_fd, file, 0);
+	if (host->store_fd >= 0)
+		unlinkat(host->store_fd, file, 0);
 }
 
-int keep_begin(struct host *host)
+int store_begin(struct host *host)
 {
 	const struct rundir *rundir = &host->rundir;
 	int error = 0;
 
 	boot_id(host->boot_id);
-	if (mkdirat(rundir->dir_fd, KEEP_DIRECTORY, 0700) < 0 &&
+	if (mkdirat(rundir->dir_fd, STORE_DIRECTORY, 0700) < 0 &&
 	    errno != EEXIST) {
-		log_error("cannot make %s/" KEEP_DIRECTORY ": %s", rundir->path,
-			  strerror(errno));
+		log_error("cannot make %s/" STORE_DIRECTORY ": %s",
+			  rundir->path, strerror(errno));
 		return -errno;
 	}
-	host->keep_fd = openat(rundir->dir_fd, KEEP_DIRECTORY,
-			       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (host->keep_fd < 0) {
-		log_error("cannot open %s/" KEEP_DIRECTORY ": %s", rundir->path,
-			  strerror(errno));
+	host->store_fd =
+		openat(rundir->dir_fd, STORE_DIRECTORY,
+		       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (host->store_fd < 0) {
+		log_error("cannot open %s/" STORE_DIRECTORY ": %s",
+			  rundir->path, strerror(errno));
 		return -errno;
 	}
-	error = keep_instance(host);
+	error = store_instance(host);
 	for (size_t i = host->vm_count; i < host->config->vm_count && !error;
 	     i++)
-		error = keep_planned(host, i);
+		error = store_planned(host, i);
 	if (error)
-		log_error("cannot write to %s/" KEEP_DIRECTORY ": %s",
+		log_error("cannot write to %s/" STORE_DIRECTORY ": %s",
 			  rundir->path, strerror(-error));
 	return error;
 }
 
-void keep_forget(const struct rundir *rundir)
+void store_forget(const struct rundir *rundir)
 {
-	int fd = openat(rundir->dir_fd, KEEP_DIRECTORY,
+	int fd = openat(rundir->dir_fd, STORE_DIRECTORY,
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
@@ -287,7 +288,7 @@ void keep_forget(const struct rundir *rundir)
 			unlinkat(fd, entry->d_name, 0);
 	if (dir)
 		closedir(dir);
-	unlinkat(rundir->dir_fd, KEEP_DIRECTORY, AT_REMOVEDIR);
+	unlinkat(rundir->dir_fd, STORE_DIRECTORY, AT_REMOVEDIR);
 }
 
 /* ---- read */
@@ -335,7 +336,7 @@ static int take_file(struct found **list, size_t *count, int dir_fd,
 	return 0;
 }
 
-static int read_vms(struct kept *kept, int dir_fd)
+static int read_vms(struct stored *stored, int dir_fd)
 {
 	struct found *list = NULL;
 	size_t count = 0;
@@ -350,15 +351,15 @@ static int read_vms(struct kept *kept, int dir_fd)
 	closedir(dir);
 	if (count)
 		qsort(list, count, sizeof(*list), compare_found);
-	kept->vms = calloc(count + 1, sizeof(json_t *));
+	stored->vms = calloc(count + 1, sizeof(json_t *));
 	for (size_t i = 0; i < count; i++) {
-		if (kept->vms)
-			kept->vms[kept->count++] = list[i].vm;
+		if (stored->vms)
+			stored->vms[stored->count++] = list[i].vm;
 		else
 			json_decref(list[i].vm);
 	}
 	free(list);
-	return kept->vms ? error : -ENOMEM;
+	return stored->vms ? error : -ENOMEM;
 }
 
 /* Whether the document is of this boot and of a version that can be read. 1,
@@ -381,53 +382,53 @@ static int check_instance(const json_t *instance, const struct rundir *rundir,
 	return 1;
 }
 
-int keep_read(struct kept *kept, const struct rundir *rundir,
-	      struct problem *problem)
+int store_read(struct stored *stored, const struct rundir *rundir,
+	       struct problem *problem)
 {
 	cleanup_fd int dir_fd =
-		openat(rundir->dir_fd, KEEP_DIRECTORY,
+		openat(rundir->dir_fd, STORE_DIRECTORY,
 		       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	int result;
 
-	*kept = (struct kept){ 0 };
+	*stored = (struct stored){ 0 };
 	if (dir_fd < 0)
 		return 0;
-	kept->instance = read_document(dir_fd, INSTANCE);
-	result = kept->instance
-			 ? check_instance(kept->instance, rundir, problem)
+	stored->instance = read_document(dir_fd, INSTANCE);
+	result = stored->instance
+			 ? check_instance(stored->instance, rundir, problem)
 			 : 0;
 	if (result > 0) {
-		result = read_vms(kept, dir_fd);
+		result = read_vms(stored, dir_fd);
 		if (!result)
 			return 0;
 		problem_set(problem, result,
-			    "cannot read %s/" KEEP_DIRECTORY ": %s",
+			    "cannot read %s/" STORE_DIRECTORY ": %s",
 			    rundir->path, strerror(-result));
 	}
-	keep_uninit(kept);
+	store_uninit(stored);
 	if (!result)
-		keep_forget(rundir);
+		store_forget(rundir);
 	return result;
 }
 
-void keep_uninit(struct kept *kept)
+void store_uninit(struct stored *stored)
 {
-	json_decref(kept->instance);
-	for (size_t i = 0; i < kept->count; i++)
-		json_decref(kept->vms[i]);
-	free(kept->vms);
-	*kept = (struct kept){ 0 };
+	json_decref(stored->instance);
+	for (size_t i = 0; i < stored->count; i++)
+		json_decref(stored->vms[i]);
+	free(stored->vms);
+	*stored = (struct stored){ 0 };
 }
 
-bool keep_was_ending(const struct kept *kept)
+bool store_was_ending(const struct stored *stored)
 {
-	return json_is_true(json_object_get(kept->instance, "ending"));
+	return json_is_true(json_object_get(stored->instance, "ending"));
 }
 
 /* ---- merged with what the user asks for */
 
-static const struct vm_config *find(const struct config *config,
-				    const char *name)
+static const struct vm_config *find_config(const struct config *config,
+					   const char *name)
 {
 	for (size_t i = 0; i < config->vm_count; i++)
 		if (strcmp(config->vms[i].name, name) == 0)
@@ -436,35 +437,36 @@ static const struct vm_config *find(const struct config *config,
 }
 
 /* Says what to do about a document that isn't as it should be. */
-static int blame(struct problem *problem, int error)
+static int explain_document(struct problem *problem, int error)
 {
 	struct problem what = *problem;
 
 	return problem_set(problem, error,
-			   "%.*s (remove its file in " KEEP_DIRECTORY
+			   "%.*s (remove its file in " STORE_DIRECTORY
 			   "/ of the run directory: that VM's process is ended "
 			   "then)",
 			   (int)sizeof(what.text) - 120, what.text);
 }
 
-static int add_kept(struct config *config, const struct kept *kept,
-		    struct problem *problem)
+static int add_stored(struct config *config, const struct stored *stored,
+		      struct problem *problem)
 {
-	for (size_t i = 0; i < kept->count; i++) {
+	for (size_t i = 0; i < stored->count; i++) {
 		struct vm_config read = config->defaults, *vm;
 		int error = state_vm_config_load(
-			&read, json_object_get(kept->vms[i], "config"),
+			&read, json_object_get(stored->vms[i], "config"),
 			problem);
 
 		if (error)
-			return blame(problem, error);
+			return explain_document(problem, error);
 		vm = config_add_vm(config, read.name, problem);
 		if (!vm)
 			return -EINVAL;
 		*vm = read;
 		error = state_machine_load(
-			&vm->machine, json_object_get(kept->vms[i], "machine"),
-			STATE_CRASH, vm->name, problem);
+			&vm->machine,
+			json_object_get(stored->vms[i], "machine"), STATE_CRASH,
+			vm->name, problem);
 		if (error)
 			return error;
 	}
@@ -477,7 +479,7 @@ static int add_asked(struct config *config, const struct config *asked,
 	for (size_t i = 0; i < asked->vm_count; i++) {
 		struct vm_config *vm;
 
-		if (find(config, asked->vms[i].name))
+		if (find_config(config, asked->vms[i].name))
 			continue;
 		vm = config_add_vm(config, asked->vms[i].name, problem);
 		if (!vm)
@@ -488,17 +490,17 @@ static int add_asked(struct config *config, const struct config *asked,
 	return 0;
 }
 
-int keep_merge(const struct kept *kept, struct config *config,
-	       struct problem *problem)
+int store_merge(const struct stored *stored, struct config *config,
+		struct problem *problem)
 {
 	struct config merged;
 	int error;
 
 	config_init(&merged);
 	error = state_config_load(
-		&merged, json_object_get(kept->instance, "config"), problem);
+		&merged, json_object_get(stored->instance, "config"), problem);
 	if (!error)
-		error = add_kept(&merged, kept, problem);
+		error = add_stored(&merged, stored, problem);
 	if (!error)
 		error = add_asked(&merged, config, problem);
 	if (error) {

@@ -21,7 +21,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
-#include "supervisor/state/keep.h"
+#include "supervisor/state/store.h"
 #include "supervisor/state/state.h"
 #include "supervisor/vm/host.h"
 #include "supervisor/vm/vms.h"
@@ -76,7 +76,7 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(dir));
 	config_init(&config);
 	host.config = &config;
-	host.keep_fd = -1;
+	host.store_fd = -1;
 	snprintf(host.rundir.path, sizeof(host.rundir.path), "%s", dir);
 	host.rundir.dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int ns = 0; ns < ROOM_NAMESPACES; ns++)
@@ -99,7 +99,7 @@ static int tear_down(void **state)
 	for (size_t i = 0; i < host.vm_count; i++)
 		vm_free(host.vms[i]);
 	free(host.vms);
-	fd_close(&host.keep_fd);
+	fd_close(&host.store_fd);
 	fd_close(&host.rundir.dir_fd);
 	loop_uninit(&host.loop);
 	config_uninit(&config);
@@ -115,7 +115,7 @@ static const char *path_of(const char *file)
 {
 	static char path[128];
 
-	snprintf(path, sizeof(path), "%s/" KEEP_DIRECTORY "/%s", dir, file);
+	snprintf(path, sizeof(path), "%s/" STORE_DIRECTORY "/%s", dir, file);
 	return path;
 }
 
@@ -164,54 +164,54 @@ static void change_instance(const char *name, json_t *value)
 	json_decref(document);
 }
 
-/* What the next supervisor finds; for keep_uninit(). */
-static struct kept found(size_t count)
+/* What the next supervisor finds; for store_uninit(). */
+static struct stored found(size_t count)
 {
 	struct problem problem = { "" };
-	struct kept kept;
+	struct stored stored;
 
-	assert_int_equal(keep_read(&kept, &host.rundir, &problem), 0);
-	assert_int_equal(kept.count, count);
-	return kept;
+	assert_int_equal(store_read(&stored, &host.rundir, &problem), 0);
+	assert_int_equal(stored.count, count);
+	return stored;
 }
 
-static const char *found_name(const struct kept *kept, size_t i)
+static const char *found_name(const struct stored *stored, size_t i)
 {
 	return json_string_value(json_object_get(
-		json_object_get(kept->vms[i], "config"), "name"));
+		json_object_get(stored->vms[i], "config"), "name"));
 }
 
 /* ---- written and read */
 
 static void what_was_begun_is_found(void **state)
 {
-	struct kept kept;
+	struct stored stored;
 
 	(void)state;
 	add_to_config("zeta");
 	add_to_config("alpha");
-	assert_int_equal(keep_begin(&host), 0);
-	kept = found(2);
+	assert_int_equal(store_begin(&host), 0);
+	stored = found(2);
 	/* in the order of the configuration, not of the files */
-	assert_string_equal(found_name(&kept, 0), "zeta");
-	assert_string_equal(found_name(&kept, 1), "alpha");
-	assert_false(keep_was_ending(&kept));
-	keep_uninit(&kept);
+	assert_string_equal(found_name(&stored, 0), "zeta");
+	assert_string_equal(found_name(&stored, 1), "alpha");
+	assert_false(store_was_ending(&stored));
+	store_uninit(&stored);
 	host.ending = true;
-	assert_int_equal(keep_instance(&host), 0);
-	kept = found(2);
-	assert_true(keep_was_ending(&kept));
-	keep_uninit(&kept);
+	assert_int_equal(store_instance(&host), 0);
+	stored = found(2);
+	assert_true(store_was_ending(&stored));
+	store_uninit(&stored);
 }
 
 static void nothing_there_is_nothing_found(void **state)
 {
-	struct kept kept;
+	struct stored stored;
 
 	(void)state;
-	kept = found(0);
-	assert_null(kept.instance);
-	keep_uninit(&kept);
+	stored = found(0);
+	assert_null(stored.instance);
+	store_uninit(&stored);
 }
 
 static void without_a_directory_nothing_is_kept(void **state)
@@ -221,10 +221,10 @@ static void without_a_directory_nothing_is_kept(void **state)
 
 	(void)state;
 	add_to_config("vm0");
-	assert_int_equal(keep_instance(&host), 0);
-	assert_int_equal(keep_vm(vm), 0);
-	assert_int_equal(keep_defined(&host, 0, &problem), 0);
-	keep_drop(&host, "vm0");
+	assert_int_equal(store_instance(&host), 0);
+	assert_int_equal(store_vm(vm), 0);
+	assert_int_equal(store_defined(&host, 0, &problem), 0);
+	store_drop(&host, "vm0");
 	assert_false(there_is("vm-vm0.json"));
 }
 
@@ -233,10 +233,10 @@ static void a_vm_is_written_as_it_is(void **state)
 	struct vm *vm = add_vm("vm0");
 
 	(void)state;
-	assert_int_equal(keep_begin(&host), 0);
+	assert_int_equal(store_begin(&host), 0);
 	vm->state = VM_FAILED;
-	assert_int_equal(keep_vm(vm), 0);
-	assert_true(vm->kept);
+	assert_int_equal(store_vm(vm), 0);
+	assert_true(vm->stored);
 	expect_state("vm-vm0.json", "failed");
 	assert_false(there_is("unfinished"));
 }
@@ -247,16 +247,16 @@ static void a_vm_to_come_is_wanted_if_it_starts_by_itself(void **state)
 	json_t *wanted;
 
 	(void)state;
-	assert_int_equal(keep_begin(&host), 0);
+	assert_int_equal(store_begin(&host), 0);
 	add_to_config("vm0");
 	for (int autostart = 0; autostart <= 1; autostart++) {
 		config.vms[0].autostart = autostart;
-		assert_int_equal(keep_defined(&host, 0, &problem), 0);
+		assert_int_equal(store_defined(&host, 0, &problem), 0);
 		wanted = member("vm-vm0.json", "vm", "wanted");
 		assert_int_equal(json_is_true(wanted), autostart);
 		json_decref(wanted);
 	}
-	keep_drop(&host, "vm0");
+	store_drop(&host, "vm0");
 	assert_false(there_is("vm-vm0.json"));
 }
 
@@ -264,8 +264,8 @@ static void all_of_it_is_forgotten(void **state)
 {
 	(void)state;
 	add_to_config("vm0");
-	assert_int_equal(keep_begin(&host), 0);
-	keep_forget(&host.rundir);
+	assert_int_equal(store_begin(&host), 0);
+	store_forget(&host.rundir);
 	assert_false(there_is(""));
 }
 
@@ -275,13 +275,13 @@ static void at_the_end_only_stops_are_written(void **state)
 	struct vm *vm = add_vm("vm0");
 
 	(void)state;
-	assert_int_equal(keep_begin(&host), 0);
+	assert_int_equal(store_begin(&host), 0);
 	host.ending = true;
 	vm->state = VM_STOPPED;
-	assert_int_equal(keep_vm(vm), 0);
+	assert_int_equal(store_vm(vm), 0);
 	assert_false(there_is("vm-vm0.json"));
 	vm->state = VM_STOPPING;
-	assert_int_equal(keep_vm(vm), 0);
+	assert_int_equal(store_vm(vm), 0);
 	expect_state("vm-vm0.json", "stopping");
 }
 
@@ -301,11 +301,11 @@ static void limit_files(rlim_t bytes)
 /* The next try, of which there is one a second. */
 static void await_next_try(void)
 {
-	assert_true(host.keep_again.armed);
-	assert_int_equal(host.keep_again.due_ns - now_ns, NSEC_PER_SEC);
+	assert_true(host.store_again.armed);
+	assert_int_equal(host.store_again.due_ns - now_ns, NSEC_PER_SEC);
 	now_ns += NSEC_PER_SEC - 1;
 	assert_int_equal(loop_turn(&host.loop, 0), 0);
-	assert_true(host.keep_again.armed);
+	assert_true(host.store_again.armed);
 	now_ns++;
 	assert_int_equal(loop_turn(&host.loop, 0), 0);
 }
@@ -315,11 +315,11 @@ static void half_a_document_replaces_none(void **state)
 	struct vm *vm = add_vm("vm0");
 
 	(void)state;
-	assert_int_equal(keep_begin(&host), 0);
-	assert_int_equal(keep_vm(vm), 0);
+	assert_int_equal(store_begin(&host), 0);
+	assert_int_equal(store_vm(vm), 0);
 	vm->state = VM_FAILED;
 	limit_files(100);
-	assert_int_equal(keep_vm(vm), -ENOSPC);
+	assert_int_equal(store_vm(vm), -ENOSPC);
 	limit_files(RLIM_INFINITY);
 	expect_state("vm-vm0.json", "stopped");
 	assert_false(there_is("unfinished"));
@@ -331,25 +331,25 @@ static void it_is_said_once_and_tried_again(void **state)
 	struct vm *first = add_vm("vm0"), *second = add_vm("vm1");
 
 	(void)state;
-	assert_int_equal(keep_begin(&host), 0);
+	assert_int_equal(store_begin(&host), 0);
 	limit_files(0);
 	first->state = second->state = VM_FAILED;
-	assert_int_equal(keep_vm(first), -EFBIG);
-	assert_int_equal(keep_vm(second), -EFBIG);
+	assert_int_equal(store_vm(first), -EFBIG);
+	assert_int_equal(store_vm(second), -EFBIG);
 	assert_int_equal(lines, 1);
 	assert_non_null(strstr(last_line, "cannot keep the state of VMs in "));
 	assert_non_null(strstr(last_line, "(make room there; "));
 	assert_int_equal(host.events.count, 1);
 	assert_string_equal(host.events.ring[0].name, "unsaved");
-	assert_int_equal(host.keep_error, -EFBIG);
+	assert_int_equal(host.store_error, -EFBIG);
 	await_next_try();
 	assert_int_equal(lines, 1);
 	assert_true(first->unsaved && second->unsaved);
 	limit_files(RLIM_INFINITY);
 	await_next_try();
 	assert_false(first->unsaved || second->unsaved);
-	assert_int_equal(host.keep_error, 0);
-	assert_false(host.keep_again.armed);
+	assert_int_equal(host.store_error, 0);
+	assert_false(host.store_again.armed);
 	expect_state("vm-vm0.json", "failed");
 	expect_state("vm-vm1.json", "failed");
 	assert_string_equal(last_line, "the state of VMs is kept again");
@@ -360,10 +360,10 @@ static void the_instance_is_tried_again_as_well(void **state)
 	json_t *ending;
 
 	(void)state;
-	assert_int_equal(keep_begin(&host), 0);
+	assert_int_equal(store_begin(&host), 0);
 	host.ending = true;
 	limit_files(0);
-	assert_int_equal(keep_instance(&host), -EFBIG);
+	assert_int_equal(store_instance(&host), -EFBIG);
 	limit_files(RLIM_INFINITY);
 	await_next_try();
 	assert_false(host.unsaved);
@@ -378,9 +378,9 @@ static void it_goes_on_over_an_upgrade(void **state)
 	struct vm *unsaved = add_vm("vm0"), *saved = add_vm("vm1");
 
 	(void)state;
-	assert_int_equal(keep_begin(&host), 0);
+	assert_int_equal(store_begin(&host), 0);
 	unsaved->unsaved = true;
-	keep_resume(&host);
+	store_resume(&host);
 	assert_false(unsaved->unsaved || saved->unsaved);
 	assert_true(there_is("vm-vm0.json"));
 	assert_false(there_is("vm-vm1.json"));
@@ -391,10 +391,10 @@ static void a_vm_that_cant_be_kept_is_refused(void **state)
 	struct problem problem = { "" };
 
 	(void)state;
-	assert_int_equal(keep_begin(&host), 0);
+	assert_int_equal(store_begin(&host), 0);
 	add_to_config("vm0");
 	limit_files(0);
-	assert_int_equal(keep_defined(&host, 0, &problem), -EFBIG);
+	assert_int_equal(store_defined(&host, 0, &problem), -EFBIG);
 	limit_files(RLIM_INFINITY);
 	assert_false(there_is("vm-vm0.json"));
 	assert_non_null(strstr(problem.text, "cannot keep the state of vm0"));
@@ -405,17 +405,17 @@ static void nor_is_anything_begun(void **state)
 {
 	(void)state;
 	limit_files(0);
-	assert_int_equal(keep_begin(&host), -EFBIG);
+	assert_int_equal(store_begin(&host), -EFBIG);
 	limit_files(RLIM_INFINITY);
 }
 
 static void descriptors_have_a_remedy_of_their_own(void **state)
 {
 	(void)state;
-	assert_string_equal(keep_remedy(-ENOSPC), "make room there");
-	assert_string_equal(keep_remedy(-EMFILE),
+	assert_string_equal(store_remedy(-ENOSPC), "make room there");
+	assert_string_equal(store_remedy(-EMFILE),
 			    "raise LimitNOFILE or ulimit -n");
-	assert_string_equal(keep_remedy(-ENFILE), keep_remedy(-EMFILE));
+	assert_string_equal(store_remedy(-ENFILE), store_remedy(-EMFILE));
 }
 
 /* ---- what counts for nothing */
@@ -423,21 +423,21 @@ static void descriptors_have_a_remedy_of_their_own(void **state)
 static void begin_with(const char *name)
 {
 	add_to_config(name);
-	assert_int_equal(keep_begin(&host), 0);
+	assert_int_equal(store_begin(&host), 0);
 }
 
 static void what_is_older_than_the_boot_counts_for_nothing(void **state)
 {
-	struct kept kept;
+	struct stored stored;
 
 	(void)state;
 	begin_with("vm0");
 	change_instance("boot", json_string("00000000-0000-4000-8000-"
 					    "000000000000"));
-	kept = found(0);
-	assert_null(kept.instance);
+	stored = found(0);
+	assert_null(stored.instance);
 	assert_false(there_is("")); /* and it is gone */
-	keep_uninit(&kept);
+	store_uninit(&stored);
 }
 
 static void so_does_what_is_no_document(void **state)
@@ -448,15 +448,15 @@ static void so_does_what_is_no_document(void **state)
 	(void)state;
 	add_to_config("vm0");
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		struct kept kept;
+		struct stored stored;
 
-		fd_close(&host.keep_fd);
-		assert_int_equal(keep_begin(&host), 0);
+		fd_close(&host.store_fd);
+		assert_int_equal(store_begin(&host), 0);
 		put_file("instance.json", texts[i]);
-		kept = found(0);
-		assert_null(kept.instance);
+		stored = found(0);
+		assert_null(stored.instance);
 		assert_false(there_is(""));
-		keep_uninit(&kept);
+		store_uninit(&stored);
 	}
 }
 
@@ -464,20 +464,20 @@ static void so_does_what_is_no_document(void **state)
 static void what_is_newer_is_refused(void **state)
 {
 	struct problem problem;
-	struct kept kept;
+	struct stored stored;
 
 	(void)state;
 	begin_with("vm0");
 	change_instance("version", json_integer(STATE_VERSION + 1));
-	assert_int_equal(keep_read(&kept, &host.rundir, &problem), -EPROTO);
+	assert_int_equal(store_read(&stored, &host.rundir, &problem), -EPROTO);
 	assert_non_null(strstr(problem.text, "newer vmsup (start that "));
-	assert_int_equal(kept.count, 0);
+	assert_int_equal(stored.count, 0);
 	assert_true(there_is("vm-vm0.json"));
 }
 
 static void one_bad_vm_costs_no_other(void **state)
 {
-	struct kept kept;
+	struct stored stored;
 
 	(void)state;
 	add_to_config("good");
@@ -485,33 +485,33 @@ static void one_bad_vm_costs_no_other(void **state)
 	put_file("vm-bad.json", "{\"vm\":[]}");
 	put_file("vm-none.json", "");
 	put_file("readme", "{}");
-	kept = found(1);
-	assert_string_equal(found_name(&kept, 0), "good");
+	stored = found(1);
+	assert_string_equal(found_name(&stored, 0), "good");
 	assert_int_equal(lines, 2);
 	assert_non_null(strstr(last_line, "a process of that VM is ended"));
-	keep_uninit(&kept);
+	store_uninit(&stored);
 }
 
 static void a_link_is_not_followed(void **state)
 {
-	struct kept kept;
+	struct stored stored;
 
 	(void)state;
 	begin_with("vm0");
-	assert_int_equal(renameat(host.keep_fd, "vm-vm0.json", host.keep_fd,
+	assert_int_equal(renameat(host.store_fd, "vm-vm0.json", host.store_fd,
 				  "elsewhere"),
 			 0);
-	assert_int_equal(symlinkat("elsewhere", host.keep_fd, "vm-vm0.json"),
+	assert_int_equal(symlinkat("elsewhere", host.store_fd, "vm-vm0.json"),
 			 0);
-	kept = found(0);
-	keep_uninit(&kept);
+	stored = found(0);
+	store_uninit(&stored);
 }
 
 /* One mebibyte is far more than any has; blanks change nothing else. */
 static void nor_is_a_document_of_any_size_read(void **state)
 {
 	static char blanks[1 << 20];
-	struct kept kept;
+	struct stored stored;
 	FILE *file;
 
 	(void)state;
@@ -521,8 +521,8 @@ static void nor_is_a_document_of_any_size_read(void **state)
 	assert_non_null(file);
 	assert_true(fputs(blanks, file) >= 0);
 	assert_int_equal(fclose(file), 0);
-	kept = found(0);
-	keep_uninit(&kept);
+	stored = found(0);
+	store_uninit(&stored);
 }
 
 /* Which of the two would count is anybody's guess. */
@@ -530,7 +530,7 @@ static void nor_is_one_that_says_a_thing_twice(void **state)
 {
 	char text[4096] = "{\"version\":1,";
 	size_t begun = strlen(text);
-	struct kept kept;
+	struct stored stored;
 	FILE *file;
 
 	(void)state;
@@ -541,26 +541,26 @@ static void nor_is_one_that_says_a_thing_twice(void **state)
 	assert_true(fread(text + begun, 1, sizeof(text) - 1 - begun, file) > 0);
 	assert_int_equal(fclose(file), 0);
 	put_file("vm-vm0.json", text);
-	kept = found(0);
-	keep_uninit(&kept);
+	stored = found(0);
+	store_uninit(&stored);
 }
 
 /* ---- merged with what the user asks for now */
 
-static struct kept kept_of(const char *bridge)
+static struct stored kept_of(const char *bridge)
 {
 	snprintf(config.bridge, sizeof(config.bridge), "%s", bridge);
 	add_to_config("first");
 	begin_with("second");
 	config.vms[0].broadcast_rate = 77;
-	fd_close(&host.keep_fd);
-	assert_int_equal(keep_begin(&host), 0);
+	fd_close(&host.store_fd);
+	assert_int_equal(store_begin(&host), 0);
 	return found(2);
 }
 
 static void kept_vms_come_first_and_unchanged(void **state)
 {
-	struct kept kept = kept_of("kept0");
+	struct stored stored = kept_of("kept0");
 	struct problem problem;
 	struct config asked;
 
@@ -571,7 +571,7 @@ static void kept_vms_come_first_and_unchanged(void **state)
 	asked.guard = GUARD_POLICY_OFF;
 	assert_non_null(config_add_vm(&asked, "third", &problem));
 	config_add_vm(&asked, "first", &problem)->broadcast_rate = 1;
-	assert_int_equal(keep_merge(&kept, &asked, &problem), 0);
+	assert_int_equal(store_merge(&stored, &asked, &problem), 0);
 	assert_int_equal(asked.vm_count, 3);
 	assert_string_equal(asked.vms[0].name, "first");
 	assert_string_equal(asked.vms[1].name, "second");
@@ -582,62 +582,63 @@ static void kept_vms_come_first_and_unchanged(void **state)
 	assert_int_equal(asked.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(asked.guard, GUARD_POLICY_OFF);
 	config_uninit(&asked);
-	keep_uninit(&kept);
+	store_uninit(&stored);
 }
 
 /* A document of a version that didn't know of a setting yet. */
 static void what_isnt_said_is_by_default(void **state)
 {
-	struct kept kept = kept_of("kept0");
+	struct stored stored = kept_of("kept0");
 	struct problem problem;
 	struct config asked;
 
 	(void)state;
-	assert_int_equal(json_object_del(json_object_get(kept.vms[0], "config"),
-					 "broadcast_rate"),
-			 0);
+	assert_int_equal(
+		json_object_del(json_object_get(stored.vms[0], "config"),
+				"broadcast_rate"),
+		0);
 	json_object_set_new(
-		json_object_get(json_object_get(kept.instance, "config"),
+		json_object_get(json_object_get(stored.instance, "config"),
 				"defaults"),
 		"broadcast_rate", json_integer(55));
 	config_init(&asked);
-	assert_int_equal(keep_merge(&kept, &asked, &problem), 0);
+	assert_int_equal(store_merge(&stored, &asked, &problem), 0);
 	assert_int_equal(asked.vms[0].broadcast_rate, 55);
 	config_uninit(&asked);
-	keep_uninit(&kept);
+	store_uninit(&stored);
 }
 
 static void a_bad_configuration_says_what_to_remove(void **state)
 {
-	struct kept kept = kept_of("kept0");
+	struct stored stored = kept_of("kept0");
 	struct problem problem;
 	struct config asked;
 
 	(void)state;
-	json_object_set_new(json_object_get(kept.vms[1], "config"), "tap",
+	json_object_set_new(json_object_get(stored.vms[1], "config"), "tap",
 			    json_integer(5));
 	config_init(&asked);
-	assert_int_equal(keep_merge(&kept, &asked, &problem), -EINVAL);
+	assert_int_equal(store_merge(&stored, &asked, &problem), -EINVAL);
 	assert_non_null(strstr(problem.text, "second"));
 	assert_non_null(strstr(problem.text, "remove its file in "));
 	assert_int_equal(asked.vm_count, 0); /* as it was */
 	config_uninit(&asked);
-	keep_uninit(&kept);
+	store_uninit(&stored);
 }
 
 static void a_name_is_kept_once(void **state)
 {
-	struct kept kept = kept_of("kept0");
+	struct stored stored = kept_of("kept0");
 	struct problem problem;
 	struct config asked;
 
 	(void)state;
-	json_object_set_new(json_object_get(kept.vms[1], "config"), "name",
+	json_object_set_new(json_object_get(stored.vms[1], "config"), "name",
 			    json_string("first"));
 	config_init(&asked);
-	assert_int_equal(keep_merge(&kept, &asked, &problem), -EINVAL);
+	assert_int_equal(store_merge(&stored, &asked, &problem), -EINVAL);
 	config_uninit(&asked);
-	keep_uninit(&kept);
+	store_uninit(&stored);
 }
 
 int main(void)
