@@ -41,7 +41,8 @@
 #include "sandbox/filter_digest.h"
 #include "sandbox/filter_rules.h"
 
-static int refuse(const struct filter_rules *role, const char *step, int error)
+static int filter_failed(const struct filter_rules *role, const char *step,
+			 int error)
 {
 	log_error("cannot make the %s filter: %s: %s (vmsup check says what "
 		  "this kernel lacks)",
@@ -83,7 +84,7 @@ static scmp_filter_ctx compile(const struct filter_rules *role)
 	int error;
 
 	if (!ctx) {
-		refuse(role, "seccomp_init", -EINVAL);
+		filter_failed(role, "seccomp_init", -EINVAL);
 		return NULL;
 	}
 	/* calls of another architecture: the process ends at once */
@@ -96,7 +97,7 @@ static scmp_filter_ctx compile(const struct filter_rules *role)
 	for (size_t i = 0; i < FILTER_LISTS && !error; i++)
 		error = add_list(ctx, &role->lists[i], role->fitted);
 	if (error) {
-		refuse(role, "add a rule", error);
+		filter_failed(role, "add a rule", error);
 		seccomp_release(ctx);
 		return NULL;
 	}
@@ -115,11 +116,11 @@ int filter_export(enum filter_role role)
 	error = fd < 0 ? -errno : seccomp_export_bpf(ctx, fd);
 	seccomp_release(ctx);
 	if (error)
-		return refuse(filter_rules(role), "export", error);
+		return filter_failed(filter_rules(role), "export", error);
 	/* VM processes share it: nobody may change it any more */
 	if (fcntl(fd, F_ADD_SEALS,
 		  F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-		return refuse(filter_rules(role), "seal", -errno);
+		return filter_failed(filter_rules(role), "seal", -errno);
 	return steal_fd(&fd);
 }
 
@@ -132,12 +133,12 @@ int filter_compile(enum filter_role role, struct filter_program *program)
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st) < 0)
-		return refuse(filter_rules(role), "export", -errno);
+		return filter_failed(filter_rules(role), "export", -errno);
 	bytes = (size_t)st.st_size;
 	if (bytes > sizeof(program->code))
-		return refuse(filter_rules(role), "export", -E2BIG);
+		return filter_failed(filter_rules(role), "export", -E2BIG);
 	if (pread(fd, program->code, bytes, 0) != st.st_size)
-		return refuse(filter_rules(role), "export", -EIO);
+		return filter_failed(filter_rules(role), "export", -EIO);
 	program->length = (unsigned short)(bytes / sizeof(program->code[0]));
 	return 0;
 }
@@ -170,7 +171,7 @@ int filter_load(enum filter_role role)
 		return -EINVAL;
 	error = seccomp_load(ctx);
 	seccomp_release(ctx);
-	return error ? refuse(filter_rules(role), "load", error) : 0;
+	return error ? filter_failed(filter_rules(role), "load", error) : 0;
 }
 
 const char *filter_syscall(enum filter_role role, size_t index)

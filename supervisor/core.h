@@ -52,10 +52,10 @@ struct supervisor {
 	bool querying; /* the bridge was made a multicast querier */
 
 	bool foreground;
-	bool cut; /* its capabilities are */
+	bool caps_dropped; /* its capabilities were dropped */
 	bool settled; /* every VM of the configuration got somewhere */
 	bool took_over; /* VMs of an earlier supervisor */
-	bool leave; /* at its end: VMs, links and state, to the next one */
+	bool leave_vms; /* VMs, links and state stay for the next supervisor */
 	int exit_status;
 
 	uint32_t ping_id; /* the last one's */

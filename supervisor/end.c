@@ -34,7 +34,7 @@ static void free_vms(struct supervisor *supervisor)
 
 static void end_links(struct supervisor *supervisor)
 {
-	bool leave = supervisor->leave && any_adopted(supervisor);
+	bool leave = supervisor->leave_vms && any_adopted(supervisor);
 
 	/* in one batch, while the TAPs are still held: see net.h */
 	if (supervisor->host.net.sock && !leave)
@@ -53,12 +53,12 @@ static void end_links(struct supervisor *supervisor)
 static void end_files(struct supervisor *supervisor)
 {
 	fd_close(&supervisor->host.store_fd);
-	if (supervisor->leave) {
+	if (supervisor->leave_vms) {
 		cgroup_release(&supervisor->host.cgroup);
 		rundir_release(&supervisor->host.rundir);
 		return;
 	}
-	if (supervisor->cut)
+	if (supervisor->caps_dropped)
 		caps_raise_last();
 	cgroup_uninit(&supervisor->host.cgroup);
 	store_forget(&supervisor->host.rundir);

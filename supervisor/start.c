@@ -65,7 +65,7 @@ static void log_sink(void *ctx, enum log_level level, const char *line)
 
 /* ---- the start, step by step; each logs what it can't do */
 
-static int report(int error, const struct problem *problem)
+static int report_problem(int error, const struct problem *problem)
 {
 	if (error)
 		log_error("%s", problem->text);
@@ -77,9 +77,10 @@ static int start_log(struct supervisor *supervisor, const struct stored *stored)
 {
 	struct problem problem;
 
-	return report(rundir_open_log(&supervisor->host.rundir,
-				      stored->instance != NULL, &problem),
-		      &problem);
+	return report_problem(rundir_open_log(&supervisor->host.rundir,
+					      stored->instance != NULL,
+					      &problem),
+			      &problem);
 }
 
 /* Every VM costs descriptors: refused here rather than at the 200th. */
@@ -224,7 +225,7 @@ static int start_net(struct supervisor *supervisor)
 		error = firsthop_begin(&supervisor->host, &problem);
 	if (!error)
 		update_taps(supervisor);
-	return report(error, &problem);
+	return report_problem(error, &problem);
 }
 
 int start_proc(struct supervisor *supervisor)
@@ -268,10 +269,11 @@ static int start_sandbox(struct supervisor *supervisor,
 	struct problem problem;
 	int error;
 
-	error = report(uids_init(&supervisor->host.uids,
-				 supervisor->host.config->uid_first,
-				 supervisor->host.config->uid_count, &problem),
-		       &problem);
+	error = report_problem(uids_init(&supervisor->host.uids,
+					 supervisor->host.config->uid_first,
+					 supervisor->host.config->uid_count,
+					 &problem),
+			       &problem);
 	if (!error)
 		error = adopt_sandbox(&supervisor->host, stored);
 	if (error == 0)
@@ -323,7 +325,7 @@ static int open_control(struct supervisor *supervisor)
 	if (supervisor->foreground)
 		error = notify_listen_fd(&fd, &problem);
 	if (error)
-		return report(error, &problem);
+		return report_problem(error, &problem);
 	supervisor->host.rundir.keep_socket = fd >= 0;
 	if (fd >= 0)
 		return fd;
@@ -334,7 +336,7 @@ static int open_control(struct supervisor *supervisor)
 	fd = control_listen(RUNDIR_SOCKET, rundir_group(), &problem);
 	if (chdir("/") < 0)
 		return -errno;
-	return fd < 0 ? report(fd, &problem) : fd;
+	return fd < 0 ? report_problem(fd, &problem) : fd;
 }
 
 /* Whoever started this as a service hears how it goes. */
@@ -344,7 +346,8 @@ static int start_notify(struct supervisor *supervisor)
 
 	if (!supervisor->foreground)
 		return 0;
-	return report(notify_init(&supervisor->notify, &problem), &problem);
+	return report_problem(notify_init(&supervisor->notify, &problem),
+			      &problem);
 }
 
 static int start_control(struct supervisor *supervisor, int *starter_fd)
@@ -398,7 +401,7 @@ int start_cut(struct supervisor *supervisor)
 
 	if (!error)
 		error = caps_cut();
-	supervisor->cut = !error;
+	supervisor->caps_dropped = !error;
 	if (error)
 		return error;
 	/* filters stay over execve: the same one twice would only cost time */
@@ -423,7 +426,7 @@ static int start_privileged(struct supervisor *supervisor,
 	int error;
 
 	adopt_room_inodes(stored, room);
-	error = report(upgrade_init(supervisor, &problem), &problem);
+	error = report_problem(upgrade_init(supervisor, &problem), &problem);
 	if (!error)
 		error = start_log(supervisor, stored);
 	if (!error)
@@ -531,7 +534,7 @@ int supervisor_main(struct config *config,
 	error = start_all(&supervisor, options, &starter_fd);
 	if (error) {
 		/* what outlived the last one stays for the next one */
-		supervisor.leave = options->stored->count > 0;
+		supervisor.leave_vms = options->stored->count > 0;
 		supervisor_take_down(&supervisor);
 		fd_close(&starter_fd);
 		return 1;

@@ -161,7 +161,7 @@ static int read_watchdog(uint64_t *watchdog_ns)
 	return 0;
 }
 
-static int start(struct notify *notify, struct problem *problem)
+static int connect_socket(struct notify *notify, struct problem *problem)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 
@@ -186,7 +186,7 @@ int notify_init(struct notify *notify, struct problem *problem)
 	int error;
 
 	*notify = (struct notify){ .fd = -1 };
-	error = start(notify, problem);
+	error = connect_socket(notify, problem);
 	if (error)
 		*notify = (struct notify){ .fd = -1 };
 	unsetenv("NOTIFY_SOCKET");

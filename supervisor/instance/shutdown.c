@@ -39,7 +39,7 @@ int shutdown_leave(struct supervisor *supervisor)
 	log_info("ending; %zu VMs are left to the next supervisor",
 		 supervisor->host.vm_count);
 	(void)notify_send(&supervisor->notify, "STOPPING=1\n");
-	supervisor->leave = true;
+	supervisor->leave_vms = true;
 	supervisor->exit_status = SHUTDOWN_EXIT_LEFT;
 	loop_stop(&supervisor->host.loop);
 	return 0;

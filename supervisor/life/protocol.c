@@ -308,7 +308,7 @@ static const struct {
 	[MSG_COUNTERS] = { ALIVE, on_counters },
 };
 
-static void beat(struct timer *timer);
+static void on_heartbeat(struct timer *timer);
 
 /*
  * A process that was just taken over: what it said to the supervisor before is
@@ -339,7 +339,7 @@ static void serve_adopted(struct vm *vm, const union msg *message, int *fd)
 }
 
 /* One message. False when there is no more to read now. */
-static bool serve(struct vm *vm)
+static bool serve_message(struct vm *vm)
 {
 	struct channel_fault fault = { 0 };
 	union msg message;
@@ -360,7 +360,7 @@ static bool serve(struct vm *vm)
 		/* a process that ends closes it too: a moment will tell */
 		loop_remove(&vm->host->loop, &vm->process.channel_source);
 		vm->process.channel_ended = true;
-		vm->heartbeat.timer.fire = beat;
+		vm->heartbeat.timer.fire = on_heartbeat;
 		vm->heartbeat.timer.ctx = vm;
 		loop_timer_in(&vm->host->loop, &vm->heartbeat.timer,
 			      vm->config.machine ? MACHINE_GRACE_MS
@@ -385,7 +385,7 @@ void vm_channel_ready(struct source *source, uint32_t events)
 	struct vm *vm = source->ctx;
 
 	(void)events;
-	for (int i = 0; i < MESSAGE_BUDGET && serve(vm); i++)
+	for (int i = 0; i < MESSAGE_BUDGET && serve_message(vm); i++)
 		;
 }
 
@@ -393,7 +393,7 @@ void vm_channel_drain(struct vm *vm)
 {
 	/* the channel holds no more than its buffer: this ends */
 	while (vm->process.exit.reason == DEATH_NONE &&
-	       !vm->process.channel_ended && serve(vm))
+	       !vm->process.channel_ended && serve_message(vm))
 		;
 }
 
@@ -477,7 +477,7 @@ int vm_ask_sign_of_life(struct vm *vm)
 		      GRND_NONBLOCK) < 0)
 		vm->heartbeat.stats_id += loop_now_ns();
 	/* a channel full of what nobody read would keep the answer out */
-	for (int i = 0; i < STALE_MESSAGES && serve(vm); i++)
+	for (int i = 0; i < STALE_MESSAGES && serve_message(vm); i++)
 		;
 	if (vm->process.exit.reason != DEATH_NONE)
 		return 0;
@@ -529,7 +529,7 @@ static void abort_vm(struct vm *vm)
 		      vm->config.timeouts.abort_ms);
 }
 
-static void beat(struct timer *timer)
+static void on_heartbeat(struct timer *timer)
 {
 	struct vm *vm = timer->ctx;
 	uint64_t watchdog_ns = vm->config.timeouts.watchdog_ms * NSEC_PER_MSEC;
@@ -545,8 +545,8 @@ static void beat(struct timer *timer)
 	}
 	/* the supervisor may have been held up itself: what the VM has said
 	 * meanwhile counts, and its silence only since it was asked */
-	for (int i = 0;
-	     vm->heartbeat.unanswered_ns && i < MESSAGE_BUDGET && serve(vm);
+	for (int i = 0; vm->heartbeat.unanswered_ns && i < MESSAGE_BUDGET &&
+			serve_message(vm);
 	     i++)
 		;
 	if (vm->process.exit.reason != DEATH_NONE || vm->process.channel_ended)
@@ -564,14 +564,14 @@ static void beat(struct timer *timer)
 
 void vm_heartbeat_resume(struct vm *vm, uint64_t due_ns)
 {
-	vm->heartbeat.timer.fire = beat;
+	vm->heartbeat.timer.fire = on_heartbeat;
 	vm->heartbeat.timer.ctx = vm;
 	loop_timer_at(&vm->host->loop, &vm->heartbeat.timer, due_ns);
 }
 
 void vm_heartbeat_start(struct vm *vm)
 {
-	vm->heartbeat.timer.fire = beat;
+	vm->heartbeat.timer.fire = on_heartbeat;
 	vm->heartbeat.timer.ctx = vm;
 	arm_heartbeat(vm);
 }

@@ -69,7 +69,7 @@ int upgrade_init(struct supervisor *supervisor, struct problem *problem)
 
 /* ---- the end of an attempt that failed */
 
-static void clear(struct supervisor *supervisor)
+static void clear_upgrade(struct supervisor *supervisor)
 {
 	struct upgrade *upgrade = &supervisor->upgrade;
 
@@ -82,12 +82,12 @@ static void clear(struct supervisor *supervisor)
 	fd_close(&upgrade->guard_pid_fd);
 }
 
-static void give_up(struct supervisor *supervisor, const char *why)
+static void abandon_upgrade(struct supervisor *supervisor, const char *why)
 {
 	struct call *call = supervisor->upgrade.call;
 	char text[UPGRADE_WORDS + 128];
 
-	clear(supervisor);
+	clear_upgrade(supervisor);
 	supervisor->upgrade.call = NULL;
 	snprintf(text, sizeof(text),
 		 "not upgraded: %s (process %d goes on as it was)", why,
@@ -115,7 +115,7 @@ static void try_execute(const struct supervisor *supervisor, const char *mode,
 		AT_EMPTY_PATH);
 }
 
-static int reap(int pid_fd)
+static int reap_process(int pid_fd)
 {
 	siginfo_t info = { 0 };
 
@@ -128,7 +128,7 @@ static int reap(int pid_fd)
 /* ---- the guard */
 
 /* In the guard: true if the new program serves. */
-static bool serves(int guard_fd)
+static bool new_program_serves(int guard_fd)
 {
 	struct pollfd polled = { .fd = guard_fd, .events = POLLIN };
 	uint64_t deadline_ns = loop_now_ns() + SERVE_MS * NSEC_PER_MSEC;
@@ -150,13 +150,13 @@ static void end_successor(int pid_fd)
 }
 
 /* The guard's life. Returns only if it is the supervisor now. */
-static void guard(struct supervisor *supervisor, int guard_fd, int old_pid_fd,
-		  pid_t old_pid)
+static void run_guard(struct supervisor *supervisor, int guard_fd,
+		      int old_pid_fd, pid_t old_pid)
 {
 	struct source *signals = &supervisor->signal_source;
 	source_fn *on_signal = signals->ready;
 
-	if (serves(guard_fd)) {
+	if (new_program_serves(guard_fd)) {
 		notify_send_surely(&supervisor->notify, "MAINPID=%d\n",
 				   old_pid);
 		_exit(0);
@@ -167,7 +167,7 @@ static void guard(struct supervisor *supervisor, int guard_fd, int old_pid_fd,
 	(void)signals_open(&supervisor->host.loop, signals, on_signal,
 			   supervisor);
 	control_listen_again(supervisor->control);
-	give_up(supervisor, "the new program failed to take over");
+	abandon_upgrade(supervisor, "the new program failed to take over");
 }
 
 /* Forks the guard. In the guard, returns 1 when it has become the supervisor;
@@ -187,7 +187,7 @@ static int post_guard(struct supervisor *supervisor)
 	if (pid == 0) {
 		close(ends[0]);
 		upgrade->guard_pid_fd = -1;
-		guard(supervisor, ends[1], own_pid_fd, own_pid);
+		run_guard(supervisor, ends[1], own_pid_fd, own_pid);
 		close(ends[1]);
 		return 1;
 	}
@@ -210,7 +210,7 @@ static void dismiss_guard(struct supervisor *supervisor)
 	if (upgrade->guard_fd < 0)
 		return;
 	(void)!write(upgrade->guard_fd, &done, 1);
-	reap(upgrade->guard_pid_fd);
+	reap_process(upgrade->guard_pid_fd);
 	fd_close(&upgrade->guard_fd);
 	fd_close(&upgrade->guard_pid_fd);
 }
@@ -225,7 +225,7 @@ void upgrade_done(struct supervisor *supervisor)
 /* ---- the steps */
 
 /* Replaces this image. Returns if that failed, or in the guard. */
-static void replace(struct supervisor *supervisor)
+static void replace_image(struct supervisor *supervisor)
 {
 	cleanup_fd int state_fd = -1;
 	int result = post_guard(supervisor);
@@ -243,7 +243,7 @@ static void replace(struct supervisor *supervisor)
 		handover_keep_open(supervisor, state_fd, false);
 	}
 	dismiss_guard(supervisor);
-	give_up(supervisor, strerror(-result));
+	abandon_upgrade(supervisor, strerror(-result));
 }
 
 /* What the trial said, one line of it; "" if nothing. */
@@ -270,7 +270,7 @@ static void trial_ended(struct source *source, uint32_t events)
 	(void)events;
 	loop_remove(&supervisor->host.loop, source);
 	loop_timer_cancel(&supervisor->host.loop, &upgrade->deadline);
-	status = reap(upgrade->trial_pid_fd);
+	status = reap_process(upgrade->trial_pid_fd);
 	fd_close(&upgrade->trial_pid_fd);
 	read_words(upgrade->words_fd, words);
 	fd_close(&upgrade->words_fd);
@@ -280,11 +280,11 @@ static void trial_ended(struct source *source, uint32_t events)
 			 : status == 127 ? "it can't be executed"
 			 : status < 0    ? "it crashed when it was tried"
 					 : "it doesn't know how to take over");
-		give_up(supervisor, why);
+		abandon_upgrade(supervisor, why);
 	} else if (supervisor->host.ending) {
-		give_up(supervisor, "the supervisor is stopping");
+		abandon_upgrade(supervisor, "the supervisor is stopping");
 	} else {
-		replace(supervisor);
+		replace_image(supervisor);
 	}
 }
 
@@ -295,11 +295,11 @@ static void trial_timeout(struct timer *timer)
 	char why[UPGRADE_WORDS];
 
 	(void)pidfd_signal(upgrade->trial_pid_fd, SIGKILL);
-	reap(upgrade->trial_pid_fd);
+	reap_process(upgrade->trial_pid_fd);
 	snprintf(why, sizeof(why),
 		 "%.200s: it didn't answer within %d s when it was tried",
 		 supervisor->program, TRIAL_MS / 1000);
-	give_up(supervisor, why);
+	abandon_upgrade(supervisor, why);
 }
 
 /* In the child: nothing of the supervisor but the document, and a socket for
@@ -343,7 +343,8 @@ static int begin_trial(struct supervisor *supervisor)
 			supervisor);
 }
 
-static int refuse(const struct supervisor *supervisor, struct problem *problem)
+static int refuse_upgrade(const struct supervisor *supervisor,
+			  struct problem *problem)
 {
 	if (supervisor->upgrade.program_fd >= 0)
 		return problem_set(problem, -EBUSY,
@@ -369,7 +370,7 @@ int upgrade_begin(struct supervisor *supervisor, struct call *call,
 		  struct problem *problem)
 {
 	struct upgrade *upgrade = &supervisor->upgrade;
-	int error = refuse(supervisor, problem);
+	int error = refuse_upgrade(supervisor, problem);
 
 	if (error)
 		return error;
@@ -382,7 +383,7 @@ int upgrade_begin(struct supervisor *supervisor, struct call *call,
 				   supervisor->program, strerror(errno));
 	error = begin_trial(supervisor);
 	if (error) {
-		clear(supervisor);
+		clear_upgrade(supervisor);
 		return problem_set(problem, error,
 				   "cannot try the new program: %s",
 				   strerror(-error));
@@ -404,7 +405,7 @@ void upgrade_cancel(struct supervisor *supervisor, const char *why)
 		return;
 	if (upgrade->trial_pid_fd >= 0) {
 		(void)pidfd_signal(upgrade->trial_pid_fd, SIGKILL);
-		reap(upgrade->trial_pid_fd);
+		reap_process(upgrade->trial_pid_fd);
 	}
-	give_up(supervisor, why);
+	abandon_upgrade(supervisor, why);
 }

@@ -185,7 +185,7 @@ static void end_turn(struct vm *vm)
 	loop_timer_in(&vm->host->loop, &console->pace, pause_ms);
 }
 
-static void ready(struct source *source, uint32_t events)
+static void on_ready(struct source *source, uint32_t events)
 {
 	struct vm *vm = source->ctx;
 	struct console *console = vm->console;
@@ -221,7 +221,7 @@ int console_resume(struct vm *vm)
 	console->pace.fire = listen_again;
 	console->pace.ctx = vm;
 	return loop_add(&vm->host->loop, &console->source, console->fd, EPOLLIN,
-			ready, vm);
+			on_ready, vm);
 }
 
 int console_restore(struct vm *vm)

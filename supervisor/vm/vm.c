@@ -19,7 +19,7 @@ int vm_raise(struct vm *vm, enum vm_event event)
 	return vm->host->hooks->event(vm, event);
 }
 
-static void timeout(struct timer *timer)
+static void on_timeout(struct timer *timer)
 {
 	vm_raise(timer->ctx, VM_TIMEOUT);
 }
@@ -40,7 +40,7 @@ struct vm *vm_alloc(struct host *host, struct problem *problem)
 	for (size_t i = 0; i < ARRAY_SIZE(vm->vhost_fds); i++)
 		vm->vhost_fds[i] = -1;
 	vm->process = VM_PROCESS_NONE;
-	vm->timer = (struct timer){ .fire = timeout, .ctx = vm };
+	vm->timer = (struct timer){ .fire = on_timeout, .ctx = vm };
 	return vm;
 }
 
