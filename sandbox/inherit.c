@@ -27,13 +27,6 @@
 
 #include "ipc/fd.h"
 
-/* Shadow memory and the heap of a sanitizer lie anywhere. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
-
 /* The end of the program's static data, by ld(1): the heap lies above. */
 extern char _end[];
 
@@ -139,7 +132,7 @@ void inherit_little(void)
 {
 	int advice = MADV_DONTFORK;
 
-	if (SANITIZED)
+	if (INHERIT_SANITIZED)
 		return;
 	if (!little)
 		dl_iterate_phdr(advise_library, &advice);
