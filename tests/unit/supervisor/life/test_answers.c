@@ -107,6 +107,21 @@ static void an_answer_in_the_channel_is_no_silence(void **state)
 	assert_int_equal(vm->process.exit.reason, DEATH_NONE);
 }
 
+/* Nor while the loop hasn't come to read it. */
+static void it_is_read_before_silence_is_judged(void **state)
+{
+	struct timer *timer = &vm->heartbeat.timer;
+
+	(void)state;
+	into(VM_RUNNING);
+	say_stats(await_heartbeat(), 0);
+	test.now_ns += 60 * NSEC_PER_SEC;
+	loop_timer_cancel(&host.loop, timer);
+	timer->fire(timer);
+	assert_false(vm->heartbeat.aborting);
+	assert_int_equal(test.stats_arrived, 1);
+}
+
 static void a_closed_channel_has_a_moment_to_be_an_end(void **state)
 {
 	(void)state;
@@ -417,6 +432,7 @@ int main(void)
 		TALK_TEST(silence_is_ended_by_sigabrt),
 		TALK_TEST(and_then_by_sigkill),
 		TALK_TEST(an_answer_in_the_channel_is_no_silence),
+		TALK_TEST(it_is_read_before_silence_is_judged),
 		TALK_TEST(a_closed_channel_has_a_moment_to_be_an_end),
 		TALK_TEST(a_pause_is_answered_once),
 		TALK_TEST(an_answer_may_cross_the_stop),

@@ -193,6 +193,19 @@ static void which_is_a_listener(void **state)
 
 /* ---- READY and LOADED */
 
+/* Where the kernel lets a socket refuse them: Linux 6.16. */
+static void expect_no_descriptors(void)
+{
+	socklen_t length = sizeof(int);
+	int allowed;
+
+	if (getsockopt(vm->process.channel.fd, SOL_SOCKET, SO_PASSRIGHTS,
+		       &allowed, &length) < 0)
+		assert_int_equal(errno, ENOPROTOOPT);
+	else
+		assert_int_equal(allowed, 0);
+}
+
 static void both_make_it_run(void **state)
 {
 	(void)state;
@@ -202,6 +215,7 @@ static void both_make_it_run(void **state)
 	assert_int_equal(vm->state, VM_STARTING);
 	assert_true(vm->process.proved);
 	assert_true(vm->process.listener_fd >= 0);
+	expect_no_descriptors(); /* that was the last one to come */
 	assert_int_equal(vm->process.uids_fd, -1); /* given up to the process */
 	say(MSG_LOADED);
 	expect_taken();
@@ -351,6 +365,7 @@ static void what_it_said_before_counts_for_nothing(void **state)
 	assert_int_equal(vm->state, VM_RUNNING);
 	assert_true(vm->process.proved);
 	assert_false(vm->process.adopting);
+	expect_no_descriptors();
 	say_event(GUEST_PAUSED);
 	expect_violation("EVENT 0 unasked");
 }

@@ -97,6 +97,18 @@ static void five_deaths_in_a_minute_are_given_up(void **state)
 	assert_int_equal(vm->generation, 5);
 }
 
+static void five_deaths_in_more_than_a_minute_are_not(void **state)
+{
+	(void)state;
+	into_running();
+	for (int i = 0; i < 10; i++) {
+		test.now_ns += 15 * NSEC_PER_SEC;
+		end_by(SIGHUP);
+		assert_int_equal(vm->state, VM_STARTING);
+		vm_raise(vm, VM_LOADED);
+	}
+}
+
 static void whoever_starts_it_by_hand_starts_with_a_clean_record(void **state)
 {
 	static const enum vm_event commands[] = { VM_START, VM_RESTART,
@@ -312,6 +324,7 @@ int main(void)
 		VM_TEST(a_quick_death_waits_twice_as_long_each_time),
 		VM_TEST(a_vm_that_never_ran_has_run_for_no_time),
 		VM_TEST(five_deaths_in_a_minute_are_given_up),
+		VM_TEST(five_deaths_in_more_than_a_minute_are_not),
 		VM_TEST(whoever_starts_it_by_hand_starts_with_a_clean_record),
 		VM_TEST(a_start_in_backoff_keeps_the_record),
 		VM_TEST(a_bad_configuration_is_never_tried_again),
