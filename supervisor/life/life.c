@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The state machine of a VM: one table, state by event. A hole in it is refused: for a
- * command with the remedy, for news by ending the process that sent it.
+ * The state machine of a VM: one table, state by event. A hole in the table is
+ * refused: for a command with the remedy, for an event by killing the process
+ * that sent it.
  *
  * The intent (vm->wanted) is set by commands alone; the state follows it and
  * what happens to the process. Every death comes here as VM_DIED, after the
@@ -90,13 +91,14 @@ static void spawn_or_retry(struct vm *vm)
 		loop_timer_in(&vm->host->loop, &vm->timer,
 			      vm->config.timeouts.start_ms);
 		change_state(vm, VM_STARTING, "starting", NULL);
-		/* before the process can go so far as to outlive the
-		 * supervisor */
+		/* before the process is told anything: from then on it can
+		 * outlive the supervisor */
 		store_vm(vm);
 		vm_introduce(vm);
 		return;
 	}
-	/* what the host refuses now it may grant later: as if it had died */
+	/* the host may allow later what it refuses now: the failure counts as
+	 * a death of the VM */
 	snprintf(death.detail, sizeof(death.detail), "%.79s", problem.text);
 	death.generation = vm->generation;
 	clock_gettime(CLOCK_REALTIME, &death.time);
@@ -121,7 +123,7 @@ static void act_start(struct vm *vm)
 	spawn_or_retry(vm);
 }
 
-/* A start that somebody asks for starts with a clean record. */
+/* A start by a command forgets earlier deaths. */
 static void act_start_anew(struct vm *vm)
 {
 	loop_timer_cancel(&vm->host->loop, &vm->timer);
@@ -153,7 +155,8 @@ static void kill_now(struct vm *vm)
 	vm_signal(vm, SIGKILL);
 }
 
-/* One rung down: the guest is asked, then its process, then neither. */
+/* The next step of a stop: after STOP to the guest comes SIGTERM to its
+ * process, then SIGKILL. */
 static void act_stop_harder(struct vm *vm)
 {
 	struct loop *loop = &vm->host->loop;
@@ -168,8 +171,8 @@ static void act_stop_harder(struct vm *vm)
 	vm_signal(vm, SIGCONT); /* a stopped process takes no SIGTERM */
 }
 
-/* An earlier supervisor has told it: it is given that time anew, and no second
- * STOP, at which a guest would end at once. */
+/* An earlier supervisor has sent STOP: the stop's time begins anew. There is no
+ * second STOP, which would make the guest end at once. */
 static void await_stop(struct vm *vm)
 {
 	const struct vm_timeouts *timeouts = &vm->config.timeouts;
@@ -193,7 +196,7 @@ static void stop_guest(struct vm *vm)
 	vm->stop_step = STOP_ASKED;
 	loop_timer_in(&vm->host->loop, &vm->timer,
 		      vm->config.timeouts.stop_guest_ms);
-	/* a guest that stands still can't hear its power button */
+	/* a paused guest can't react to its power button */
 	if (vm->config.machine && state == VM_PAUSED &&
 	    !vm->process.resume_pending)
 		vm->process.resume_pending =
@@ -244,8 +247,8 @@ static void act_loaded(struct vm *vm)
 	change_state(vm, VM_RUNNING, "running", NULL);
 }
 
-/* An earlier supervisor's VM, with its process. Nobody hears of the state yet:
- * it is the process's answer that counts. */
+/* A VM of an earlier supervisor, with its process. The change isn't reported:
+ * only the process's answer is (act_adopted). */
 static void act_take_over(struct vm *vm)
 {
 	vm->process.adopting = vm->taken_over = true;
@@ -254,7 +257,8 @@ static void act_take_over(struct vm *vm)
 	vm->state = VM_STARTING;
 }
 
-/* Such a VM without its process waits until it is revived. */
+/* A VM of an earlier supervisor, without its process: it waits for
+ * VM_REVIVED. */
 static void act_lose(struct vm *vm)
 {
 	vm->process.adopting = vm->taken_over = false;
@@ -275,7 +279,7 @@ static void go_on_taken_over(struct vm *vm, enum vm_state state)
 	vm_log(vm, LOG_LEVEL_INFO, "generation %llu adopted: pid %d, uid %u",
 	       (unsigned long long)vm->generation, vm->process.pid, vm->uid);
 	change_state(vm, state, "adopted", NULL);
-	/* what was asked for before */
+	/* the stop or restart that the earlier supervisor was asked for */
 	if (!vm->wanted)
 		act_stop(vm);
 	else if (vm->restart_due)
@@ -306,8 +310,8 @@ static void act_start_timeout(struct vm *vm)
 		    vm->config.timeouts.start_ms / 1000.0);
 }
 
-/* Each is sent once, and the two in the order asked for: the VM process takes
- * neither in a state that it is in already. */
+/* PAUSE and RESUME are each sent once, in the order asked for: a VM process
+ * takes no PAUSE while it is paused, and no RESUME while it runs. */
 static void act_pause(struct vm *vm)
 {
 	if (!vm->process.pause_pending)
@@ -351,7 +355,8 @@ static void act_retry(struct vm *vm)
 	spawn_or_retry(vm);
 }
 
-/* Its supervisor's end isn't held against it: at once. */
+/* The VM's process ended with its supervisor. That is no fault of the VM: it
+ * starts at once, without backoff. */
 static void act_revive(struct vm *vm)
 {
 	if (!vm->wanted) {
@@ -364,8 +369,7 @@ static void act_revive(struct vm *vm)
 	}
 }
 
-/* The last thing that the process of this generation said was wrong; NULL:
- * nothing. */
+/* The last error that the process of this generation logged; NULL: none. */
 static const char *last_error(const struct vm *vm)
 {
 	for (size_t i = VMLOG_LINES; i-- > 0;) {
@@ -378,7 +382,7 @@ static const char *last_error(const struct vm *vm)
 	return NULL;
 }
 
-/* Its configuration is bad: it would only say so again. */
+/* The process found its configuration bad: the next one would, too. */
 static void fail_for_configuration(struct vm *vm, const struct death *death)
 {
 	const char *error = last_error(vm);
@@ -520,7 +524,7 @@ static action *const table[VM_STATES][VM_EVENTS] = {
 	},
 };
 
-/* News of a process that is there are told by it again. */
+/* Events of a live process aren't saved: the next supervisor asks it anew. */
 static const bool changes_document[VM_EVENTS] = {
 	[VM_START] = true,   [VM_STOP] = true, [VM_RESTART] = true,
 	[VM_RESET] = true,   [VM_DIED] = true, [VM_TIMEOUT] = true,

@@ -10,7 +10,7 @@
 int vm_event(struct vm *vm, enum vm_event event);
 /* True if the VM's state has a place for the event. */
 bool vm_takes(const struct vm *vm, enum vm_event event);
-/* Gives up on it: FAILED, with the reason. */
+/* Makes the VM FAILED, with the reason. */
 void vm_fail(struct vm *vm, const char *why);
 
 #endif

@@ -28,7 +28,8 @@
 
 /* ---- from a client */
 
-/* mode: O_RDONLY or O_RDWR, which it must be opened for and no more. */
+/* True if fd is a file, or for a disk a block device, that is opened for
+ * exactly mode: O_RDONLY or O_RDWR. */
 static bool is_file(int fd, int mode, bool disk)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -135,7 +136,7 @@ static int open_vhost(struct vm *vm, struct problem *problem)
 		if (vm->vhost_fds[i] >= 0)
 			continue;
 		if (machine->vhost == VHOST_AUTO)
-			return 0; /* its own way of moving frames will do */
+			return 0; /* the process moves the frames itself */
 		return problem_set(problem, PROBLEM_PERMANENT,
 				   "cannot open /dev/vhost-net: %s (modprobe "
 				   "vhost_net, or vhost = \"auto\")",
@@ -144,8 +145,9 @@ static int open_vhost(struct vm *vm, struct problem *problem)
 	return 0;
 }
 
-/* What the command line couldn't open, and says why; or what nobody has any
- * more: it may be that the process had it that has ended. */
+/* Checks that every file of the machine is open. The command line may have
+ * failed to open one, and has said why; or the only process that held it has
+ * ended. */
 static int check_files(const struct vm *vm, struct problem *problem)
 {
 	const struct machine_config *machine = vm->config.machine;
@@ -176,8 +178,8 @@ static void close_devices(struct vm *vm)
 		fd_close(&vm->vhost_fds[i]);
 }
 
-/* A disk's open file is the same for all generations: flags and lock as they
- * were when it was opened, whatever the last process did to them. */
+/* Restores flags and locks of disks: all generations share a disk's open file,
+ * and the last process may have changed them. */
 static int restore_disks(const struct vm *vm, struct problem *problem)
 {
 	const struct machine_config *machine = vm->config.machine;
@@ -287,7 +289,7 @@ static bool take_file(struct vm *vm, int *fd, enum fd_role role,
 		close(taken);
 		return false;
 	}
-	/* one that was opened by name meanwhile may be another file */
+	/* *fd was opened by name since then, and may be another file */
 	fd_close(fd);
 	*fd = taken;
 	return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Guest kvm from the supervisor's side: what its process is made with. */
+/* Guest kvm from the supervisor's side: the files and devices of a machine. */
 #ifndef VMSUP_SUPERVISOR_MACHINE_H
 #define VMSUP_SUPERVISOR_MACHINE_H
 
@@ -14,20 +14,21 @@
 int machine_take_files(struct machine_config *machine, int *fds, size_t count,
 		       struct problem *problem);
 
-/* Whether this host can run it, before it is defined: /dev/kvm, and as many
- * vCPUs. 0 or PROBLEM_PERMANENT with problem set. */
+/* Checks, before the VM is defined, that this host can run the machine: it has
+ * /dev/kvm, and KVM takes as many vCPUs and as much memory. 0 or
+ * PROBLEM_PERMANENT with problem set. */
 int machine_check_host(const struct machine_config *machine,
 		       struct problem *problem);
 
 /* Opens what the next generation needs anew: /dev/kvm, /dev/vhost-net, a
  * console. 0 or -errno with problem set; PROBLEM_PERMANENT. */
 int machine_prepare(struct vm *vm, struct problem *problem);
-/* Hands over the machine and its descriptors; closes what machine_prepare()
- * opened for this alone. 0 or -errno. */
+/* Sends the process the machine and its descriptors, then closes the devices
+ * that machine_prepare() opened. 0 or -errno. */
 int machine_introduce(struct vm *vm);
 
-/* The descriptors that a process kept for the next supervisor: takes them with
- * take(), unless they are there. NULL, or why it isn't what it should be. */
+/* Takes the machine's descriptors out of a process that outlived its
+ * supervisor, with take(). NULL, or why the process is rejected. */
 const char *machine_adopt(struct vm *vm,
 			  int (*take)(const struct vm *vm, int number));
 

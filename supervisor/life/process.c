@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A VM's process as a process: cloned, signalled, given descriptors, let go of. */
+/* A VM's process as a process: cloned, signalled, sent descriptors, closed. */
 #include "supervisor/life/process.h"
 
 #include <linux/sched.h>
@@ -69,7 +69,7 @@ void vm_kill_for(struct vm *vm, enum death_reason reason, const char *format,
 		va_end(args);
 	}
 	vm_signal(vm, SIGKILL);
-	/* nothing it says counts any more */
+	/* messages of a killed process don't count any more */
 	loop_remove(&vm->host->loop, &vm->process.channel_source);
 }
 
@@ -96,7 +96,7 @@ bool vm_restore_sockets(struct vm *vm)
 {
 	int error = sockets_restore(vm->process.channel.fd, 0);
 
-	/* the last one that it has to send comes with READY */
+	/* after READY no process sends a descriptor */
 	if (vm->process.listener_fd >= 0)
 		sockets_allow_descriptors(vm->process.channel.fd, false);
 	if (!error)

@@ -38,14 +38,14 @@
 #define MESSAGE_BUDGET 32
 /* More than a channel holds. */
 #define STALE_MESSAGES 1024
-/* Log lines: so many a second, and at once. Over that they are dropped and
- * counted; far over that the process is not logging but flooding. */
+/* Rates and bursts of log lines. Lines over LOG_RATE are dropped and counted. A
+ * process over FLOOD_RATE is killed. */
 #define LOG_RATE    10
 #define LOG_BURST   50
 #define FLOOD_RATE  100
 #define FLOOD_BURST 1000
-/* From the end of the channel to the end of the process, which has a guest's
- * memory and machine to free in between. */
+/* The time that a process has from the end of its channel to its own end: the
+ * kernel frees a machine's memory in between. */
 #define CHANNEL_GRACE_MS 500
 #define MACHINE_GRACE_MS 5000
 /* Heartbeats fall on this grid, so that VMs share the supervisor's wake-ups. */
@@ -75,8 +75,8 @@ static bool take_token(struct token_bucket *bucket, uint32_t rate,
 
 /* ---- from the VM process */
 
-/* Whether it is the listener of a filter: nothing else knows of ids that it
- * never gave out. */
+/* True if fd is the listener of a filter: only a listener answers ENOENT for
+ * the id of a notification that it never sent. */
 static bool is_listener(int fd)
 {
 	uint64_t id = 0;
@@ -100,8 +100,8 @@ static bool take_listener(struct vm *vm, int *fd)
 	return false;
 }
 
-/* The supervisor has proved a cage, or the process has ended meanwhile: then it
- * doesn't get out of STARTING any more. */
+/* The guest is loaded. VM_LOADED needs the proof of the sandbox as well: a
+ * process that ended before its proof stays STARTING until its death. */
 static void guest_is_there(struct vm *vm)
 {
 	vm->process.loaded = true;
@@ -109,8 +109,8 @@ static void guest_is_there(struct vm *vm)
 		vm_raise(vm, VM_LOADED);
 }
 
-/* It may have locked uids of others, or unlocked its own: put right, while what
- * it holds is still ours as well. */
+/* Repairs the locks on uids: the process may have locked other VMs' uids, or
+ * unlocked its own. That works while the supervisor shares its open file. */
 static bool confine_locks(struct vm *vm)
 {
 	int error = vm->process.uids_fd < 0
@@ -136,7 +136,7 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 	}
 	if (!take_listener(vm, fd))
 		return;
-	/* what it has set before, it can set no more */
+	/* the process can't change them again: its filter is in force */
 	if (!vm_restore_sockets(vm) || !confine_locks(vm))
 		return;
 	error = vm_verify(vm, vm->host->proc_fd, &problem);
@@ -144,7 +144,7 @@ static void on_ready(struct vm *vm, const union msg *message, int *fd)
 		vm_kill_for(vm, DEATH_PROTOCOL, "%s", problem.text);
 		return;
 	}
-	vm->process.proved = !error; /* its end is heard of anyway */
+	vm->process.proved = !error; /* -ESRCH: its end shows at the pidfd */
 	if (vm->process.protocol < PROTO_LOADED)
 		guest_is_there(vm);
 }
@@ -175,17 +175,17 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 	vm->heartbeat.awaiting_stats = false;
 	vm->heartbeat.unanswered_ns = 0;
 	counters_check(vm);
-	vm_tell_mtu(vm); /* it reads again, if it didn't then */
+	vm_tell_mtu(vm); /* again, if the channel was full then */
 	memcpy(vm->stats, message->stats.counters,
 	       sizeof(message->stats.counters));
 	vm->stats[STAT_RX_DROP_QUEUE] = 0;
 	if (vm_read_tap(vm, &tap) < 0) {
-		/* the TAP is gone, which its own news tells */
+		/* the TAP is gone: net/monitor.c reports that */
 	} else if (vm->process.vhost_used) {
 		/* the kernel moves the frames, past the process */
 		vm_count_by_tap(vm, &tap);
 	} else {
-		/* what it never got to read it can't know of */
+		/* frames that the process never read, the TAP counts */
 		vm->stats[STAT_RX_DROP_QUEUE] =
 			tap.rx_dropped - vm->tap.base.rx_dropped;
 	}
@@ -199,8 +199,8 @@ static void on_ping_result(struct vm *vm, const union msg *message, int *fd)
 		vm_kill_for(vm, DEATH_PROTOCOL, "PING-RESULT without a PING");
 }
 
-/* What a guest does by itself. Its process ends afterwards, and reports the same
- * by its exit status, which counts. */
+/* What a guest does by itself. Its process ends afterwards, and its exit status
+ * says the same and counts. */
 static const char *const guest_event_names[GUEST_EVENTS] = {
 	[GUEST_POWERED_OFF] = "guest-off",
 	[GUEST_REBOOTED] = "guest-reboot",
@@ -208,7 +208,7 @@ static const char *const guest_event_names[GUEST_EVENTS] = {
 	[GUEST_CRASHED] = "guest-crash",
 };
 
-/* For one whose exit status can't be known: it was adopted. */
+/* The exit reason of an adopted process, whose exit status is lost. */
 static const enum death_reason guest_reasons[GUEST_EVENTS] = {
 	[GUEST_POWERED_OFF] = DEATH_POWEROFF,
 	[GUEST_REBOOTED] = DEATH_REBOOT,
@@ -229,8 +229,8 @@ static void on_event(struct vm *vm, const union msg *message, int *fd)
 	};
 
 	(void)fd;
-	/* after LOADED, which a process that has ended by now doesn't get out
-	 * of STARTING by */
+	/* allowed after LOADED: a process that has ended by now stays in
+	 * STARTING in spite of it */
 	if (vm->state == VM_STARTING && !vm->process.loaded) {
 		vm_kill_for(vm, DEATH_PROTOCOL, "EVENT while starting");
 		return;
@@ -311,11 +311,11 @@ static const struct {
 static void on_heartbeat(struct timer *timer);
 
 /*
- * A process that was just taken over: what it said to the supervisor before is
- * still in the channel, and counts for nothing but its log and its listener.
- * The answer to the one question that this supervisor has asked ends that. It
- * also says that the guest is there: until then, a process hears nothing. Whether
- * LOADED was said, and to whom, doesn't matter.
+ * Serves a process that was just taken over. The channel still has messages
+ * that were meant for the earlier supervisor: only log lines and the listener
+ * are taken from them. The answer to this supervisor's STATS? ends that time.
+ * The answer also proves that the guest is loaded: a process reads no message
+ * before.
  */
 static void serve_adopted(struct vm *vm, const union msg *message, int *fd)
 {
@@ -411,7 +411,7 @@ static bool may_receive(const struct vm *vm)
 	return vm->process.protocol >= PROTO_SETUP_FILTER;
 }
 
-/* A call was refused, and which one isn't known. */
+/* A system call was refused, and its number isn't known. */
 static void refused_unread(struct vm *vm)
 {
 	vm_log(vm, LOG_LEVEL_ERROR, "blocked: a refused call");
@@ -438,8 +438,8 @@ void vm_listener_ready(struct source *source, uint32_t events)
 	    0) {
 		if (errno == EINTR)
 			return;
-		/* it was there: a signal took the call back, or the end of the
-		 * process. Either way a call was refused. */
+		/* the notification is gone: a signal interrupted the call, or
+		 * the process ended. Either way a call was refused. */
 		if (errno == ENOENT) {
 			refused_unread(vm);
 			return;
@@ -476,7 +476,7 @@ int vm_ask_sign_of_life(struct vm *vm)
 	if (getrandom(&vm->heartbeat.stats_id, sizeof(vm->heartbeat.stats_id),
 		      GRND_NONBLOCK) < 0)
 		vm->heartbeat.stats_id += loop_now_ns();
-	/* a channel full of what nobody read would keep the answer out */
+	/* in a full channel there would be no place for the answer */
 	for (int i = 0; i < STALE_MESSAGES && serve_message(vm); i++)
 		;
 	if (vm->process.exit.reason != DEATH_NONE)
@@ -496,7 +496,7 @@ bool vm_ask_stats(struct vm *vm)
 		return false;
 	/* one at a time: a process that doesn't read is never piled upon */
 	if (!vm->heartbeat.awaiting_stats) {
-		/* first: they are there when the answer to the other is */
+		/* first: the counters then arrive before STATS */
 		if (vm->config.machine)
 			(void)counters_ask(vm);
 		vm->heartbeat.awaiting_stats = request_stats(vm) == 0;
@@ -543,8 +543,8 @@ static void on_heartbeat(struct timer *timer)
 		vm_kill_for(vm, DEATH_PROTOCOL, "closed its channel");
 		return;
 	}
-	/* the supervisor may have been held up itself: what the VM has said
-	 * meanwhile counts, and its silence only since it was asked */
+	/* the supervisor itself may have been delayed: an answer that waits in
+	 * the channel counts */
 	for (int i = 0; vm->heartbeat.unanswered_ns && i < MESSAGE_BUDGET &&
 			serve_message(vm);
 	     i++)

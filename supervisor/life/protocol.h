@@ -7,15 +7,17 @@
 
 /* Serves the channel; ctx of the source is the vm. */
 void vm_channel_ready(struct source *source, uint32_t events);
-/* The last words of a process that has ended. */
+/* Serves the messages that a process sent before it ended. */
 void vm_channel_drain(struct vm *vm);
-/* A blocked system call; ctx of the source is the vm. */
+/* Takes in a blocked system call and kills the process; ctx of the source is
+ * the vm. */
 void vm_listener_ready(struct source *source, uint32_t events);
-/* Starts and serves the heartbeat; ctx of the timer is the vm. */
+/* Starts the heartbeat: STATS? now and then, and a watchdog for the answer. */
 void vm_heartbeat_start(struct vm *vm);
-/* Goes on with one that was due then. */
+/* Goes on with a heartbeat whose next turn is due then. */
 void vm_heartbeat_resume(struct vm *vm, uint64_t due_ns);
-/* Asks a process that was taken over for an answer, any. 0 or -errno. */
+/* Asks a process that was taken over for STATS, to see that it answers. 0 or
+ * -errno. */
 int vm_ask_sign_of_life(struct vm *vm);
 /* Asks for counters unless an answer is due already. True if one is due. */
 bool vm_ask_stats(struct vm *vm);

@@ -1,5 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-/* A VM's process: made in the cage, watched, and its end taken in. */
+/*
+ * A VM's process: it is made, watched, and its end is recorded.
+ *
+ * Theory of operation: vm_spawn() makes the process of a VM's next generation.
+ * The child goes through stage 1 (sandbox/stage1.c), becomes vmproc, and then
+ * waits for its first message. Meanwhile the supervisor renews the TAP, takes
+ * the lock of the uid, and records by what a later supervisor would know the
+ * process: its start time, and the inode of its channel. Only after the VM's
+ * document is written does vm_introduce() send CONFIG, the descriptors and
+ * START. So no process that can outlive the supervisor is unknown to the next
+ * one, and a process that isn't told anything does nothing.
+ *
+ * Between fork and exec the child has the supervisor's rights. What it needs is
+ * in struct stage1, on the stack: the child touches no heap, no lock, no VM.
+ *
+ * A process's end shows at its pidfd. Its last messages are read first, then
+ * its exit status, while its pid cannot be used again. The exit reason is the
+ * supervisor's own, if it ended the process, else what the exit status says.
+ * The state machine decides what comes after (life.c).
+ */
 #include "supervisor/life/spawn.h"
 
 #include <fcntl.h>
@@ -27,8 +46,9 @@
 #include "supervisor/vm/host.h"
 #include "supervisor/vm/tap.h"
 
-/* Adds what this generation did to the totals. The TAP's own counters know
- * what the process did after it was last asked, and can't be lied to. */
+/* Adds this generation's counters to the totals. The TAP's counters also have
+ * what the process did after its last answer, and the process can't forge
+ * them. */
 void vm_settle(struct vm *vm)
 {
 	struct net_counters now;
@@ -38,22 +58,24 @@ void vm_settle(struct vm *vm)
 	vm->unsettled = false;
 	if (net_tap_alive(vm->tap.fd) && vm_read_tap(vm, &now) == 0) {
 		vm_count_by_tap(vm, &now);
-		/* what the queue drops until the next one reads is its loss */
+		/* what the queue drops from now on counts for the next
+		 * generation */
 		vm->tap.base = now;
 	}
 	firsthop_count(vm);
 	process_add_up(vm);
 }
 
-/* Whether there was a guest, that can have done what an exit status says. A
- * process that ended at once has said so, but never was RUNNING. */
+/* True if the process had a guest, so that its exit status can speak of one. A
+ * guest that ended at once was loaded, though its VM never was RUNNING. */
 static bool guest_ran(const struct vm *vm)
 {
 	return vm->config.machine &&
 	       (vm->process.running_ns || vm->process.loaded);
 }
 
-/* SIGKILL that isn't ours, or nobody knows: it may be the OOM killer's. */
+/* True if a SIGKILL isn't the supervisor's, or the exit status is lost: it may
+ * have been the OOM killer's. */
 static bool killed_by_nobody(const struct vm *vm, const siginfo_t *info)
 {
 	if (vm->process.exit.reason == DEATH_LOST)
@@ -70,14 +92,14 @@ static void process_ended(struct source *source, uint32_t events)
 	cleanup_fd int ended_fd = -1;
 
 	(void)events;
-	/* its last words first, while its pid is still its own */
+	/* its last messages first, while its pid is still its own */
 	vm_channel_drain(vm);
 	if (waitid(WAIT_PIDFD, (id_t)vm->process.pid_fd, &info,
 		   WEXITED | WNOHANG | WNOWAIT) < 0) {
 		if (errno == EINTR)
 			return;
-		/* it isn't our child (adopted), or somebody else reaped it:
-		 * how it ended can't be known, unless we ended it */
+		/* the process isn't our child (it was adopted), or somebody
+		 * else reaped it: its exit status is lost */
 		if (vm->process.exit.reason == DEATH_NONE) {
 			vm->process.exit.reason =
 				vm->process.guest_event
@@ -96,7 +118,7 @@ static void process_ended(struct source *source, uint32_t events)
 	death_explain(&death, &info);
 	if (!guest_ran(vm) && vm->process.exit.reason == DEATH_NONE &&
 	    death.reason != DEATH_SIGNAL)
-		death.reason = DEATH_EXIT; /* whatever it says of its guest */
+		death.reason = DEATH_EXIT; /* no guest can have caused it */
 	if (killed_by_nobody(vm, &info))
 		bounds_explain(vm, &death);
 	death.asked = vm->state == VM_STOPPING &&
@@ -203,8 +225,8 @@ static int send_taps(struct vm *vm)
 	return error;
 }
 
-/* Tells the process who it is and hands it the manifest: CONFIG, descriptors,
- * START. All of it fits in an empty channel. */
+/* Sends the process its configuration and its descriptors: CONFIG, FD, START.
+ * An empty channel has room for all of them. */
 static int introduce(struct vm *vm)
 {
 	const struct vm_config *config = &vm->config;
@@ -235,7 +257,7 @@ static int introduce(struct vm *vm)
 		error = send_taps(vm);
 	if (!error && config->machine)
 		error = machine_introduce(vm);
-	/* what a supervisor that comes after a crash takes back from it */
+	/* the descriptors that a supervisor after a crash takes back */
 	if (!error)
 		error = process_send_fd(vm, FD_ROLE_ADOPT, 0,
 					vm->process.channel.fd);
@@ -245,7 +267,8 @@ static int introduce(struct vm *vm)
 	return error ? error : channel_signal(&vm->process.channel, MSG_START);
 }
 
-/* What the process holds its uid by, once there is no supervisor. */
+/* Opens the lock file by which the process holds its uid while there is no
+ * supervisor. */
 static int open_lock(struct vm *vm, struct problem *problem)
 {
 	const struct host *host = vm->host;
@@ -259,14 +282,14 @@ static int open_lock(struct vm *vm, struct problem *problem)
 	return 0;
 }
 
-/* What filters the process has once its cage is closed. */
+/* Records the filters that the process has once its sandbox is closed. */
 static void expect_filters(struct vm *vm)
 {
 	const struct host *host = vm->host;
 	struct filter_digests *digests = &vm->process.digests;
 	bool kvm = vm->config.guest == GUEST_KVM;
 
-	/* that of its set-up, and stage 2's */
+	/* inherited ones, its set-up's and stage 2's */
 	vm->process.filters = host->filters + 2;
 	memset(digests, 0, sizeof(*digests));
 	memcpy(digests->inherited, host->loaded, sizeof(digests->inherited));
@@ -283,7 +306,7 @@ static void expect_filters(struct vm *vm)
 	memcpy(digests->seal, host->seal_digest, sizeof(digests->seal));
 }
 
-/* What a later supervisor knows the process by. */
+/* Records by what a later supervisor will know the process. */
 static int identify(struct vm *vm)
 {
 	struct stat st;
@@ -297,15 +320,15 @@ static int identify(struct vm *vm)
 			       &vm->process.started);
 }
 
-/* What an earlier generation left. Its descriptors are closed by now. */
+/* Clears what the last generation left. Its descriptors are closed by now. */
 static void forget_process(struct vm *vm)
 {
 	vm->process = VM_PROCESS_NONE;
 	vm->heartbeat = (struct vm_heartbeat){
-		/* no answer to an earlier one is one to this one's */
+		/* ids go on: no late answer fits a new request */
 		.stats_id = vm->heartbeat.stats_id,
 	};
-	/* what one generation said too much isn't held against the next */
+	/* each generation starts with full token buckets */
 	vm->log.lines = vm->log.flood = (struct token_bucket){ 0 };
 	vm->log.dropped = 0;
 }
@@ -329,13 +352,13 @@ int vm_watch(struct vm *vm)
 	return error;
 }
 
-/* What the process will have of its VM, and what it is known by: while it goes
- * through stage 1, on another processor where there is one. */
+/* Prepares the VM's side while the process goes through stage 1, on another
+ * processor where there is one. */
 static int make_ready(struct vm *vm, struct problem *problem)
 {
 	int error;
 
-	vm_settle(vm); /* before the TAP is the next one's */
+	vm_settle(vm); /* before the next generation uses the TAP */
 	error = vm_renew_tap(vm, problem);
 	if (!error)
 		error = open_lock(vm, problem);
@@ -367,7 +390,7 @@ int vm_spawn(struct vm *vm, struct problem *problem)
 		return error;
 	error = make_ready(vm, problem);
 	if (error) {
-		/* it knows nothing yet: ended and reaped here */
+		/* the process wasn't told anything yet: kill and reap it */
 		vm_signal(vm, SIGKILL);
 		waitid(WAIT_PIDFD, (id_t)vm->process.pid_fd, NULL, WEXITED);
 		vm_let_go(vm);
@@ -380,7 +403,7 @@ void vm_introduce(struct vm *vm)
 {
 	int error = introduce(vm);
 
-	if (error && error != -EPIPE) /* a dead one is heard of anyway */
+	if (error && error != -EPIPE) /* its end shows at the pidfd anyway */
 		vm_kill_for(vm, DEATH_EXIT,
 			    "cannot be told its configuration: %s",
 			    strerror(-error));

@@ -1,5 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-/* The proof of a cage, from outside: what /proc says of a VM process. */
+/*
+ * The proof of a VM process's sandbox, from outside: what /proc says of it.
+ *
+ * Theory of operation: a VM process that says READY claims that its sandbox is
+ * closed. The supervisor believes the kernel instead. /proc/PID/status shows
+ * the process's filters, capabilities, uids and no_new_privs, for each thread
+ * of a guest that may have several; /proc/PID/mountinfo shows its root. A
+ * process cannot forge these files. It cannot undo what they show either:
+ * filters, no_new_privs and dropped capabilities last as long as a process
+ * does. So one look is enough, and an adopted process is looked at again.
+ *
+ * A pid may be given to another process. Its caller holds a pidfd: while the
+ * process isn't reaped, the pid is its own. Where it isn't a child of this
+ * supervisor, pid and start time together name it, and are compared after the
+ * pidfd was opened.
+ *
+ * What /proc doesn't show is proved elsewhere: the namespaces when the room is
+ * made (sandbox/room.c), the filters' contents by their digests
+ * (sandbox/filter_digest.c), which 'vmsup sandbox' compares.
+ */
 #include "supervisor/life/verify.h"
 
 #include <dirent.h>
@@ -114,7 +133,7 @@ int process_in_room(int proc_fd, pid_t pid)
 	return room_mounts(text);
 }
 
-/* 0; -EPERM with problem set; -ESRCH: it has ended. */
+/* 0; -EPERM with problem set; -ESRCH: the process has ended. */
 static int verify_status(const struct vm *vm, const char *status,
 			 struct problem *problem)
 {
@@ -144,8 +163,9 @@ static int verify_status(const struct vm *vm, const char *status,
 			return problem_set(problem, -EPERM,
 					   "cage not closed: %s isn't %s",
 					   facts[i].key, facts[i].want);
-	/* inherited ones and its own: one that is missing leaves it open, one
-	 * more may hide what is refused; that which some threads stack can't */
+	/* The inherited filters and the process's own. One filter less leaves
+	 * the sandbox open. One more could hide which calls are refused, unless
+	 * it is the filter that threads of a machine put on top. */
 	filters = filters_of(status);
 	if (filters < vm->process.filters ||
 	    filters > vm->process.filters + (vm->config.machine != NULL))
@@ -166,7 +186,7 @@ static int verify_process(const struct vm *vm, int proc_fd, const char *process,
 	return verify_status(vm, status, problem);
 }
 
-/* Every thread of a guest that may have several. */
+/* Checks every thread: a machine's process has several. */
 static int verify_threads(const struct vm *vm, int proc_fd,
 			  struct problem *problem)
 {
@@ -192,8 +212,9 @@ static int verify_threads(const struct vm *vm, int proc_fd,
 	return error;
 }
 
-/* The room was proved when it was made; this is whether the process is in it,
- * and with what root: no path is looked up, which CAP_SYS_PTRACE would take. */
+/* Checks that the process is in the room, and that its root is the room's. The
+ * room itself was proved when it was made. No path of /proc/PID/root is looked
+ * up: that would take CAP_SYS_PTRACE. */
 static int verify_room(const struct vm *vm, int proc_fd,
 		       struct problem *problem)
 {
