@@ -46,7 +46,8 @@
  * the machine, one or two by version. */
 #define KERNEL_THREADS 4
 
-/* As systemd gives each of its units: VMs are equals, whatever their threads. */
+/* What systemd gives each unit: VMs have equal shares, whatever their threads
+ * are. */
 #define CPU_WEIGHT 100
 
 /* Threads besides the vCPUs: the loop's own is counted by stage 1; the disks'.

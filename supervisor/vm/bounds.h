@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a VM may use up of the host, unless its configuration says otherwise. */
+/* The limits on what a VM uses of the host: its cgroup's and its process's. */
 #ifndef VMSUP_SUPERVISOR_BOUNDS_H
 #define VMSUP_SUPERVISOR_BOUNDS_H
 
@@ -16,15 +16,14 @@ struct vm;
 struct cgroup_limits bounds_of(const struct vm_config *config);
 
 /*
- * Why a process that the kernel killed ended: if its cgroup counts one more
- * kill for memory than it did at the last look, *death says so. Looks again, so
- * that the next death is judged anew. Without a memory controller nothing is
- * known, and *death stays as it is.
+ * Sets *death to DEATH_OUT_OF_MEMORY if the VM's cgroup counts more kills of
+ * the OOM killer than when it was last read. Without a memory controller *death
+ * stays as it is.
  */
 void bounds_explain(struct vm *vm, struct death *death);
 
-/* For a process that is there: bounds it, if an earlier supervisor made it and
- * didn't, and notes what its cgroup counts, for bounds_explain(). */
+/* Sets the limits of a process that an earlier supervisor made without them,
+ * and reads its cgroup's count of kills, for bounds_explain(). */
 void bounds_watch(struct vm *vm);
 
 /* The bounds of an io.vmsup Cage. */
@@ -34,8 +33,8 @@ json_t *bounds_json(const struct vm *vm);
  * this kernel can't give it one. */
 int bounds_check_core(const struct vm_config *config, struct problem *problem);
 
-/* What its process may have beyond what the builtin guest's may; 0 for that.
- * Loops: one, and one for disks. */
+/* What a machine's process may have beyond what a builtin guest's process may
+ * have; 0 for a builtin guest. Loops: its main loop, and one for disks. */
 unsigned int bounds_threads(const struct vm_config *config);
 unsigned int bounds_loops(const struct vm_config *config);
 unsigned int bounds_descriptors(const struct vm_config *config);

@@ -2,15 +2,16 @@
 /*
  * The console of a kvm guest.
  *
- * Theory of operation: the guest may print as fast as it likes, in parts as
- * large or small as it likes. So much is taken at a time, and more of it only
- * after a while; what is over that waits in the socket, and what the VM process's
- * UART then has no room for is lost there, and counted. So a guest that prints
- * without end costs the supervisor a share of its time, and no more. The guest's
- * bytes go to who attaches as they are (it is their terminal), and to the log
- * cleaned.
+ * Theory of operation: the guest may print as fast as it likes, in pieces as
+ * large or small as it likes. The supervisor reads a bounded amount at a time,
+ * and pauses between. The rest waits in the socket. What the UART in the VM
+ * process then has no place for is lost there, and counted. So a guest that
+ * prints without end costs the supervisor a share of its time, and no more.
+ * Clients that attach get the guest's bytes as they are, because it is their
+ * terminal. The log gets them cleaned.
  *
- * The process holds our end as well, for the next supervisor: adopt.c.
+ * The process also holds the supervisor's end, for the next supervisor: see
+ * takeover/adopt.c.
  */
 #include "supervisor/vm/console.h"
 
@@ -30,33 +31,34 @@
 #include "supervisor/vm/host.h"
 
 /*
- * A turn ends after the part with which it has taken so much, or so long: the
- * bytes may come one by one, each a buffer to free, and more while they are read.
+ * A turn ends after the read with which it has taken this many bytes or this
+ * much time. A guest may send its bytes one by one, which costs more time each.
  */
 #define TURN_BYTES 4096
 #define TURN_NS    (NSEC_PER_MSEC / 4)
-/* Between turns: so many times as long as the last one took, within limits. */
+/* Pause PACE_TURNS x the last turn's length, at least PACE_MS, at most
+ * PACE_MS_MAX. */
 #define PACE_MS     5
 #define PACE_TURNS  10
 #define PACE_MS_MAX 200
-/* Lines of one part that are logged: of text, it has no more. */
+/* Lines of one read that are logged. Text has no more lines in one read. */
 #define PART_LINES 256
-/* What is still taken when the process has ended: more than a socket holds. */
+/* Bytes that are read after the process has ended: more than a socket holds. */
 #define LAST_BYTES (1 << 20)
-/* Of one Type. */
+/* Bytes of one call of Type. */
 #define TYPE_BYTES 1024
 
 struct console {
 	int fd, guest_fd; /* owned */
 	struct source source;
 	struct timer pace;
-	uint64_t heard_ns; /* when it last said something */
-	uint64_t turn_ns; /* of work, without such a pause */
+	uint64_t heard_ns; /* when output last came */
+	uint64_t turn_ns; /* work since the last pause */
 	struct call_list watchers; /* calls of Console, with more */
-	char line[LOG_LINE_BYTES]; /* the one that isn't ended yet */
+	char line[LOG_LINE_BYTES]; /* the line that hasn't ended yet */
 	size_t line_bytes;
-	unsigned int part_lines; /* of the part under way */
-	uint64_t written; /* ever */
+	unsigned int part_lines; /* logged of this read */
+	uint64_t written; /* bytes of output ever */
 	char ring[CONSOLE_KEPT_BYTES];
 };
 
@@ -97,7 +99,7 @@ static void end_line(struct vm *vm)
 	add_line(vm, LOG_LEVEL_INFO, console->line);
 }
 
-/* What wasn't logged is counted, at the end of the part. */
+/* Logs, after a read, how many lines of it weren't logged. */
 static void end_lines(struct vm *vm)
 {
 	struct console *console = vm->console;
@@ -137,7 +139,7 @@ static json_t *bytes_json(const char *bytes, size_t length)
 
 static json_t *data_json(const char *bytes, size_t length)
 {
-	/* a value that is NULL makes all of it NULL */
+	/* json_pack() returns NULL if a value is NULL */
 	return json_pack("{s:o}", "data", bytes_json(bytes, length));
 }
 
@@ -156,7 +158,7 @@ static void take_output(struct vm *vm, const char *bytes, size_t length)
 	end_lines(vm);
 }
 
-/* One part. False if there is no more now. */
+/* Takes in what one read returns. False if there is no more now. */
 static bool take_part(struct vm *vm)
 {
 	struct console *console = vm->console;
@@ -170,7 +172,7 @@ static bool take_part(struct vm *vm)
 	return got == (ssize_t)sizeof(bytes);
 }
 
-/* It is heard again after a while. */
+/* Reads on after the pause. */
 static void end_turn(struct vm *vm)
 {
 	struct console *console = vm->console;
@@ -230,7 +232,7 @@ int console_restore(struct vm *vm)
 
 	if (!console || console->fd < 0)
 		return 0;
-	/* bytes are all that goes over it */
+	/* no descriptor ever goes over the console */
 	sockets_allow_descriptors(console->fd, false);
 	return sockets_restore(console->fd, O_NONBLOCK);
 }
@@ -340,7 +342,7 @@ json_t *console_call_save(const struct call *call)
 	return json_null();
 }
 
-/* What is kept, in order; base64. NULL without memory. */
+/* The last output, oldest first, in base64. NULL without memory. */
 static json_t *kept_json(const struct console *console)
 {
 	size_t kept = console->written < CONSOLE_KEPT_BYTES

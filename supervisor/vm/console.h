@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The console of a kvm guest: its last output is kept, goes line by line into
- * the VM's log, and as it is to who attaches; what they type goes to it.
+ * The console of a kvm guest. The supervisor keeps the last output, writes it
+ * to the VM's log line by line, and sends it to clients that attach. What such
+ * a client types goes to the guest.
  */
 #ifndef VMSUP_SUPERVISOR_CONSOLE_H
 #define VMSUP_SUPERVISOR_CONSOLE_H
@@ -17,16 +18,17 @@ struct vm;
 /* Output that is kept, over generations. */
 #define CONSOLE_KEPT_BYTES (64 * 1024)
 
-/* Makes the next generation's: a pair of stream sockets. 0 or -errno with
- * problem set. */
+/* Makes the console of the next generation, a pair of stream sockets. 0 or
+ * -errno with problem set. */
 int console_open(struct vm *vm, struct problem *problem);
-/* Our end; the guest's, until console_handed_over(). -1: none. Both stay the
- * console's. */
+/* The supervisor's end; and the guest's, until console_handed_over(). -1: none.
+ * The console owns both. */
 int console_fd(const struct vm *vm);
 int console_guest_fd(const struct vm *vm);
-/* The guest's end is the process's now, and ours is served. 0 or -errno. */
+/* Closes the guest's end, which the process has now, and watches the other. 0
+ * or -errno. */
 int console_handed_over(struct vm *vm);
-/* The process has ended: takes what it still said, and closes. */
+/* Reads the last output of a process that has ended, and closes the console. */
 void console_close(struct vm *vm);
 /* Frees everything. */
 void console_uninit(struct vm *vm);

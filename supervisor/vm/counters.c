@@ -19,9 +19,9 @@
 struct counters {
 	json_t *whole, *partial; /* owned; NULL: none */
 	bool asked;
-	bool due; /* when STATS comes, which was asked for later, they have */
-	uint32_t told; /* since they were asked for */
-	struct call_list calls; /* of Stats, that wait for them */
+	bool due; /* must arrive before the STATS requested after them */
+	uint32_t told; /* how many came since the request */
+	struct call_list calls; /* calls of Stats that wait for counters */
 };
 
 static struct counters *counters_of(struct vm *vm)
@@ -152,7 +152,7 @@ void counters_check(struct vm *vm)
 
 	if (!counters || !counters->due || !counters->asked)
 		return;
-	/* they met a full channel, or it keeps them to itself */
+	/* the channel was full, or the process didn't send them */
 	counters->asked = false;
 	json_decref(steal_mem(&counters->partial));
 	waiting_fail(&counters->calls,

@@ -19,12 +19,12 @@ enum death_reason {
 	DEATH_WATCHDOG,
 	DEATH_PROTOCOL,
 	DEATH_START_TIMEOUT,
-	DEATH_LOST, /* it ended, nobody knows how */
-	DEATH_POWEROFF, /* the guest switched itself off */
+	DEATH_LOST, /* the process ended, its exit status is lost */
+	DEATH_POWEROFF, /* the guest powered off */
 	DEATH_REBOOT,
-	DEATH_PANIC, /* its kernel said so */
+	DEATH_PANIC, /* the guest's kernel reported a panic */
 	DEATH_CRASH, /* triple fault; KVM gave up */
-	DEATH_OUT_OF_MEMORY, /* the kernel killed it for memory */
+	DEATH_OUT_OF_MEMORY, /* the OOM killer killed the process */
 	DEATH_REASONS
 };
 
@@ -37,7 +37,7 @@ struct death {
 	struct timespec time; /* CLOCK_REALTIME */
 };
 
-/* A VM's deaths, oldest forgotten first. Grows with need. */
+/* A VM's last deaths: a ring that grows up to DEATHS_KEPT. */
 struct deaths {
 	struct death *ring; /* owned; capacity entries */
 	uint32_t capacity;
@@ -50,7 +50,7 @@ const char *death_reason_name(enum death_reason reason);
 void deaths_uninit(struct deaths *deaths);
 /* Without memory for one more, the last one is overwritten. */
 void deaths_add(struct deaths *deaths, const struct death *death);
-/* How many are kept; and one of them, the oldest being number 0. */
+/* How many deaths the ring holds, and the i-th of them, oldest first. */
 uint32_t deaths_kept(const struct deaths *deaths);
 const struct death *deaths_at(const struct deaths *deaths, uint32_t i);
 /* Empties the record, for the last kept of count deaths to be added once more,
@@ -59,13 +59,13 @@ int deaths_restore(struct deaths *deaths, uint64_t count, uint32_t kept);
 /* NULL if there was none. */
 const struct death *deaths_last(const struct deaths *deaths);
 
-/* Fills in reason and detail from what waitid(2) said, unless a reason is
- * there already. */
+/* Sets reason and detail from what waitid(2) returned, unless the reason is
+ * known already. */
 void death_explain(struct death *death, const siginfo_t *info);
 
 /* An io.vmsup Exit. */
 json_t *death_json(const struct death *death);
-/* All that are kept, oldest first. */
+/* All deaths of the ring, oldest first. */
 json_t *deaths_json(const struct deaths *deaths);
 
 #endif

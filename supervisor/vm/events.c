@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The changes of VMs: the last ones kept, and sent to who listens. */
+/* Events of VMs: the last ones are kept, and each is sent to its listeners. */
 #include "supervisor/vm/events.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The changes of VMs: the last ones kept, and sent to who listens. */
+/* Events of VMs: the last ones are kept, and each is sent to its listeners. */
 #ifndef VMSUP_SUPERVISOR_EVENTS_H
 #define VMSUP_SUPERVISOR_EVENTS_H
 
@@ -58,7 +58,7 @@ void events_log(struct events *events, const char *vm,
 /* Adds a line to the VM's log and to the supervisor's. */
 void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* An io.vmsup Event array of what is kept. */
+/* An io.vmsup Event array of the last events. */
 json_t *events_past(const struct events *events);
 
 /* Ends every subscription: the streams get their final reply. */

@@ -17,8 +17,8 @@ struct host;
 struct vm;
 
 struct firsthop {
-	struct guard guard; /* without a socket: none is in force */
-	char why_off[160]; /* "": it is in force */
+	struct guard guard; /* without a socket: no guard is in force */
+	char why_off[160]; /* "": the guard is in force */
 };
 
 /*
@@ -27,12 +27,12 @@ struct firsthop {
  * without; -errno with problem set if the configuration requires it.
  */
 int firsthop_begin(struct host *host, struct problem *problem);
-/* Goes on with it after an upgrade: fd is its socket, -1: there was none. 0 or
- * -errno; fd is taken over. */
+/* Goes on with the guard after an upgrade. fd is its socket, which the guard
+ * owns from now on; -1: there was no guard. 0 or -errno. */
 int firsthop_go_on(struct host *host, int fd);
-/* The socket, -1: none. */
+/* The guard's socket; -1: none. */
 int firsthop_fd(const struct host *host);
-/* Takes it down with the links (leave false), or leaves it in force. */
+/* Deletes the guard's table with the links; leave: leaves it in force. */
 void firsthop_end(struct host *host, bool leave);
 
 /* Guards the TAPs of count VMs, just made. 0, also if they go without it; or
@@ -42,19 +42,19 @@ int firsthop_guard(struct host *host, struct vm *const *vms, size_t count,
 /* Fires while anybody may delete the guard's table: puts it back. ctx is the
  * host. */
 void firsthop_watch(struct timer *timer);
-/* Starts that, where it is needed. */
+/* Starts firsthop_watch(), if others can delete the table. */
 void firsthop_watch_start(struct host *host);
 /* Adds what was dropped since the last time to the VM's counters. */
 void firsthop_count(struct vm *vm);
-/* The same for all VMs, at once. */
+/* As firsthop_count(), for all VMs at once. */
 void firsthop_count_all(struct host *host);
-/* The same for the last time: its TAP is gone. */
+/* As firsthop_count(), for the last time: the TAP is gone. */
 void firsthop_forget(struct vm *vm);
 
 /* The names of what the VM is allowed to send. */
 json_t *firsthop_allow_json(const struct vm *vm);
-/* Adds what was dropped in this generation to counters, as "guard.ra" and so
- * on. Read anew first. */
+/* Reads the guard's counters, and adds those of this generation to counters, as
+ * "guard.ra" and so on. */
 void firsthop_add_counters(struct vm *vm, json_t *counters);
 
 /* What the next image must know of it, in the upgrade's document. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What VM processes are made of, on this host, and all that is served for them.
- * One of it, the first part of the supervisor. */
+/* The supervisor's part that VMs use: the event loop, the sandbox, the links,
+ * the state store. There is one, the first member of struct supervisor. */
 #ifndef VMSUP_SUPERVISOR_HOST_H
 #define VMSUP_SUPERVISOR_HOST_H
 
@@ -21,21 +21,21 @@
 struct host {
 	struct loop loop;
 	const struct vm_hooks *hooks;
-	void *hooks_ctx; /* for the hooks: the supervisor */
+	void *hooks_ctx; /* the hooks' argument: the supervisor */
 	struct config *config;
 
 	struct vm **vms; /* owned */
 	size_t vm_count;
-	struct timer review; /* after changes of VMs */
+	struct timer review; /* fires after changes of VMs */
 	struct events events;
-	bool ending; /* VMs are being stopped for good */
+	bool ending; /* all VMs are being stopped, then the supervisor ends */
 
-	/* where their state is kept: state/store.h */
+	/* the state store: state/store.h */
 	struct rundir rundir;
 	int store_fd; /* owned; -1: none yet */
-	int store_error; /* why the state can't be kept now; 0: it is */
-	bool unsaved; /* the instance's document is to be written again */
-	struct timer store_again;
+	int store_error; /* why state can't be saved now; 0: it can */
+	bool unsaved; /* the instance's document must be written again */
+	struct timer store_again; /* the next try */
 	char boot_id[40];
 
 	/* the sandbox of VM processes, and their program */
@@ -46,18 +46,18 @@ struct host {
 	int vmproc_fd; /* owned: the program */
 	int filter_fd[GUEST_KINDS]; /* owned: stage 2, by kind of guest */
 	struct filter_program setup_filter[GUEST_KINDS]; /* stage 1 */
-	int vcpu_filter_fd; /* owned: what vCPU threads stack on that */
-	char digests[FILTER_ROLES][FILTER_DIGEST_TEXT]; /* of all these */
+	int vcpu_filter_fd; /* owned: the filter that vCPU threads add */
+	char digests[FILTER_ROLES][FILTER_DIGEST_TEXT]; /* of all filters */
 	char seal_digest[FILTER_DIGEST_TEXT]; /* see stage2_seal() */
-	uint32_t filters; /* system call filters of this process */
-	char loaded[FILTER_DIGESTS_TEXT]; /* of them: those it loaded */
-	int proc_fd; /* owned: /proc, for the proof of each cage */
+	uint32_t filters; /* how many filters the supervisor itself has */
+	char loaded[FILTER_DIGESTS_TEXT]; /* digests of those it loaded */
+	int proc_fd; /* owned: /proc, for the proof of each sandbox */
 
 	/* the links */
-	uint64_t network_inode; /* of the network namespace it lives in */
+	uint64_t network_inode; /* of the supervisor's network namespace */
 	struct net net;
 	struct firsthop firsthop;
-	struct timer watch; /* over the first-hop guard, where it can be taken */
+	struct timer watch; /* looks whether the guard's table is there */
 };
 
 #endif

@@ -10,8 +10,8 @@
 #include "supervisor/control/waiting.h"
 
 #define PINGS_PER_VM 64
-/* The builtin guest has 16 places for them: one member of the group has at most
- * so many, and all members leave some to root. */
+/* The builtin guest has 16 places for pings. One member of the group may use
+ * PINGS_PER_USER of them; all members together leave some to root. */
 #define PINGS_PER_USER 4
 #define PINGS_OF_USERS 12
 
@@ -58,7 +58,8 @@ static struct vm_ping *add_ping(struct vm *vm, uint32_t id, uid_t uid)
 	return ping;
 }
 
-/* Whether that user may have one more under way: 0, -EBUSY or -EDQUOT. */
+/* Checks that the user may have one more ping under way: 0, -EBUSY or
+ * -EDQUOT. */
 static int may_ping(const struct vm *vm, uid_t uid)
 {
 	unsigned int own = 0, users = 0;
@@ -169,7 +170,7 @@ int pings_restore(struct vm *vm, const json_t *ids)
 	for (size_t i = json_array_size(ids); i-- > 0;) {
 		json_int_t id = json_integer_value(json_array_get(ids, i));
 
-		/* whose it is, its call says, should that go on */
+		/* the call, if it is resumed, sets the user */
 		if (!add_ping(vm, (uint32_t)id, (uid_t)-1))
 			return -ENOMEM;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A VM's TAP: made, guarded, counted, set anew for the next process. */
+/* A VM's TAP: made, guarded, counted, reset for the next process. */
 #include "supervisor/vm/tap.h"
 
 #include <string.h>
@@ -164,7 +164,7 @@ int vm_renew_tap(struct vm *vm, struct problem *problem)
 		return introduce(vm, problem);
 	if (net_tap_is(vm->tap.fd, vm->config.tap, host->network_inode)) {
 		why = "changed for good";
-		/* it may have been made to outlive its descriptors */
+		/* the process may have made the TAP persistent */
 		(void)net_tap_delete(&host->net, vm->tap.ifindex);
 	}
 	vm_close_tap(vm);

@@ -34,11 +34,11 @@ enum vm_state {
 	VM_STATES
 };
 
-/* Where the way to a stopped VM stands (state STOPPING). */
+/* How far a stop has come (state STOPPING). */
 enum stop_step {
 	STOP_ASKED, /* STOP was sent to the guest */
 	STOP_TERMINATED, /* SIGTERM was sent to the process */
-	STOP_KILLED, /* SIGKILL was */
+	STOP_KILLED, /* SIGKILL was sent to the process */
 };
 
 /* A token bucket: so many tokens a second, as many as the burst at once. */
@@ -47,68 +47,68 @@ struct token_bucket {
 	uint32_t left;
 };
 
-/* An echo request that a VM was asked for and hasn't reported on. */
+/* An echo request that a VM was asked to send and hasn't reported on. */
 struct vm_ping {
 	struct vm_ping *next;
 	uint32_t id;
-	uid_t uid; /* who asked for it; (uid_t)-1: not known any more */
+	uid_t uid; /* the user who asked for it; (uid_t)-1: unknown */
 };
 
-/* What is counted of a VM: what its process tells, and after that what only the
- * supervisor can know. */
+/* A VM's counters: first those that its process reports (enum stat), then those
+ * that only the supervisor knows. */
 enum vm_stat {
 	VM_STAT_GUARD_FIRST = STATS, /* one for each enum guard_reason */
 	VM_STATS = STATS + GUARD_REASONS
 };
 
-/* A VM's TAP: the supervisor's, the same over all generations. */
+/* A VM's TAP. The supervisor owns it, and all generations use it. */
 struct vm_tap {
 	int fd; /* owned; of its first queue. -1: none */
 	int queue_fds[MACHINE_QUEUES - 1]; /* owned; -1: none */
 	int ifindex;
-	bool untouched; /* no process had it yet */
-	bool introduced; /* the bridge and the host know who is behind it */
+	bool untouched; /* no process has had it yet */
+	bool introduced; /* bridge and host know the VM's MAC and addresses */
 	uint32_t mtu;
-	uint32_t told_mtu; /* what the process knows of it */
-	struct net_counters base; /* when the last generation ended */
-	bool guarded; /* the first-hop guard is in force there */
-	uint64_t guard_seen[GUARD_REASONS]; /* its counters, as last read */
+	uint32_t told_mtu; /* the MTU that the process was told last */
+	struct net_counters base; /* as the last generation left them */
+	bool guarded; /* the first-hop guard is in force on it */
+	uint64_t guard_seen[GUARD_REASONS]; /* the guard's, as last read */
 };
 
 /* The process of one generation: pid_fd >= 0 while there is one. */
 struct vm_process {
-	pid_t pid; /* to be shown; signals go through pid_fd */
+	pid_t pid; /* for people and /proc; signals go through pid_fd */
 	int pid_fd; /* owned */
 	struct source pid_source;
-	uint64_t started; /* its start time, as /proc/PID/stat has it */
+	uint64_t started; /* start time in ticks, as in /proc/PID/stat */
 	uint64_t spawned_ns, running_ns; /* 0: not yet RUNNING */
 
-	uint32_t protocol; /* version that it speaks */
+	uint32_t protocol; /* the version that the process speaks */
 	struct channel channel; /* fd owned */
 	struct source channel_source;
-	uint64_t channel_inode; /* of our end: what it keeps for a successor */
-	bool channel_ended; /* by the VM process */
+	uint64_t channel_inode; /* of the supervisor's end */
+	bool channel_ended; /* the process closed its end */
 
-	int listener_fd; /* owned; of its filter, from READY on */
+	int listener_fd; /* owned: of the process's filter, after READY */
 	struct source listener_source;
-	int uids_fd; /* owned; what it holds its uid by, until READY */
-	uint32_t filters; /* system call filters that it should show */
-	struct filter_digests digests; /* what these are */
-	bool vhost_used;
+	int uids_fd; /* owned until READY: the lock on the process's uid */
+	uint32_t filters; /* how many system call filters /proc must show */
+	struct filter_digests digests; /* of these filters */
+	bool vhost_used; /* the kernel moves this process's frames */
 
-	bool proved; /* it said READY, and its cage was found closed */
-	bool loaded; /* it said that its guest is there */
-	bool adopting; /* STARTING: taken over, and not heard of yet */
-	bool pause_pending, resume_pending;
-	bool stop_told; /* this process has been told to stop */
-	/* The guest powered off, rebooted or crashed, as the VM process told: why
-	 * the process ends. */
+	bool proved; /* READY came, and the sandbox was proved closed */
+	bool loaded; /* LOADED came: the guest is loaded */
+	bool adopting; /* STARTING: taken over, and no answer came yet */
+	bool pause_pending, resume_pending; /* sent, not yet confirmed */
+	bool stop_told; /* an earlier supervisor sent STOP */
+	/* The guest powered off, rebooted or crashed, as its process reported:
+	 * the process ends after that. */
 	enum death_reason guest_event;
 	bool guest_event_told;
 	struct death exit; /* why the process must end, once that is known */
 };
 
-/* Before a process is made: nothing of the one before is left. */
+/* A VM without a process. */
 #define VM_PROCESS_NONE                                              \
 	((struct vm_process){                                        \
 		.pid_fd = -1,                                        \
@@ -123,51 +123,51 @@ struct vm_process {
 struct vm_heartbeat {
 	struct timer timer;
 	uint64_t unanswered_ns; /* since when an answer is due; 0: none is */
-	bool awaiting_stats; /* a STATS? is under way */
-	uint64_t stats_id; /* the last one's */
+	bool awaiting_stats; /* STATS? was sent, no STATS came yet */
+	uint64_t stats_id; /* of the last STATS? */
 	bool aborting; /* SIGABRT was sent, SIGKILL is next */
 };
 
 struct vm_log {
-	struct vmlog kept;
-	struct token_bucket lines, flood;
+	struct vmlog kept; /* the lines of this and the last generation */
+	struct token_bucket lines, flood; /* rates: see protocol.c */
 	uint64_t dropped; /* lines that found the bucket empty */
 };
 
 struct vm {
 	struct host *host;
 	struct vm_config config;
-	size_t index; /* among the host's VMs */
+	size_t index; /* in host->vms */
 	uid_t uid;
-	bool stored; /* its document is as it is now, or unsaved: store.h */
-	bool unsaved; /* it couldn't be written */
+	bool stored; /* the document has the last event, or is unsaved */
+	bool unsaved; /* writing the document failed: store.c tries again */
 
 	enum vm_state state;
-	bool wanted; /* the intent: up */
+	bool wanted; /* the intent: the VM is to be up */
 	struct timer timer; /* the state's deadline or retry */
 	enum stop_step stop_step;
-	bool taken_over; /* from an earlier supervisor */
-	bool restart_due; /* it was being restarted when it was taken over */
+	bool taken_over; /* the process is an earlier supervisor's */
+	bool restart_due; /* taken over in the middle of a restart */
 	struct backoff backoff;
 	struct deaths deaths;
-	uint64_t generation; /* 0: never started */
-	uint64_t restarts; /* by itself, after deaths nobody asked for */
+	uint64_t generation; /* of its process; 0: never started */
+	uint64_t restarts; /* starts after deaths that nobody asked for */
 
 	struct vm_tap tap;
 	struct vm_process process;
 	struct vm_heartbeat heartbeat;
 	struct vm_log log;
 
-	uint64_t stats[VM_STATS]; /* of this generation, as last heard */
-	uint64_t settled[VM_STATS]; /* of all earlier ones */
-	bool unsettled; /* stats are those of one that has ended */
+	uint64_t stats[VM_STATS]; /* this generation's, as last reported */
+	uint64_t settled[VM_STATS]; /* the sum of all earlier generations */
+	bool unsettled; /* stats of an ended generation, not in settled yet */
 
 	/* guest kvm: opened for the generation that is being made */
 	int kvm_fd, vhost_fds[MACHINE_QUEUES]; /* owned; -1: none */
 
-	bool bounded; /* this supervisor has set its cgroup's limits */
-	bool oom_known; /* oom is what this supervisor has seen */
-	struct cgroup_oom oom; /* its cgroup's count: bounds.h */
+	bool bounded; /* this supervisor has set the cgroup's limits */
+	bool oom_known; /* oom holds what this supervisor has read */
+	struct cgroup_oom oom; /* the cgroup's count of kills: bounds.h */
 	struct console *console; /* owned; NULL: none. See console.h */
 	struct counters *counters; /* owned; NULL: none. See counters.h */
 	struct vm_ping *pings;
@@ -183,35 +183,35 @@ enum vm_event {
 	VM_RESET,
 	VM_PAUSE,
 	VM_RESUME,
-	/* news */
-	VM_LOADED, /* the cage is closed, and the guest is there */
-	/* of a VM of an earlier supervisor, at the start of this one */
-	VM_TAKEN_OVER, /* its process is there, and was proved */
-	VM_LOST, /* it has no process any more, or none that can be proved */
-	VM_REVIVED, /* without a process: it is to be where it should */
+	/* what happened */
+	VM_LOADED, /* the sandbox is closed, and the guest is loaded */
+	/* to a VM of an earlier supervisor, while this one starts */
+	VM_TAKEN_OVER, /* the VM has its process, which was proved */
+	VM_LOST, /* the VM has no process, or its process was rejected */
+	VM_REVIVED, /* a lost VM may start, if it is wanted */
 	VM_ADOPTED, /* the process that was taken over answers */
-	VM_ADOPTED_PAUSED,
-	VM_WAS_PAUSED,
-	VM_WAS_RESUMED,
-	VM_DIED,
-	VM_TIMEOUT,
+	VM_ADOPTED_PAUSED, /* it answers, and its guest is paused */
+	VM_WAS_PAUSED, /* the process confirms PAUSE */
+	VM_WAS_RESUMED, /* the process confirms RESUME */
+	VM_DIED, /* the process has ended and was reaped */
+	VM_TIMEOUT, /* the state's time is over */
 	VM_EVENTS
 };
 
-/* What rooms above are told, and the one fork, in whose place a test has its
- * own: set once, before the first VM is made. */
+/* The calls from here to the folders above, and the one that forks, which tests
+ * replace. Set once, before the first VM is made. */
 struct vm_hooks {
-	/* What happened to a process, or that the state's time is over. 0, or
-	 * -EINVAL if the VM's state has no place for the event. */
+	/* Hands an event to the state machine: vm_event(). 0, or -EINVAL if the
+	 * VM's state has no place for the event. */
 	int (*event)(struct vm *vm, enum vm_event event);
-	/* Counters of a VM came in; ctx: hooks_ctx. */
+	/* A VM's STATS arrived; ctx: hooks_ctx. */
 	void (*stats_arrived)(void *ctx);
 	/* Makes a VM's process: process_make(). */
 	pid_t (*make_process)(const struct stage1 *stage, int cgroup_fd,
 			      int *pid_fd);
 };
 
-/* A VM with nothing but its host. NULL with problem set. */
+/* Makes a VM that has only its host. NULL with problem set. */
 struct vm *vm_alloc(struct host *host, struct problem *problem);
 /* Makes a VM: uid, TAP, which isn't guarded yet (firsthop_guard()). NULL with
  * problem set, and nothing left behind. */
@@ -219,7 +219,7 @@ struct vm *vm_new(struct host *host, const struct vm_config *config,
 		  struct problem *problem);
 /* Frees a VM without a process; its TAP stays until its link is deleted. */
 void vm_free(struct vm *vm);
-/* Hands an event to the hook for them, and returns what that does. */
+/* Hands an event to the hook, and returns what the hook returns. */
 int vm_raise(struct vm *vm, enum vm_event event);
 
 #endif
