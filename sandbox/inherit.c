@@ -28,6 +28,7 @@
 #include "ipc/fd.h"
 
 /* The end of the program's static data, by ld(1): the heap lies above. */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl*): ld(1) names it so */
 extern char _end[];
 
 struct range {
