@@ -2,18 +2,19 @@
 /*
  * VM processes that outlived a supervisor.
  *
- * Theory of operation: every VM process holds, beside what it works with, the
- * supervisor's end of its channel and the file whose locks say which uids are
- * in use. It never touches them. A supervisor that finds the state of one that
- * died takes them, and the TAP, out of the process with pidfd_getfd(2), which
- * needs nothing of that process: it may be stopped, hung or hostile. Nothing it
- * says is believed. What it is, the kernel tells: its start time and uid, its
+ * Theory of operation: every VM process also holds the supervisor's end of its
+ * channel, and the file whose locks say which uids are in use. The process
+ * never uses them. A supervisor that finds the state of a dead one takes both,
+ * and the TAP, out of the process with pidfd_getfd(2). That needs no help of
+ * the process, which may be stopped, hung or hostile. Nothing that the process
+ * says is believed; the kernel says what it is: its start time and uid, its
  * room, its filters and capabilities, the inode of the channel, the name and
- * network namespace of the TAP. Who fails one of these, or doesn't answer then,
- * is killed, and its VM started anew, with the reason as its last exit.
+ * network namespace of the TAP. A process that fails one of these checks, or
+ * doesn't answer afterwards, is killed. Its VM starts anew, with the reason as
+ * its last exit.
  *
- * Nobody else may be left behind: whoever is in the room and wasn't taken over
- * is killed. Only VM processes ever enter it.
+ * No other process may be left in the room, which only VM processes enter: one
+ * that wasn't taken over is killed.
  */
 #include "supervisor/takeover/adopt.h"
 
@@ -42,7 +43,7 @@
 #include "supervisor/vm/tap.h"
 #include "supervisor/vm/vms.h"
 
-/* For processes that were killed to be gone; for one that is about to be. */
+/* How long killed processes may take to end; and one that ends by itself. */
 #define SWEEP_MS 10000
 #define DYING_MS 100
 
@@ -58,13 +59,14 @@ void adopt_room_inodes(const struct stored *stored,
 
 /* ---- processes */
 
-/* A descriptor of the process, close-on-exec; -1. */
+/* A copy of the process's descriptor number, close-on-exec; -1: none. */
 static int take_fd(const struct vm *vm, int number)
 {
 	return (int)syscall(SYS_pidfd_getfd, vm->process.pid_fd, number, 0);
 }
 
-/* The first of a role, where a process of its protocol has it. */
+/* A copy of the first descriptor of a role: its number follows from the
+ * process's protocol. */
 static int take_role(const struct vm *vm, enum fd_role role)
 {
 	return take_fd(vm, proto_fd_number(vm->process.protocol, role, 0));
@@ -139,9 +141,9 @@ static void reject(struct vm *vm, const char *why)
 	vm_let_go(vm);
 }
 
-/* Ends a process that can't be taken over, if it is the one that was made for
- * the VM: where the kernel shows nobody's room, the sweep sees none. Returns
- * why it isn't there. */
+/* Kills a process that can't be taken over, if it is the one that was made for
+ * the VM. adopt_sweep() may not find it, where the kernel doesn't show a
+ * process's room. Returns why the VM has no process. */
 static const char *kill_rejected(const struct vm *vm, const char *why)
 {
 	uint64_t now_ns = loop_now_ns(), started;
@@ -222,9 +224,9 @@ static int compare_uids(const void *left, const void *right)
 	return (*a > *b) - (*a < *b);
 }
 
-/* What each adopted process holds its uid by: fds, -1 where there is none. Who
- * holds nothing isn't adopted: its uid could be given to another VM as soon as
- * there is no supervisor. */
+/* Takes each adopted process's lock on its uid into fds, -1 where there is
+ * none. A process without it is rejected: its uid could be given to another VM
+ * as soon as there is no supervisor. */
 static void take_locks(struct host *host, int *fds, bool *shared)
 {
 	for (size_t i = 0; i < host->vm_count; i++) {
@@ -242,8 +244,8 @@ static void take_locks(struct host *host, int *fds, bool *shared)
 	}
 }
 
-/* Processes of an earlier build hold one open file, with the locks of all VMs
- * of the instance: what is theirs of it stays. */
+/* Processes of an earlier build share one open file, with the locks of all VMs
+ * of the instance. The locks of those that are adopted stay. */
 static int settle_shared(const struct host *host, const int *fds,
 			 const bool *shared)
 {
@@ -267,7 +269,7 @@ static int settle_shared(const struct host *host, const int *fds,
 	return uids_settle_shared(fd, uids, count);
 }
 
-/* Takes the uids of all VMs, or others in their place. */
+/* Takes the uids of all VMs, or other uids in their place. */
 static int claim_uids(struct host *host, const int *fds)
 {
 	struct problem problem;
@@ -360,7 +362,7 @@ void adopt_check_links(struct host *host, const struct net_adopted *links,
 			       "its TAP is no port of the bridge any more");
 }
 
-/* ---- whoever else is in the room */
+/* ---- other processes in the room */
 
 static bool is_ours(const struct host *host, pid_t pid)
 {
@@ -371,7 +373,8 @@ static bool is_ours(const struct host *host, pid_t pid)
 	return false;
 }
 
-/* The pidfd of a process that was killed, -1: it wasn't to be. */
+/* Kills a process if it is in the room and wasn't adopted. Its pidfd; -1: it
+ * wasn't killed. */
 static int kill_stranger(const struct host *host, const char *process,
 			 const uint64_t inodes[ROOM_NAMESPACES])
 {
@@ -392,7 +395,7 @@ static int kill_stranger(const struct host *host, const char *process,
 	return steal_fd(&pid_fd);
 }
 
-/* Cgroups of VMs that never came to be. */
+/* Removes cgroups that belong to no VM. */
 static void sweep_cgroups(const struct host *host)
 {
 	const struct cgroup *cgroup = &host->cgroup;
@@ -468,7 +471,7 @@ void adopt_resume(struct host *host)
 	}
 }
 
-/* What is known of the end that nobody saw. */
+/* Records the end of a process that no supervisor saw. */
 static void record_end(struct vm *vm)
 {
 	struct death death = vm->process.exit;

@@ -11,29 +11,30 @@ void adopt_room_inodes(const struct stored *stored,
 		       uint64_t inodes[ROOM_NAMESPACES]);
 
 /*
- * The steps, in this order; all but the last while the supervisor has all of
- * root's rights. Each VM of stored becomes one of the supervisor's. Whose process
- * is there and proves to be what the documents say is taken over, with its
- * descriptors; of any other, vm->process.exit says why not.
+ * The steps of an adoption, in this order. All but the last need all of root's
+ * capabilities. adopt_processes() makes a VM of each stored one. If its process
+ * is what the document says, the process is taken over with its descriptors;
+ * if not, vm->process.exit says why. 0 or -errno, logged.
  */
 int adopt_processes(struct host *host, const struct stored *stored);
-/* The uids of all, by the lock file that the processes kept, and the room. 1:
- * the room is that of the adopted; 0: there is none yet; -errno, logged. */
+/* Takes the uids of all VMs, by the locks that their processes hold, and enters
+ * the processes' room. 1: the room was taken over; 0: a room must be made;
+ * -errno, logged. */
 int adopt_sandbox(struct host *host, const struct stored *stored);
-/* The TAPs of those taken over, for net_prepare(); the caller frees it. */
+/* The TAPs of adopted VMs, for net_prepare(); the caller frees the array. */
 struct net_adopted *adopt_links(const struct host *host, size_t *count);
-/* After net_prepare(): who lost his place on the bridge isn't adopted. */
+/* After net_prepare(): rejects the process of a VM whose TAP isn't a port of
+ * the bridge any more. */
 void adopt_check_links(struct host *host, const struct net_adopted *links,
 		       size_t count);
-/* Kills whoever is in that room and wasn't taken over, and waits for their end.
+/* Kills every process in that room that wasn't adopted, and waits for its end.
  * 0 or -errno, logged. */
 int adopt_sweep(struct host *host, const uint64_t inodes[ROOM_NAMESPACES]);
-/* Serves those taken over, and asks each for a sign of life. */
+/* Watches the adopted processes, and asks each for an answer. */
 void adopt_resume(struct host *host);
 
-/* Brings a stored VM that has no process where it should be: makes its TAP,
- * records how it ended, starts it if it is wanted. 0 or -errno with problem
- * set. From the loop. */
+/* For a stored VM without a process: makes its TAP, records its death, starts
+ * it if it is wanted. 0 or -errno with problem set. Called from the loop. */
 int adopt_revive(struct vm *vm, struct problem *problem);
 
 #endif

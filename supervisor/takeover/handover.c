@@ -50,7 +50,7 @@ static const struct field host_fields[] = {
 };
 static const struct field_group host_group = FIELD_GROUP_OF(host_fields);
 
-/* All of them are in one object of the document. */
+/* The tables of fields that make up the document's object "supervisor". */
 static const struct part {
 	const struct field_group *fields;
 	size_t offset; /* in struct supervisor, of what they describe */
@@ -94,7 +94,7 @@ static int parts_load(struct supervisor *supervisor, const json_t *object,
 
 /* ---- descriptors */
 
-/* Every descriptor that the document names. */
+/* Calls visit for every descriptor that the document names. */
 static void each_fd(const struct supervisor *supervisor, fields_visit_fd *visit,
 		    void *ctx)
 {
@@ -132,7 +132,7 @@ void handover_keep_open(const struct supervisor *supervisor, int state_fd,
 
 /* ---- saved */
 
-/* A VM with what waits for its word. NULL without memory. */
+/* A VM and the calls that wait for its process. NULL without memory. */
 static json_t *vm_document(const struct vm *vm)
 {
 	json_t *object = state_vm_save(vm, STATE_UPGRADE);

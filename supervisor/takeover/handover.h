@@ -12,24 +12,25 @@
 #define HANDOVER_COMMAND "__take-over"
 #define HANDOVER_CHECK   "check"
 #define HANDOVER_GO      "go"
-/* The exit status of a check that found nothing against it: none that a program
- * that isn't one of ours happens to have. */
+/* The exit status of a check that succeeded: one that no other program is
+ * likely to have. */
 #define HANDOVER_AGREED 42
 
-/* The document in a memfd, which is the caller's; -errno. Changes nothing. */
+/* Writes the document into a memfd, which the caller owns; or -errno. Changes
+ * nothing else. */
 int handover_save(const struct supervisor *supervisor);
 
-/* Sets (or, for the failed execve, clears again) what lets the descriptors
- * live through execve. state_fd is among them. */
+/* Clears FD_CLOEXEC on the document's descriptors and state_fd, so that execve
+ * keeps them open; keep false sets it again, after a failed execve. */
 void handover_keep_open(const struct supervisor *supervisor, int state_fd,
 			bool keep);
 
 /*
  * Fills in a zeroed supervisor from the document: configuration, VMs, events
- * and all else that is no object of the loop. Descriptors are numbers still.
- * *document is the caller's, for what others saved in it. 0, or -errno with
- * problem set: it is of a version, or says something, that this program can't
- * take over.
+ * and all else but sources and timers. Descriptors are numbers that aren't
+ * checked yet. The caller owns *document, which other folders load their parts
+ * from. 0, or -errno with problem set: this program can't take over a document
+ * of that version or contents.
  */
 int handover_load(struct supervisor *supervisor, int state_fd,
 		  json_t **document, struct problem *problem);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Upgrade in place: the running program replaced by another, under its VMs.
+ * Upgrade in place: the running program is replaced, and its VMs run on.
  *
  * Theory of operation: execve keeps the process, and so its children, locks and
  * place in the system, and the descriptors that are let through. What the next
@@ -12,12 +12,13 @@
  *   doesn't start, or can't take over what is in there, or takes too long,
  *   nothing has happened; its reason is the answer.
  * - Then a guard is forked, a copy of this image with all that it has. It waits
- *   until the new one says that it serves. If that ends or takes too long, the
- *   guard ends it and goes on in its place: as another process, so that how VM
- *   processes end can't be known any more, but with everything else as it was.
+ *   until the new image says that it serves. If the new image ends or takes too
+ *   long, the guard kills it and goes on in its place. The guard is another
+ *   process: exit statuses of VM processes are lost to it, but all else is as
+ *   it was.
  *
- * The program is looked for where this one was started from: nobody who asks
- * for an upgrade says which.
+ * The new program is the file that this one was started from: a client that
+ * asks for an upgrade can't name another.
  */
 #include "supervisor/takeover/upgrade.h"
 
@@ -41,10 +42,10 @@
 #include "supervisor/life/process.h"
 #include "supervisor/takeover/handover.h"
 
-/* What the trial of the new program says of itself, at most. */
+/* The most that is read of what the new program prints in its trial. */
 #define UPGRADE_WORDS 256
 
-/* For the trial, and for the new program to serve. */
+/* The time for the trial, and the time until the new program serves. */
 #define TRIAL_MS 5000
 #define SERVE_MS 5000
 
@@ -101,7 +102,7 @@ static void abandon_upgrade(struct supervisor *supervisor, const char *why)
 
 /* ---- execution of the new program */
 
-/* Returns, with errno set, if that failed. */
+/* Executes the new program. Returns, with errno set, if that failed. */
 static void try_execute(const struct supervisor *supervisor, const char *mode,
 			int state_fd)
 {
@@ -142,14 +143,14 @@ static bool new_program_serves(int guard_fd)
 	return false;
 }
 
-/* Ends the new program, whatever it is doing. */
+/* Kills the new program and waits for its end. */
 static void end_successor(int pid_fd)
 {
 	(void)pidfd_signal(pid_fd, SIGKILL);
 	(void)pidfd_wait(pid_fd, PIDFD_FOREVER);
 }
 
-/* The guard's life. Returns only if it is the supervisor now. */
+/* What the guard does. Returns only if the guard is the supervisor now. */
 static void run_guard(struct supervisor *supervisor, int guard_fd,
 		      int old_pid_fd, pid_t old_pid)
 {
@@ -246,7 +247,7 @@ static void replace_image(struct supervisor *supervisor)
 	abandon_upgrade(supervisor, strerror(-result));
 }
 
-/* What the trial said, one line of it; "" if nothing. */
+/* The first line that the trial printed; "" if none. */
 static void read_words(int words_fd, char words[UPGRADE_WORDS])
 {
 	static const char prefix[] = "vmsup: ";
@@ -302,8 +303,8 @@ static void trial_timeout(struct timer *timer)
 	abandon_upgrade(supervisor, why);
 }
 
-/* In the child: nothing of the supervisor but the document, and a socket for
- * what it has to say. */
+/* Executes the new program in the child, which keeps nothing of the supervisor
+ * but the document and a socket for its messages. */
 static _Noreturn void try_program(const struct supervisor *supervisor,
 				  int state_fd, int words_fd)
 {

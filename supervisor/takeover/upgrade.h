@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Upgrade in place: the running program replaced by another, under its VMs. */
+/* Upgrade in place: the running program is replaced, and its VMs run on. */
 #ifndef VMSUP_SUPERVISOR_UPGRADE_H
 #define VMSUP_SUPERVISOR_UPGRADE_H
 
@@ -8,7 +8,7 @@
 
 struct supervisor;
 
-/* Remembers where this program lies: there the next one is looked for. 0 or
+/* Records this program's path, where an upgrade finds the next program. 0 or
  * -errno with problem set. */
 int upgrade_init(struct supervisor *supervisor, struct problem *problem);
 
@@ -16,10 +16,10 @@ int upgrade_init(struct supervisor *supervisor, struct problem *problem);
  * with problem set, and nothing done. */
 int upgrade_begin(struct supervisor *supervisor, struct call *call,
 		  struct problem *problem);
-/* Gives up one that is under way. */
+/* Ends an upgrade that is under way, if there is one. */
 void upgrade_cancel(struct supervisor *supervisor, const char *why);
 
-/* In the new image: tells the guard that it isn't needed. */
+/* In the new image: tells the guard to end. */
 void upgrade_done(struct supervisor *supervisor);
 
 #endif
