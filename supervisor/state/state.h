@@ -31,7 +31,7 @@
 
 enum state_extent {
 	STATE_CRASH, /* what holds without the process that saved it */
-	STATE_UPGRADE, /* all: descriptors, deadlines, logs, what is under way */
+	STATE_UPGRADE, /* all: descriptors, deadlines, logs, requests */
 };
 
 #endif

@@ -65,7 +65,7 @@ static bool has_process(const void *object)
 	return vm->process.pid_fd >= 0;
 }
 
-/* What holds whoever reads it. */
+/* The fields that a supervisor after a crash reads, too. */
 static const struct field lasting_fields[] = {
 	FIELD_GROUP(struct vm, config, &state_config_vm_fields),
 	FIELD_NUMBER(struct vm, uid, 0, UINT32_MAX - 1),
@@ -122,7 +122,7 @@ static bool heartbeat_armed(const void *object)
 	return vm->heartbeat.timer.armed;
 }
 
-/* What only this process, or its next program, can go on with. */
+/* The fields that only the next program of the same process can use. */
 static const struct field passing_fields[] = {
 	{ FIELD_NUMBER_AS("timer_due_ns", struct vm, timer.due_ns, 1,
 			  INT64_MAX),

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a supervisor keeps in its run directory for the one after a crash.
+ * The state store: documents in the run directory, for the supervisor that
+ * comes after a crash.
  *
- * Theory of operation: a document is written anew and renamed into place, so
- * that there is a whole one at any moment; a VM's is written before its process
- * is told anything that lets it outlive the supervisor, and whenever an intent
- * or a death changes. It isn't synced: it is to survive the process, not the
- * host, and one that is older than the host's last boot counts for nothing.
- * What can't be written now, for the file system may be full, is said once,
- * shown by status, and tried again until it can; the command that asked for it
- * fails meanwhile, and a VM that can't be kept at all isn't made.
- * What lies here is root's (rundir.c sees to that), and still only tells what
- * to look for: adopt.c verifies every process and descriptor by the kernel.
+ * Theory of operation: a document is written to a new file and renamed into
+ * place, so that there is a whole one at any moment. A VM's document is written
+ * before its process is told anything that lets it outlive the supervisor, and
+ * whenever an intent or a death changes. Documents aren't synced: they survive
+ * the process, not the host, and one from before the host's last boot is
+ * ignored.
+ *
+ * A document that can't be written, as on a full file system, is reported once,
+ * shown by status, and written again until that succeeds. Meanwhile the command
+ * that caused the change fails, and a VM whose document can't be written isn't
+ * made.
+ *
+ * Only root can write here (host/rundir.c checks that). Still the documents
+ * only say what to look for: takeover/adopt.c verifies every process and
+ * descriptor by the kernel.
  */
 #include "supervisor/state/store.h"
 
@@ -32,9 +38,10 @@
 
 #define INSTANCE   "instance.json"
 #define UNFINISHED "unfinished"
-/* Between one try and the next. */
+/* The time between one try and the next. */
 #define AGAIN_MS 1000
-/* Far more than a VM's document has with a hundred deaths. */
+/* The largest document that is read. A VM's with a hundred deaths is far
+ * smaller. */
 #define DOCUMENT_BYTES (1024 * 1024)
 
 /* ---- files */
@@ -60,7 +67,7 @@ static int write_whole(int dir_fd, const char *text, size_t bytes)
 	return (size_t)written == bytes ? 0 : -ENOSPC;
 }
 
-/* Takes over document, which may be NULL: no memory. */
+/* Writes document, and releases it. NULL: there was no memory for it. */
 static int write_document(int dir_fd, const char *file, json_t *document)
 {
 	cleanup_free char *text = document ? json_dumps(document, JSON_COMPACT)
@@ -87,7 +94,7 @@ const char *store_remedy(int error)
 
 static void try_again(struct timer *timer);
 
-/* A document couldn't be written. */
+/* Reports that a document couldn't be written, and sets the next try. */
 static void retry_later(struct host *host, int error)
 {
 	if (!host->store_error)
@@ -103,7 +110,7 @@ static void retry_later(struct host *host, int error)
 		loop_timer_in(&host->loop, &host->store_again, AGAIN_MS);
 }
 
-/* NULL: there is none, or it isn't one. */
+/* The document in a file. NULL: there is no such file, or no JSON in it. */
 static json_t *read_document(int dir_fd, const char *file)
 {
 	cleanup_fd int fd =
@@ -188,7 +195,8 @@ int store_vm(struct vm *vm)
 	return error;
 }
 
-/* What couldn't be written before. Without room it stops at the first. */
+/* Writes the documents that couldn't be written before; stops at the first that
+ * fails again. */
 static void try_again(struct timer *timer)
 {
 	struct host *host = timer->ctx;
@@ -210,7 +218,7 @@ void store_resume(struct host *host)
 			(void)store_vm(host->vms[i]);
 }
 
-/* A VM that is configured, and not made yet. */
+/* Writes the document of a VM that is configured, and not made yet. */
 static int store_planned(const struct host *host, size_t index)
 {
 	const struct vm_config *config = &host->config->vms[index];
@@ -305,7 +313,7 @@ static int compare_found(const void *left, const void *right)
 	return (a->index > b->index) - (a->index < b->index);
 }
 
-/* One file of the directory; what isn't a VM's document is left alone. */
+/* Reads one file of the directory; passes over files that aren't a VM's. */
 static int take_file(struct found **list, size_t *count, int dir_fd,
 		     const char *file)
 {
@@ -362,8 +370,8 @@ static int read_vms(struct stored *stored, int dir_fd)
 	return stored->vms ? error : -ENOMEM;
 }
 
-/* Whether the document is of this boot and of a version that can be read. 1,
- * 0: it counts for nothing, or -errno with problem set. */
+/* 1: the document is of this boot, and of a version that this program reads; 0:
+ * it is ignored; or -errno with problem set. */
 static int check_instance(const json_t *instance, const struct rundir *rundir,
 			  struct problem *problem)
 {
@@ -485,7 +493,7 @@ static int add_asked(struct config *config, const struct config *asked,
 		if (!vm)
 			return -EINVAL;
 		*vm = asked->vms[i];
-		asked->vms[i].machine = NULL; /* the one that owns it now */
+		asked->vms[i].machine = NULL; /* *vm owns it now */
 	}
 	return 0;
 }
@@ -508,7 +516,7 @@ int store_merge(const struct stored *stored, struct config *config,
 		return error;
 	}
 	merged.log_level = config->log_level;
-	merged.guard = config->guard; /* no VM is touched by it */
+	merged.guard = config->guard; /* may change: no VM depends on it */
 	config_uninit(config);
 	*config = merged;
 	return 0;
