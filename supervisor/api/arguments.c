@@ -61,8 +61,8 @@ struct vm *argument_vm(struct supervisor *supervisor, struct call *call)
 	return vm;
 }
 
-/* No more than there are VMs: a reply of a thousand times vm0 would hold up
- * everybody. */
+/* Takes no more names than there are VMs: a reply with a thousand times vm0
+ * would delay all clients. */
 bool argument_vms(struct supervisor *supervisor, struct call *call,
 		  bool optional)
 {

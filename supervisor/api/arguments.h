@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Arguments of a call, checked. What is wrong with one is answered here. */
+/* Checks arguments of a call, and answers the call if one is wrong. */
 #ifndef VMSUP_SUPERVISOR_ARGUMENTS_H
 #define VMSUP_SUPERVISOR_ARGUMENTS_H
 
@@ -10,20 +10,20 @@
 struct supervisor;
 struct vm;
 
-/* Optional ones: absent, null or of their type. False, with the call answered,
- * if the argument is something else. */
+/* Optional arguments: absent, null or of their type. False, with the call
+ * answered, if an argument is something else. */
 
 /* *value: false if absent. */
 bool argument_bool(struct call *call, const char *name, bool *value);
 /* A whole number between min and max; *number: preset if absent. */
 bool argument_number(struct call *call, const char *name, long min, long max,
 		     long preset, long *number);
-/* *text: NULL if absent; the call's. */
+/* *text: NULL if absent; the call owns it. */
 bool argument_string(struct call *call, const char *name, const char **text);
 
 /* The VM that "name" names; NULL with the call answered. */
 struct vm *argument_vm(struct supervisor *supervisor, struct call *call);
-/* The same if its process works; and if it has a console. */
+/* The same, for a VM whose process works; and for one with a console. */
 struct vm *argument_working_vm(struct supervisor *supervisor,
 			       struct call *call);
 struct vm *argument_console_vm(struct supervisor *supervisor,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The method Define: a VM by what a client says of it, made and started. */
+/* The method Define: makes and starts a VM that a client describes. */
 #include "supervisor/api/define.h"
 
 #include "supervisor/api/arguments.h"
@@ -9,8 +9,9 @@
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_machine.h"
 
-/* The machine that the call describes, with its descriptors; NULL: none. 0 or
- * -errno with problem set; *machine is the caller's either way. */
+/* Reads the machine that the call describes, with its descriptors; *machine is
+ * NULL if there is none. The caller owns *machine, also after an error. 0 or
+ * -errno with problem set. */
 static int take_machine(struct call *call, const char *name,
 			struct machine_config **machine,
 			struct problem *problem)
@@ -30,7 +31,7 @@ static int take_machine(struct call *call, const char *name,
 	return error;
 }
 
-/* Whether it is an array of strings, or absent. */
+/* True if the argument is an array of strings, or absent. */
 static bool are_strings(const json_t *array)
 {
 	const json_t *element;
@@ -44,7 +45,8 @@ static bool are_strings(const json_t *array)
 	return json_is_array(array) || json_is_null(array);
 }
 
-/* What the call says, but for its machine; false with the call answered. */
+/* Reads the call's arguments but for the machine; false with the call
+ * answered. */
 static bool take_definition(struct call *call, struct definition *definition)
 {
 	const json_t *machine = json_object_get(call->parameters, "machine");

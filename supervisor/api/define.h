@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The method Define: a VM by what a client says of it, made and started. */
+/* The method Define: makes and starts a VM that a client describes. */
 #ifndef VMSUP_SUPERVISOR_DEFINE_H
 #define VMSUP_SUPERVISOR_DEFINE_H
 

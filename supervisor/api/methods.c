@@ -31,13 +31,14 @@
 #define PING_TIMEOUT_MS     10000
 #define PING_TIMEOUT_MAX_MS 3600000
 #define PING_PAYLOAD_BYTES  56
-/* A byte of an echo request, which the VM, the bridge and whoever answers move:
- * no time of the supervisor's, but the caller must not have it for nothing. */
+/* The charge for each byte of an echo request. The VM, the bridge and the host
+ * that answers spend this time, not the supervisor; the caller pays for it. */
 #define PING_BYTE_NS 8
 
 /* ---- commands */
 
-/* what: of whom, and what was done all the same. */
+/* Answers that the state store failed. what: whose state, and what was done in
+ * spite of that. */
 static void not_kept(const struct supervisor *supervisor, struct call *call,
 		     const char *what)
 {
@@ -51,8 +52,8 @@ static void not_kept(const struct supervisor *supervisor, struct call *call,
 	call_failed(call, text);
 }
 
-/* Answers a command that was carried out: one that a crash would take back has
- * failed nevertheless. */
+/* Answers a command that was carried out. It fails nevertheless if its result
+ * couldn't be saved: a crash would undo it. */
 static void answer_command(const struct supervisor *supervisor,
 			   struct call *call, const json_t *names)
 {
@@ -76,7 +77,8 @@ static void answer_command(const struct supervisor *supervisor,
 	call_reply(call, NULL);
 }
 
-/* Does event to every VM named, all or (if one's state forbids it) none. */
+/* Raises the event in every VM named, or, if the state of one forbids it, in
+ * none. */
 static void run_command(struct supervisor *supervisor, struct call *call,
 			enum vm_event event)
 {
@@ -301,7 +303,7 @@ static void resume_ping(void *ctx, struct call *call, const json_t *saved)
 		call_failed(call, "the VM process died");
 }
 
-/* What to ask of the VM; false with the call answered. */
+/* Reads the request from the call; false with the call answered. */
 static bool ping_request(struct call *call, struct msg_ping *request)
 {
 	json_t *address = json_object_get(call->parameters, "address");

@@ -9,7 +9,7 @@ void reply_no_such_vm(struct call *call, const char *name)
 	call_error(call, "io.vmsup.NoSuchVm", json_pack("{s:s}", "name", name));
 }
 
-/* parameters: NULL if there was no memory to make them. */
+/* NULL parameters: there was no memory to make them. */
 void reply_with(struct call *call, json_t *parameters)
 {
 	if (parameters)

@@ -11,10 +11,10 @@ struct vm;
 
 /* The error NoSuchVm. */
 void reply_no_such_vm(struct call *call, const char *name);
-/* The error WrongState: what the VM is in, and what to do about it. */
+/* The error WrongState: the VM's state, and the remedy. */
 void reply_wrong_state(struct call *call, const struct vm *vm,
 		       const char *remedy);
-/* Takes over parameters; NULL if there was no memory to make them. */
+/* Replies, and releases parameters; NULL: there was no memory to make them. */
 void reply_with(struct call *call, json_t *parameters);
 
 #endif

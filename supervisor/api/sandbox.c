@@ -14,7 +14,7 @@
 
 /* ---- the manifest, as /proc/PID/fd shows it */
 
-/* fd: 0: any number. count: if over 1, at most so many. */
+/* fd 0: any number. count over 1: at most so many. */
 static void add_descriptor(json_t *manifest, const char *role, const char *kind,
 			   const char *link, int fd, int count)
 {
@@ -25,7 +25,7 @@ static void add_descriptor(json_t *manifest, const char *role, const char *kind,
 				    fd ? json_integer(fd) : json_null()));
 }
 
-/* The file that a descriptor of ours leads to, as readlink shows it. */
+/* Adds the file behind a descriptor of the supervisor, as readlink shows it. */
 static void add_file(json_t *manifest, const char *role, int own_fd, int fd)
 {
 	char path[32], target[512];
@@ -40,7 +40,8 @@ static void add_file(json_t *manifest, const char *role, int own_fd, int fd)
 		       1);
 }
 
-/* The number in the plan, if the process has one for what it makes itself. */
+/* The fixed number of a descriptor that the process makes itself; 0 if its
+ * protocol has none. */
 static int planned(const struct vm *vm, int number)
 {
 	return vm->process.protocol < PROTO_PLAN ? 0 : number;
@@ -132,7 +133,7 @@ static bool is_listed(const json_t *list, const char *name)
 	return false;
 }
 
-/* Each call once, in however many ways it is allowed. */
+/* Adds each system call once, even if several rules allow it. */
 static json_t *syscalls_json(const struct vm *vm)
 {
 	enum filter_role role = vm->config.machine ? FILTER_KVM
@@ -151,7 +152,7 @@ static json_t *digest_json(const char *digest)
 	return *digest ? json_string(digest) : json_null();
 }
 
-/* null: it was made by a version that kept none. */
+/* null: an earlier version, which saved no digests, made the process. */
 static json_t *digests_json(const struct filter_digests *digests)
 {
 	json_t *inherited;
@@ -172,7 +173,7 @@ static json_t *digests_json(const struct filter_digests *digests)
 			 digest_json(digests->seal));
 }
 
-/* The limit of its descriptors. */
+/* The process's limit of descriptors. */
 static int open_files(const struct vm *vm)
 {
 	if (vm->process.protocol >= PROTO_PLAN)

@@ -7,7 +7,7 @@
 
 struct vm;
 
-/* A reply of io.vmsup Sandbox. */
+/* The parameters of a reply to io.vmsup Sandbox; NULL without memory. */
 json_t *sandbox_json(const struct vm *vm);
 
 #endif

@@ -64,7 +64,7 @@ static json_t *ipv6_json(const struct vm *vm)
 	return json_string(text);
 }
 
-/* What is there only with a process, or only in some states. */
+/* Adds the members that a VM has only with a process or in some states. */
 static void add_process(json_t *object, const struct vm *vm)
 {
 	const struct death *last = deaths_last(&vm->deaths);

@@ -27,7 +27,7 @@ static void on_release(struct waiting *waiting)
 	loop_timer_cancel(&wait->supervisor->host.loop, &wait->timer);
 }
 
-/* How many VMs a Status is about, and which: those named, or all. */
+/* The VMs that a Status is about: those named, or all. */
 static size_t asked_for(const struct supervisor *supervisor,
 			const struct call *call)
 {
@@ -47,7 +47,7 @@ static struct vm *asked_vm(const struct supervisor *supervisor,
 		    : supervisor->host.vms[index];
 }
 
-/* What the first-hop guard dropped: read now, on the caller's account. */
+/* Reads the counters of the first-hop guard, at the caller's expense. */
 static void count_drops(struct supervisor *supervisor, const struct call *call)
 {
 	if (asked_for(supervisor, call) == 1)
@@ -101,8 +101,8 @@ static void wait_over(struct timer *timer)
 	answer_wait(timer->ctx);
 }
 
-/* True if counters of a VM that the call is about are on their way. ask: asks
- * those first whose aren't. */
+/* True if STATS of a VM that the call is about are due. ask: first asks the VMs
+ * of which none are due. */
 static bool stats_due(const struct supervisor *supervisor,
 		      const struct call *call, bool ask)
 {

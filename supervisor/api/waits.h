@@ -6,14 +6,14 @@
 struct call;
 struct supervisor;
 
-/* A question to a VM process and its answer, of the supervisor's time: what a
- * caller is charged for each. */
+/* The charge for a question to a VM process and its answer: so much of the
+ * supervisor's time they take. */
 #define WAITS_QUESTION_NS 10000
 
 /* The method Status of io.vmsup; ctx is the supervisor. */
 void waits_status(void *ctx, struct call *call);
-/* Counters of a VM came in: calls that waited for them may be answered. ctx is
- * the supervisor. */
+/* To be called when a VM's counters arrive: answers calls that waited for them.
+ * ctx is the supervisor. */
 void waits_stats_arrived(void *ctx);
 
 #endif
