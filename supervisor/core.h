@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The supervisor's state: one of it, passed to all that needs it. */
+/* The supervisor's state. There is one, passed as the first argument. */
 #ifndef VMSUP_SUPERVISOR_CORE_H
 #define VMSUP_SUPERVISOR_CORE_H
 
@@ -12,17 +12,17 @@
 
 /* An upgrade that is under way: takeover/upgrade.h. */
 struct upgrade {
-	struct call *call; /* who asked; NULL: nobody, or he went away */
+	struct call *call; /* waits for the end; NULL: none does any more */
 	int program_fd; /* owned: the new program; -1: no upgrade under way */
-	int trial_pid_fd; /* owned: the new program, trying the state */
-	int words_fd; /* owned: its standard error */
+	int trial_pid_fd; /* owned: the new program in its trial */
+	int words_fd; /* owned: standard error of the trial */
 	struct source trial_source;
 	struct timer deadline;
-	int guard_fd; /* owned: to who takes over if the new program fails */
+	int guard_fd; /* owned: socket to the guard: upgrade.c */
 	int guard_pid_fd; /* owned */
 };
 
-/* As in a new supervisor. */
+/* No upgrade is under way. */
 #define UPGRADE_NONE                           \
 	((struct upgrade){ .program_fd = -1,   \
 			   .trial_pid_fd = -1, \
@@ -34,33 +34,33 @@ struct upgrade {
 struct supervisor {
 	struct host host;
 	uint64_t started_ns;
-	char program[PATH_MAX]; /* where this one was started from */
+	char program[PATH_MAX]; /* the path of this program */
 	struct upgrade upgrade;
 	struct notify notify;
-	struct timer watchdog; /* systemd's */
-	size_t told_running, told_failed; /* to systemd */
+	struct timer watchdog; /* sends systemd WATCHDOG=1 */
+	size_t told_running, told_failed; /* VMs, as systemd was told last */
 
 	struct control *control;
 	struct net_monitor monitor;
 	struct source monitor_source;
-	struct source signal_source; /* its fd owned */
-	struct source starter_source; /* hang-up of who started this */
+	struct source signal_source; /* fd owned */
+	struct source starter_source; /* hang-up of the starting process */
 
 	struct timer populate; /* makes the configured VMs, a few a turn */
-	size_t populated; /* how many of config->vms there are */
-	struct timer multicast; /* opens it between VMs */
+	size_t populated; /* how many of config->vms are made */
+	struct timer multicast; /* opens multicast between VMs */
 	bool querying; /* the bridge was made a multicast querier */
 
 	bool foreground;
 	bool caps_dropped; /* its capabilities were dropped */
-	bool settled; /* every VM of the configuration got somewhere */
-	bool took_over; /* VMs of an earlier supervisor */
+	bool settled; /* the start is over: every VM has its first outcome */
+	bool took_over; /* the store had VMs of an earlier supervisor */
 	bool leave_vms; /* VMs, links and state stay for the next supervisor */
 	int exit_status;
 
-	uint32_t ping_id; /* the last one's */
-	struct call_list shutdown_calls; /* wait for the end */
-	struct call_list status_calls; /* wait for counters: api/waits.c */
+	uint32_t ping_id; /* of the last ping */
+	struct call_list shutdown_calls; /* calls that wait for the end */
+	struct call_list status_calls; /* calls of Status: api/waits.c */
 };
 
 #endif

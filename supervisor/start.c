@@ -191,7 +191,8 @@ static int prepare_links(struct supervisor *supervisor,
 	return error;
 }
 
-/* What is in the way of the guard, or was made without groups, by an older vmsup. */
+/* Updates TAPs that an older vmsup made: they lack groups, or have filters that
+ * are in the guard's way. */
 static void update_taps(struct supervisor *supervisor)
 {
 	for (size_t i = 0; i < supervisor->host.vm_count; i++) {

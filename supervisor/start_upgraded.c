@@ -2,11 +2,11 @@
 /*
  * The new image of a supervisor, in an upgrade.
  *
- * Theory of operation: it finds itself in the old one's process, with its
- * capabilities already cut and its filter in force, so that it can open no
- * socket and enter nothing new; what it needs came as descriptors. It takes
- * hold of all of them before it serves any, and says so to the guard only when
- * nothing can fail any more.
+ * Theory of operation: the new image runs in the old one's process. The old
+ * image's filter is in force and its capabilities are dropped, so that the new
+ * one can open no socket and enter no namespace; all that it needs came as
+ * descriptors. It checks and watches all of them before it serves any, and
+ * tells the guard to end only when nothing can fail any more.
  */
 #include "supervisor/start_upgraded.h"
 
@@ -46,8 +46,9 @@ static int load(int state_fd, json_t **document, struct problem *problem)
 	return handover_load(&successor, state_fd, document, problem);
 }
 
-/* Under the old one's filter no new room can be made, and no VM is started in
- * one that isn't empty: a version before made such rooms in a chroot. */
+/* Checks that the old image's room is empty. The old filter forbids to make
+ * another room, and no VM may start in one that isn't empty. An earlier version
+ * made such rooms in a chroot. */
 static int check_room(struct problem *problem)
 {
 	cleanup_fd int proc_fd =
@@ -107,7 +108,7 @@ static int attach_vm(struct vm *vm)
 	return error;
 }
 
-/* A VM whose process was given up on isn't listened to any more. */
+/* True if the VM's process must end: its channel isn't read any more. */
 static bool is_ending(const struct vm *vm)
 {
 	return vm->process.exit.reason != DEATH_NONE ||
@@ -191,7 +192,7 @@ static int attach_control(struct supervisor *supervisor, const json_t *document)
 	return 0;
 }
 
-/* What was inherited open is closed on the next exec again. */
+/* Sets FD_CLOEXEC again on the inherited descriptors. */
 static void set_close_on_exec(const struct supervisor *supervisor, int state_fd)
 {
 	handover_keep_open(supervisor, state_fd, false);
@@ -217,7 +218,8 @@ static int renew_locks(struct supervisor *supervisor)
 	return error;
 }
 
-/* It was opened when all else was open: a child copies what lies below it. */
+/* Moves the descriptor of vmproc, which was opened last, to the lowest free
+ * number: a child copies all descriptors below it. */
 static void lower_program(struct supervisor *supervisor)
 {
 	int fd = fcntl(supervisor->host.vmproc_fd, F_DUPFD_CLOEXEC, 0);

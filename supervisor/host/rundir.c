@@ -38,9 +38,9 @@ static uint64_t hash(const char *text)
 	return value;
 }
 
-/* Of a directory that nobody but root may write, this bit says nothing: it marks
- * those that a vmsup made, from the first moment on, whoever is killed or comes
- * second. */
+/* The mode bit that marks run directories made by a vmsup. It has no effect on
+ * a directory that only root may write. mkdir() sets it, so that the mark is
+ * there from the first moment on. */
 #define MADE S_ISVTX
 
 static int open_dir(struct rundir *rundir, gid_t group, struct problem *problem)

@@ -44,14 +44,14 @@ int uids_confine(int fd, uid_t uid);
 /* True if fd is open on the lock file; *shared: with a right to write, as VM
  * processes of an instance shared it in earlier builds. */
 bool uids_is_lock_file(const struct uids *uids, int fd, bool *shared);
-/* Makes the locks on such a shared one of those that are to read, on the uids of
- * the list alone, which is sorted. 0 or -errno. */
+/* Makes the locks of such a shared open file locks to read, on the uids of the
+ * list alone, which is sorted. 0 or -errno. */
 int uids_settle_shared(int fd, const uid_t *list, size_t count);
 /* Takes that uid, which a VM process holds by fd (-1: none does). 0; -EAGAIN:
  * another instance has it; another -errno. */
 int uids_claim(struct uids *uids, uid_t uid, int fd);
-/* Replaces lock_fd by a descriptor that nobody else has, with its locks on these
- * uids: an earlier build handed it to VM processes. 0 or -errno. */
+/* Replaces lock_fd, which an earlier build gave to VM processes, by an open file
+ * of the supervisor's own with locks on these uids. 0 or -errno. */
 int uids_renew(struct uids *uids, int proc_fd, const uid_t *list, size_t count);
 
 /* What the next image must know of it, in the upgrade's document. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The configured VMs made, a few a turn; others defined while it runs. */
+/* Makes the configured VMs, a few a turn, and those defined later. */
 #include "supervisor/instance/populate.h"
 
 #include <fcntl.h>
@@ -15,10 +15,10 @@
 #include "supervisor/takeover/adopt.h"
 #include "supervisor/vm/vms.h"
 
-/* VMs made in one turn of the loop: those made before get their turn. */
+/* VMs made in one turn of the loop: others are served between the turns. */
 #define POPULATE_BATCH 8
 
-/* Makes a VM of config, which isn't guarded and not started yet. */
+/* Makes a VM of config. It isn't guarded or started yet. */
 static int make_vm(struct supervisor *supervisor,
 		   const struct vm_config *config, struct problem *problem)
 {
@@ -43,7 +43,8 @@ static void remove_last(struct supervisor *supervisor)
 	vm_free(vm);
 }
 
-/* Guards the VMs from first on, at once, and starts those that are to. */
+/* Guards the VMs from first on, all at once, and starts those that are
+ * wanted. */
 static int begin_vms(struct supervisor *supervisor, size_t first,
 		     struct problem *problem)
 {
@@ -81,7 +82,7 @@ int populate_assign(struct supervisor *supervisor, struct problem *problem)
 			     supervisor->host.rundir.instance, problem);
 }
 
-/* In place of what the defaults allow. */
+/* Sets what the VM may send, in place of the defaults. */
 static int set_allow(struct vm_config *vm, const json_t *names,
 		     struct problem *problem)
 {
@@ -97,8 +98,8 @@ static int set_allow(struct vm_config *vm, const json_t *names,
 	return error;
 }
 
-/* Makes the last VM of the configuration, which is kept before: else it would be
- * gone without a word after a crash. */
+/* Makes the last VM of the configuration. Its document is written before:
+ * otherwise the VM would be missing after a crash. */
 static int make_defined(struct supervisor *supervisor, struct problem *problem)
 {
 	size_t index = supervisor->host.config->vm_count - 1;
@@ -158,8 +159,7 @@ int populate_define(struct supervisor *supervisor,
 	return error;
 }
 
-/* Brings those that were there when an earlier supervisor died where they should
- * be, and makes others, a few in all. */
+/* Revives VMs of an earlier supervisor and makes new ones, a few in all. */
 static int make_some(struct supervisor *supervisor, struct problem *problem)
 {
 	const struct config *config = supervisor->host.config;

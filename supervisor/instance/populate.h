@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The configured VMs made, a few a turn; others defined while it runs. */
+/* Makes the configured VMs, a few a turn, and those defined later. */
 #ifndef VMSUP_SUPERVISOR_POPULATE_H
 #define VMSUP_SUPERVISOR_POPULATE_H
 
@@ -10,7 +10,7 @@
 
 struct supervisor;
 
-/* Gives what the configuration leaves open: names, addresses, MACs. 0 or
+/* Assigns what the configuration leaves open: names, addresses, MACs. 0 or
  * -errno with problem set. */
 int populate_assign(struct supervisor *supervisor, struct problem *problem);
 /* A VM by options, as in the configuration file; NULL: the default. */
@@ -19,8 +19,8 @@ struct definition {
 	const json_t *allow; /* an array of strings, or NULL */
 	struct machine_config *machine; /* NULL: guest builtin */
 };
-/* Defines and starts one, and takes over its machine if that succeeds. 0 or
- * -errno with problem set. */
+/* Defines a VM and starts it. On success the VM owns the machine. 0 or -errno
+ * with problem set. */
 int populate_define(struct supervisor *supervisor,
 		    const struct definition *definition,
 		    struct problem *problem);

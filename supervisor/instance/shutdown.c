@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The end begun: VMs stopped, or left to the next supervisor; who waits for it. */
+/* Begins the end: stops the VMs, or leaves them to the next supervisor. */
 #include "supervisor/instance/shutdown.h"
 
 #include "ipc/log.h"

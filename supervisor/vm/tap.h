@@ -19,8 +19,8 @@ void vm_close_tap(struct vm *vm);
 int vm_read_tap(const struct vm *vm, struct net_counters *now);
 /* Traffic of this generation by the TAP's own counters, which are these now. */
 void vm_count_by_tap(struct vm *vm, const struct net_counters *now);
-/* Sets the TAP as it was made, for the next process; makes it anew if it was
- * deleted, or can't be set so. Tells the bridge and the host who is behind it. 0
+/* Resets the TAP for the next process, and makes it anew if it was deleted or
+ * can't be reset. Tells the bridge and the host the VM's MAC and addresses. 0
  * or -errno with problem set; PROBLEM_PERMANENT: they can't be told. */
 int vm_renew_tap(struct vm *vm, struct problem *problem);
 
