@@ -11,6 +11,7 @@
 #include "ipc/fd.h"
 #include "ipc/proto.h"
 #include "supervisor/cli/act.h"
+#include "supervisor/cli/cmdline.h"
 #include "supervisor/cli/conn.h"
 #include "supervisor/cli/conn_call.h"
 #include "supervisor/cli/field.h"
@@ -195,6 +196,13 @@ static int call_define(struct conn *conn, const struct cli_args *args,
 	return conn_call(conn, "Define", parameters, CONN_TIMEOUT_MS, NULL);
 }
 
+static void tell_hint(void *ctx, const char *hint)
+{
+	const char *vm = ctx;
+
+	report_warn("%s: %s", vm, hint);
+}
+
 static int define_vm(const struct cli *cli, const struct cli_args *args)
 {
 	struct machine_config *machine;
@@ -206,6 +214,8 @@ static int define_vm(const struct cli *cli, const struct cli_args *args)
 	status = make_machine(args, &machine);
 	if (!status)
 		status = call_define(&conn, args, machine);
+	if (!status && machine)
+		cmdline_hints(machine->cmdline, tell_hint, args->names[0]);
 	machine_free(machine);
 	conn_close(&conn);
 	return status;
