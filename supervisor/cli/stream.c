@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ipc/log.h"
 #include "supervisor/cli/conn.h"
@@ -44,10 +45,17 @@ void stream_event(const json_t *event, bool json)
 	print_clean(detail, "\n");
 }
 
+/* What the guest says on its console, and what the process says, can't be taken
+ * for the supervisor's words. */
 void stream_log_line(const json_t *line)
 {
-	printf("%s  %" JSON_INTEGER_FORMAT "  %-7s  ", field_text(line, "time"),
-	       field_int(line, "generation"), field_text(line, "level"));
+	const char *source = field_text(line, "source");
+	bool console = strcmp(source, "console") == 0;
+
+	printf("%s  %" JSON_INTEGER_FORMAT "  %-7s  %s",
+	       field_text(line, "time"), field_int(line, "generation"),
+	       console ? source : field_text(line, "level"),
+	       strcmp(source, "process") == 0 ? "process: " : "");
 	print_clean(field_text(line, "text"), "\n");
 }
 

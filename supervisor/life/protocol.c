@@ -287,7 +287,7 @@ static void on_log(struct vm *vm, const union msg *message, int *fd)
 		vm_log(vm, LOG_LEVEL_WARN, "%llu lines dropped",
 		       (unsigned long long)vm->log.dropped);
 	vm->log.dropped = 0;
-	vm_log(vm, (enum log_level)log->level, "%s", text);
+	vm_log_process(vm, (enum log_level)log->level, text);
 }
 
 #define IN(state) (1U << VM_##state)

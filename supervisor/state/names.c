@@ -12,6 +12,7 @@
 #include "supervisor/vm/death.h"
 #include "supervisor/vm/vm.h"
 #include "supervisor/vm/vm_state.h"
+#include "supervisor/vm/vmlog.h"
 
 static const char *const orphans[] = {
 	[ORPHAN_STAY] = "stay",
@@ -85,6 +86,11 @@ const char *names_orphan(unsigned int policy)
 const char *names_level(unsigned int level)
 {
 	return log_level_name((enum log_level)level);
+}
+
+const char *names_log_source(unsigned int source)
+{
+	return vmlog_source_name((enum vmlog_source)source);
 }
 
 const char *names_state(unsigned int state)

@@ -11,6 +11,7 @@ const char *names_allow(unsigned int what); /* below ALLOWS */
 /* below GUARD_REASONS */
 const char *names_guard_reason(unsigned int reason);
 const char *names_level(unsigned int level); /* below LOG_LEVELS */
+const char *names_log_source(unsigned int source); /* below VMLOG_SOURCES */
 const char *names_state(unsigned int state); /* below VM_STATES */
 const char *names_stop_step(unsigned int step); /* below NAMES_STOP_STEPS */
 const char *names_death(unsigned int reason); /* below DEATH_REASONS */

@@ -135,6 +135,7 @@ const struct field_ring state_rings_backoff = {
 struct line {
 	struct timespec time;
 	uint64_t generation;
+	enum vmlog_source source;
 	enum log_level level;
 	char text[LOG_LINE_BYTES];
 };
@@ -142,6 +143,8 @@ struct line {
 static const struct field line_fields[] = {
 	FIELD_GROUP(struct line, time, &state_rings_time_fields),
 	FIELD_COUNT(struct line, generation),
+	/* the supervisor's, in a document of an earlier version */
+	FIELD_CHOICE(struct line, source, names_log_source, VMLOG_SOURCES),
 	FIELD_CHOICE(struct line, level, names_level, LOG_LEVELS),
 	FIELD_WORDS(struct line, text),
 };
@@ -178,6 +181,7 @@ static void get_line(const void *ring, uint32_t i, void *element)
 		return;
 	line->time = from->time;
 	line->generation = from->generation;
+	line->source = from->source;
 	line->level = from->level;
 	snprintf(line->text, sizeof(line->text), "%s", from->text);
 }
@@ -192,8 +196,8 @@ static int add_line(void *ring, const void *element)
 {
 	const struct line *line = element;
 
-	return vmlog_put(ring, &line->time, line->level, line->generation,
-			 line->text)
+	return vmlog_put(ring, &line->time, line->source, line->level,
+			 line->generation, line->text)
 		       ? 0
 		       : -ENOMEM;
 }

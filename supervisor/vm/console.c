@@ -78,15 +78,6 @@ static struct console *console_of(struct vm *vm)
 
 /* ---- output */
 
-static void add_line(struct vm *vm, enum log_level level, const char *text)
-{
-	const struct vmlog_line *line =
-		vmlog_add(&vm->log.kept, level, vm->generation, text);
-
-	if (line)
-		events_log(&vm->host->events, vm->config.name, line);
-}
-
 static void end_line(struct vm *vm)
 {
 	struct console *console = vm->console;
@@ -96,7 +87,7 @@ static void end_line(struct vm *vm)
 	if (console->part_lines++ >= PART_LINES)
 		return;
 	log_clean(console->line);
-	add_line(vm, LOG_LEVEL_INFO, console->line);
+	vm_keep_line(vm, VMLOG_CONSOLE, LOG_LEVEL_INFO, console->line);
 }
 
 /* Logs, after a read, how many lines of it weren't logged. */
@@ -108,7 +99,7 @@ static void end_lines(struct vm *vm)
 	if (console->part_lines > PART_LINES) {
 		snprintf(text, sizeof(text), "%u lines dropped",
 			 console->part_lines - PART_LINES);
-		add_line(vm, LOG_LEVEL_WARN, text);
+		vm_keep_line(vm, VMLOG_CONSOLE, LOG_LEVEL_WARN, text);
 	}
 	console->part_lines = 0;
 }

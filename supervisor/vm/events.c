@@ -138,10 +138,19 @@ void events_log(struct events *events, const char *vm,
 	}
 }
 
+void vm_keep_line(struct vm *vm, enum vmlog_source source, enum log_level level,
+		  const char *text)
+{
+	const struct vmlog_line *line =
+		vmlog_add(&vm->log.kept, source, level, vm->generation, text);
+
+	if (line)
+		events_log(&vm->host->events, vm->config.name, line);
+}
+
 void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
 {
 	char text[LOG_LINE_BYTES];
-	const struct vmlog_line *line;
 	va_list args;
 
 	va_start(args, format);
@@ -149,9 +158,14 @@ void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
 	va_end(args);
 	log_clean(text);
 	log_line(level, "%s: %s", vm->config.name, text);
-	line = vmlog_add(&vm->log.kept, level, vm->generation, text);
-	if (line)
-		events_log(&vm->host->events, vm->config.name, line);
+	vm_keep_line(vm, VMLOG_SUPERVISOR, level, text);
+}
+
+void vm_log_process(struct vm *vm, enum log_level level, char *text)
+{
+	log_clean(text);
+	log_line(level, "%s: process: %s", vm->config.name, text);
+	vm_keep_line(vm, VMLOG_PROCESS, level, text);
 }
 
 void events_end(struct events *events)

@@ -58,6 +58,12 @@ void events_log(struct events *events, const char *vm,
 /* Adds a line to the VM's log and to the supervisor's. */
 void vm_log(struct vm *vm, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The same for what the VM process says: nobody takes it for the supervisor's.
+ * Control characters of text are replaced. */
+void vm_log_process(struct vm *vm, enum log_level level, char *text);
+/* Adds a line, without control characters, to the VM's log alone. */
+void vm_keep_line(struct vm *vm, enum vmlog_source source, enum log_level level,
+		  const char *text);
 /* An io.vmsup Event array of the last events. */
 json_t *events_past(const struct events *events);
 

@@ -2,10 +2,25 @@
 /* A VM's last lines: of this generation and of the one before it. */
 #include "supervisor/vm/vmlog.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipc/fd.h"
 #include "supervisor/lib/time_format.h"
+
+static const char *const source_names[] = {
+	[VMLOG_SUPERVISOR] = "supervisor",
+	[VMLOG_PROCESS] = "process",
+	[VMLOG_CONSOLE] = "console",
+};
+static_assert(ARRAY_SIZE(source_names) == VMLOG_SOURCES, "a name for each");
+
+const char *vmlog_source_name(enum vmlog_source source)
+{
+	return (unsigned int)source < VMLOG_SOURCES ? source_names[source]
+						    : "?";
+}
 
 static void part_uninit(struct vmlog_part *part)
 {
@@ -28,13 +43,14 @@ void vmlog_turn(struct vmlog *log)
 	memset(&log->current, 0, sizeof(log->current));
 }
 
-const struct vmlog_line *vmlog_add(struct vmlog *log, enum log_level level,
-				   uint64_t generation, const char *text)
+const struct vmlog_line *vmlog_add(struct vmlog *log, enum vmlog_source source,
+				   enum log_level level, uint64_t generation,
+				   const char *text)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return vmlog_put(&log->current, &now, level, generation, text);
+	return vmlog_put(&log->current, &now, source, level, generation, text);
 }
 
 void vmlog_restore(struct vmlog_part *part, uint64_t gone)
@@ -45,6 +61,7 @@ void vmlog_restore(struct vmlog_part *part, uint64_t gone)
 
 const struct vmlog_line *vmlog_put(struct vmlog_part *part,
 				   const struct timespec *time,
+				   enum vmlog_source source,
 				   enum log_level level, uint64_t generation,
 				   const char *text)
 {
@@ -61,6 +78,7 @@ const struct vmlog_line *vmlog_put(struct vmlog_part *part,
 	}
 	line->time = *time;
 	line->generation = generation;
+	line->source = source;
 	line->level = level;
 	memcpy(line->text, text, length);
 	slot = &part->lines[part->count++ % VMLOG_LINES];
@@ -80,9 +98,10 @@ json_t *vmlog_line_json(const struct vmlog_line *line)
 	char time[32];
 
 	time_format(time, &line->time);
-	return json_pack("{s:s, s:I, s:s, s:s}", "time", time, "generation",
-			 (json_int_t)line->generation, "level",
-			 log_level_name(line->level), "text", line->text);
+	return json_pack("{s:s, s:I, s:s, s:s, s:s}", "time", time,
+			 "generation", (json_int_t)line->generation, "level",
+			 log_level_name(line->level), "source",
+			 vmlog_source_name(line->source), "text", line->text);
 }
 
 json_t *vmlog_json(const struct vmlog_part *part)

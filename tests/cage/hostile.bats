@@ -241,7 +241,8 @@ attacks_cost() {
 	refute env LC_ALL=C grep -n '[^[:print:]]' "$LAB/escapes"
 	refute env LC_ALL=C grep -n '[^[:print:]]' "$LAB/run/supervisor.log"
 	[[ $(grep -c forged "$LAB/escapes") == 1 ]]
-	grep -q 'owned.*forged.*%s%n' "$LAB/escapes"
+	grep -q ' process: .*owned.*forged.*%s%n' "$LAB/escapes"
+	grep -q 'escapes: process: .*owned' "$LAB/run/supervisor.log"
 	vm_is escapes '.state == "running" and .generation == 1'
 }
 
@@ -431,8 +432,8 @@ stats_has() {
 	refute env LC_ALL=C grep -n '[^[:print:]]' "$LAB/escapes"
 	refute env LC_ALL=C grep -n '[^[:print:]]' "$LAB/run/supervisor.log"
 	[[ $(grep -c forged "$LAB/escapes") == 1 ]]
-	# time, generation and level are the supervisor's
-	grep -Eq '^[^ ]+ +1 +info +2026-01-01T00:00:00.000Z 1 forged' \
+	# time, generation and who says it are the supervisor's
+	grep -Eq '^[^ ]+ +1 +console +2026-01-01T00:00:00.000Z 1 forged' \
 		"$LAB/escapes"
 	refute env LC_ALL=C grep -n '[^[:print:]]' "$LAB/events"
 	(($(awk '{ print length }' "$LAB/escapes" | sort -n | tail -n 1) < 1200))

@@ -32,7 +32,7 @@ setup_file() {
 	vmsup status --json >"$LAB/status"
 	for stage in "${STAGES[@]}"; do
 		vmsup logs "kvm-$stage" |
-			sed 's/^[^ ]* *1 *info *//' >"$LAB/$stage.log"
+			sed 's/^[^ ]* *1 *info *\(process: \)\?//' >"$LAB/$stage.log"
 	done
 }
 

@@ -26,7 +26,7 @@ setup_file() {
 	wait_until 20 grep -q bound "$LAB/bound"
 	vmsup start -c "$LAB/conf"
 	while read -r vm; do
-		vmsup logs "$vm" | sed 's/^[^ ]* *1 *info *//' >"$LAB/$vm.log"
+		vmsup logs "$vm" | sed 's/^[^ ]* *1 *info *\(process: \)\?//' >"$LAB/$vm.log"
 	done < <("$BUILD/tests/cage/probe" --names)
 }
 

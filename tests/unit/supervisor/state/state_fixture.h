@@ -164,8 +164,10 @@ static inline void fixture_vm(struct vm *vm)
 		vm->stats[i] = 100 + i;
 		vm->settled[i] = 200 + i;
 	}
-	vmlog_put(&vm->log.kept.previous, &time, LOG_LEVEL_ERROR, 2, "before");
-	vmlog_put(&vm->log.kept.current, &time, LOG_LEVEL_WARN, 3, "now");
+	vmlog_put(&vm->log.kept.previous, &time, VMLOG_CONSOLE, LOG_LEVEL_ERROR,
+		  2, "before");
+	vmlog_put(&vm->log.kept.current, &time, VMLOG_PROCESS, LOG_LEVEL_WARN,
+		  3, "now");
 	vm->log.lines = (struct token_bucket){ 6001, 51 };
 	vm->log.flood = (struct token_bucket){ 6002, 1001 };
 	vm->log.dropped = 61;

@@ -167,7 +167,8 @@ static void full_rings_keep_order_and_count(void **state)
 		char text[16];
 
 		snprintf(text, sizeof(text), "line %d", (int)i);
-		vmlog_put(&vm.log.kept.current, &time, LOG_LEVEL_INFO, i, text);
+		vmlog_put(&vm.log.kept.current, &time, VMLOG_SUPERVISOR,
+			  LOG_LEVEL_INFO, i, text);
 		death.generation = i;
 		deaths_add(&vm.deaths, &death);
 		vm.backoff.death_ns[vm.backoff.deaths++ % BACKOFF_MAX_DEATHS] =
@@ -181,7 +182,8 @@ static void full_rings_keep_order_and_count(void **state)
 	death.generation = 250;
 	deaths_add(&vm.deaths, &death);
 	deaths_add(&loaded.deaths, &death);
-	vmlog_add(&loaded.log.kept, LOG_LEVEL_INFO, 250, "line 250");
+	vmlog_add(&loaded.log.kept, VMLOG_SUPERVISOR, LOG_LEVEL_INFO, 250,
+		  "line 250");
 	assert_same_deaths(&vm.deaths, &loaded.deaths);
 	assert_int_equal(deaths_at(&loaded.deaths, 0)->generation, 151);
 	assert_string_equal(vmlog_at(&loaded.log.kept.current, 0)->text,
@@ -271,9 +273,10 @@ static void texts_are_cleaned(void **state)
 	memset(longer, 'x', sizeof(longer));
 	longer[sizeof(longer) - 1] = '\0';
 	fixture_vm(&vm);
-	vmlog_put(&vm.log.kept.current, &time, LOG_LEVEL_INFO, 3,
-		  "\033[2J\xff");
-	vmlog_put(&vm.log.kept.current, &time, LOG_LEVEL_INFO, 3, longer);
+	vmlog_put(&vm.log.kept.current, &time, VMLOG_SUPERVISOR, LOG_LEVEL_INFO,
+		  3, "\033[2J\xff");
+	vmlog_put(&vm.log.kept.current, &time, VMLOG_SUPERVISOR, LOG_LEVEL_INFO,
+		  3, longer);
 	strcpy(vm.process.exit.detail, "\a\x80");
 	reload_vm(&vm, STATE_UPGRADE, &loaded);
 	assert_string_equal(vmlog_at(&loaded.log.kept.current, 62)->text,

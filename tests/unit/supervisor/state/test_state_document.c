@@ -183,6 +183,15 @@ static json_t *parse(const char *quoted)
 /* All that is in old is in new, the same. */
 static void assert_within(json_t *old, const json_t *new, const char *key)
 {
+	json_t *element;
+	size_t i;
+
+	if (json_is_array(old) &&
+	    json_array_size(old) == json_array_size(new)) {
+		json_array_foreach(old, i, element)
+			assert_within(element, json_array_get(new, i), key);
+		return;
+	}
 	if (!json_is_object(old) || !json_is_object(new)) {
 		if (!json_equal(old, new))
 			fail_msg("%s isn't what it was", key);

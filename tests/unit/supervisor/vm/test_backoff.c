@@ -173,10 +173,10 @@ static void a_log_keeps_two_generations(void **state)
 		char text[16];
 
 		snprintf(text, sizeof(text), "line %d", i);
-		vmlog_add(&log, LOG_LEVEL_INFO, 1, text);
+		vmlog_add(&log, VMLOG_PROCESS, LOG_LEVEL_INFO, 1, text);
 	}
 	vmlog_turn(&log);
-	vmlog_add(&log, LOG_LEVEL_INFO, 2, "new");
+	vmlog_add(&log, VMLOG_PROCESS, LOG_LEVEL_INFO, 2, "new");
 	lines = vmlog_json(&log.previous);
 	assert_int_equal(json_array_size(lines), VMLOG_LINES);
 	assert_string_equal(json_string_value(json_object_get(
