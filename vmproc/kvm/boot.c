@@ -19,8 +19,8 @@
 #define WARM_INITRD_END (2 * GIB)
 
 /* The size of a regular file. 0, or -EINVAL with the problem told. */
-static int measure(struct boot_state *state, int fd, const char *what,
-		   uint64_t *bytes)
+static int measure_file(struct boot_state *state, int fd, const char *what,
+			uint64_t *bytes)
 {
 	struct stat status;
 
@@ -39,18 +39,19 @@ static int measure(struct boot_state *state, int fd, const char *what,
 int boot_measure(struct boot *boot, struct boot_problem *problem)
 {
 	struct boot_state state = { .problem = problem };
-	int error =
-		measure(&state, boot->kernel_fd, "kernel", &boot->kernel_bytes);
+	int error = measure_file(&state, boot->kernel_fd, "kernel",
+				 &boot->kernel_bytes);
 
 	boot->initrd_bytes = 0;
 	if (!error && boot->initrd_fd >= 0)
-		error = measure(&state, boot->initrd_fd, "initrd",
-				&boot->initrd_bytes);
+		error = measure_file(&state, boot->initrd_fd, "initrd",
+				     &boot->initrd_bytes);
 	return error;
 }
 
 /* Nothing is there yet: what is written is what it holds. */
-static void touch(const struct memory *memory, uint64_t gpa, uint64_t bytes)
+static void touch_pages(const struct memory *memory, uint64_t gpa,
+			uint64_t bytes)
 {
 	volatile uint8_t *at =
 		gpa >= LAYOUT_HIGH ? guest_ptr(memory, gpa, bytes) : NULL;
@@ -64,12 +65,12 @@ void boot_warm(const struct memory *memory, const struct boot *boot)
 	uint64_t end = memory->region[0].bytes;
 
 	if (boot->kernel_bytes <= WARM_KERNEL)
-		touch(memory, LAYOUT_KERNEL, boot->kernel_bytes);
+		touch_pages(memory, LAYOUT_KERNEL, boot->kernel_bytes);
 	if (end > WARM_INITRD_END)
 		end = WARM_INITRD_END;
 	if (boot->initrd_bytes < end)
-		touch(memory, (end - boot->initrd_bytes) & ~(PAGE - 1),
-		      boot->initrd_bytes);
+		touch_pages(memory, (end - boot->initrd_bytes) & ~(PAGE - 1),
+			    boot->initrd_bytes);
 }
 
 /* Reads what every kind of image begins with. */

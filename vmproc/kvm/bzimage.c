@@ -62,7 +62,8 @@ static uint64_t code_bytes(const struct boot_state *state,
 	return file - setup < bytes ? file - setup : bytes;
 }
 
-static int check(struct boot_state *state, const struct setup_header *header)
+static int check_header(struct boot_state *state,
+			const struct setup_header *header)
 {
 	uint64_t bytes = header->syssize * PARAGRAPH;
 
@@ -90,8 +91,8 @@ static int check(struct boot_state *state, const struct setup_header *header)
 }
 
 /* Where it goes: where it wants to be, or lower if it can and must. */
-static uint64_t place(const struct boot_state *state,
-		      const struct setup_header *header, uint64_t bytes)
+static uint64_t place_kernel(const struct boot_state *state,
+			     const struct setup_header *header, uint64_t bytes)
 {
 	uint64_t alignment = header->kernel_alignment;
 	uint64_t wanted = header->pref_address;
@@ -109,14 +110,14 @@ static int load_bzimage(struct boot_state *state, struct boot_entry *entry)
 {
 	struct setup_header header = header_of(state);
 	uint64_t bytes, needed, gpa;
-	int error = check(state, &header);
+	int error = check_header(state, &header);
 
 	if (error)
 		return error;
 	bytes = code_bytes(state, &header);
 	/* what it needs to unpack itself, at least what is loaded */
 	needed = header.init_size > bytes ? header.init_size : bytes;
-	gpa = place(state, &header, needed);
+	gpa = place_kernel(state, &header, needed);
 	if (!gpa || gpa + needed > LAYOUT_HOLE)
 		return image_refuse(
 			state,

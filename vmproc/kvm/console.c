@@ -22,7 +22,7 @@
 #define CHUNK_BYTES  4096
 #define CHUNK_BUDGET 16
 
-static void watch(struct machine *machine, uint32_t events)
+static void watch_console(struct machine *machine, uint32_t events)
 {
 	if (!machine->console_open || events == machine->console_events)
 		return;
@@ -42,7 +42,7 @@ static void close_console(struct machine *machine)
 }
 
 /* True if there is nothing more to send. */
-static bool flush(struct machine *machine)
+static bool flush_output(struct machine *machine)
 {
 	struct uart *uart = &machine->board.uart;
 	uint8_t chunk[CHUNK_BYTES];
@@ -86,12 +86,12 @@ static const struct {
 	[SHUTDOWN_FAILED] = { VMPROC_EXIT_MACHINE, GUEST_EVENTS, NULL },
 };
 
-static _Noreturn void end(struct machine *machine, enum shutdown reason)
+static _Noreturn void end_process(struct machine *machine, enum shutdown reason)
 {
 	union msg message = { .event.event = shutdowns[reason].event };
 	const char *text = shutdowns[reason].text;
 
-	flush(machine);
+	flush_output(machine);
 	if (shutdowns[reason].event != GUEST_EVENTS)
 		vmproc_send(machine->vm, MSG_EVENT, &message);
 	if (reason == SHUTDOWN_POWEROFF || reason == SHUTDOWN_REBOOT) {
@@ -105,13 +105,13 @@ static _Noreturn void end(struct machine *machine, enum shutdown reason)
 
 /* Asks for what can be done: input if the guest takes some, and a sign when
  * output can go on. */
-static void serve(struct machine *machine)
+static void serve_console(struct machine *machine)
 {
-	uint32_t events = flush(machine) ? 0 : EPOLLOUT;
+	uint32_t events = flush_output(machine) ? 0 : EPOLLOUT;
 
 	if (uart_room(&machine->board.uart) > 0)
 		events |= EPOLLIN;
-	watch(machine, events);
+	watch_console(machine, events);
 }
 
 static void on_wake(struct source *source, uint32_t events)
@@ -129,8 +129,8 @@ static void on_wake(struct source *source, uint32_t events)
 		vmproc_loaded(machine->vm);
 	reason = (enum shutdown)atomic_load(&machine->shutdown);
 	if (reason != SHUTDOWN_NONE)
-		end(machine, reason);
-	serve(machine);
+		end_process(machine, reason);
+	serve_console(machine);
 }
 
 static void on_console(struct source *source, uint32_t events)
@@ -153,7 +153,7 @@ static void on_console(struct source *source, uint32_t events)
 		close_console(machine);
 		return;
 	}
-	serve(machine);
+	serve_console(machine);
 }
 
 void console_init(struct machine *machine)
@@ -181,5 +181,5 @@ void console_init(struct machine *machine)
 
 void console_start(struct machine *machine)
 {
-	serve(machine);
+	serve_console(machine);
 }

@@ -19,7 +19,7 @@ struct teller {
 	union msg message;
 };
 
-static void flush(struct teller *teller, bool last)
+static void send_counters(struct teller *teller, bool last)
 {
 	teller->message.counters.last = last;
 	vmproc_send(teller->vm, MSG_COUNTERS, &teller->message);
@@ -32,7 +32,7 @@ static void tell(void *ctx, const char *name, uint64_t value)
 	struct msg_counters *counters = &teller->message.counters;
 
 	if (counters->count == COUNTERS_MAX)
-		flush(teller, false);
+		send_counters(teller, false);
 	snprintf(counters->item[counters->count].name, COUNTER_NAME, "%s",
 		 name);
 	counters->item[counters->count].value = value;
@@ -54,5 +54,5 @@ void counters_tell(struct vmproc *vm, struct machine *machine)
 	tell(&teller, "console.bytes", console.bytes);
 	tell(&teller, "console.lost", console.lost);
 	devices_counters(tell, &teller);
-	flush(&teller, true);
+	send_counters(&teller, true);
 }

@@ -50,7 +50,7 @@ static bool is_elf(const struct boot_state *state)
 	return memcmp(state->head, ELFMAG, SELFMAG) == 0;
 }
 
-static int check(struct boot_state *state, const Elf64_Ehdr *header)
+static int check_header(struct boot_state *state, const Elf64_Ehdr *header)
 {
 	if (state->boot->kernel_bytes < sizeof(*header))
 		return image_refuse(state, "the kernel is truncated");
@@ -162,7 +162,7 @@ static int load_elf(struct boot_state *state, struct boot_entry *entry)
 {
 	Elf64_Ehdr header = header_of(state);
 	Elf64_Phdr segments[SEGMENTS_MAX];
-	int error = check(state, &header);
+	int error = check_header(state, &header);
 
 	entry->pvh = true;
 	if (!error)

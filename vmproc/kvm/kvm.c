@@ -43,8 +43,8 @@ static bool has_wanted;
 
 /* ---- MACHINE */
 
-static enum vmproc_exit take_machine(struct vmproc *vm,
-				     const struct msg_machine *message)
+static enum vmproc_exit kvm_machine(struct vmproc *vm,
+				    const struct msg_machine *message)
 {
 	(void)vm;
 	if (has_wanted)
@@ -318,7 +318,7 @@ static void prefer_batches(void)
 	syscall(SYS_sched_setscheduler, 0, (long)SCHED_BATCH, &none);
 }
 
-static enum vmproc_exit setup(struct vmproc *vm)
+static enum vmproc_exit kvm_setup(struct vmproc *vm)
 {
 	int kvm_fd = vmproc_fd(vm, FD_ROLE_KVM, 0);
 	enum vmproc_exit status;
@@ -357,7 +357,7 @@ static enum vmproc_exit setup(struct vmproc *vm)
 
 /* ---- life */
 
-static void start(struct vmproc *vm)
+static void kvm_start(struct vmproc *vm)
 {
 	int error = stage2_seal();
 
@@ -371,14 +371,14 @@ static void start(struct vmproc *vm)
 	vcpu_release(&machine);
 }
 
-static void pause_machine(struct vmproc *vm)
+static void kvm_pause(struct vmproc *vm)
 {
 	(void)vm;
 	vcpu_hold(&machine);
 	devices_pause();
 }
 
-static void resume(struct vmproc *vm)
+static void kvm_resume(struct vmproc *vm)
 {
 	(void)vm;
 	devices_resume();
@@ -386,7 +386,7 @@ static void resume(struct vmproc *vm)
 }
 
 /* Presses the power button; asked again, the guest has had its chance. */
-static bool stop(struct vmproc *vm)
+static bool kvm_stop(struct vmproc *vm)
 {
 	const uint64_t one = 1;
 
@@ -398,7 +398,7 @@ static bool stop(struct vmproc *vm)
 }
 
 /* Only the builtin guest pings. */
-static void ping(struct vmproc *vm, const struct msg_ping *request)
+static void kvm_ping(struct vmproc *vm, const struct msg_ping *request)
 {
 	union msg answer = {
 		.ping_result = { .id = request->id, .status = PING_BUSY },
@@ -408,13 +408,13 @@ static void ping(struct vmproc *vm, const struct msg_ping *request)
 }
 
 /* The MTU that a guest was told is for good (virtio 1.2 §5.1.4.1). */
-static void link_changed(struct vmproc *vm, uint32_t mtu)
+static void kvm_link(struct vmproc *vm, uint32_t mtu)
 {
 	(void)vm;
 	(void)mtu;
 }
 
-static bool healthy(struct vmproc *vm)
+static bool kvm_healthy(struct vmproc *vm)
 {
 	uint64_t since_ms;
 
@@ -426,7 +426,7 @@ static bool healthy(struct vmproc *vm)
 	return vcpu_healthy(&machine);
 }
 
-static void tell_counters(struct vmproc *vm)
+static void kvm_counters(struct vmproc *vm)
 {
 	counters_tell(vm, &machine);
 }
@@ -443,14 +443,14 @@ const struct guest kvm_guest = {
 		[FD_ROLE_VHOST_NET] = FD_INDEX_MAX,
 		[FD_ROLE_DISK] = FD_INDEX_MAX,
 	},
-	.setup = setup,
-	.start = start,
-	.pause = pause_machine,
-	.resume = resume,
-	.ping = ping,
-	.link = link_changed,
-	.machine = take_machine,
-	.stop = stop,
-	.healthy = healthy,
-	.counters = tell_counters,
+	.setup = kvm_setup,
+	.start = kvm_start,
+	.pause = kvm_pause,
+	.resume = kvm_resume,
+	.ping = kvm_ping,
+	.link = kvm_link,
+	.machine = kvm_machine,
+	.stop = kvm_stop,
+	.healthy = kvm_healthy,
+	.counters = kvm_counters,
 };

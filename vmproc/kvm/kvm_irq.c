@@ -29,7 +29,7 @@ static int submit(int vm_fd)
 	return ioctl(vm_fd, KVM_SET_GSI_ROUTING, &routing) < 0 ? -errno : 0;
 }
 
-static struct kvm_irq_routing_entry *find(uint32_t gsi)
+static struct kvm_irq_routing_entry *find_route(uint32_t gsi)
 {
 	for (uint32_t i = 0; i < routing.table.nr; i++)
 		if (routing.table.entries[i].gsi == gsi)
@@ -50,10 +50,11 @@ int kvm_irq_init(int vm_fd)
 	return submit(vm_fd);
 }
 
-static int route(void *ctx, uint32_t gsi, uint64_t address, uint32_t data)
+static int kvm_irq_route(void *ctx, uint32_t gsi, uint64_t address,
+			 uint32_t data)
 {
 	const struct machine *machine = ctx;
-	struct kvm_irq_routing_entry *entry = find(gsi);
+	struct kvm_irq_routing_entry *entry = find_route(gsi);
 	const struct kvm_irq_routing_msi msi = {
 		.address_lo = (uint32_t)address,
 		.address_hi = (uint32_t)(address >> 32),
@@ -79,10 +80,10 @@ static int route(void *ctx, uint32_t gsi, uint64_t address, uint32_t data)
 	return submit(machine->vm_fd);
 }
 
-static int unroute(void *ctx, uint32_t gsi)
+static int kvm_irq_unroute(void *ctx, uint32_t gsi)
 {
 	const struct machine *machine = ctx;
-	struct kvm_irq_routing_entry *entry = find(gsi);
+	struct kvm_irq_routing_entry *entry = find_route(gsi);
 
 	if (!entry || gsi < GSI_MSI)
 		return 0;
@@ -90,7 +91,7 @@ static int unroute(void *ctx, uint32_t gsi)
 	return submit(machine->vm_fd);
 }
 
-static int irqfd(void *ctx, int fd, uint32_t gsi, bool add)
+static int kvm_irq_irqfd(void *ctx, int fd, uint32_t gsi, bool add)
 {
 	const struct machine *machine = ctx;
 	struct kvm_irqfd request = {
@@ -102,8 +103,8 @@ static int irqfd(void *ctx, int fd, uint32_t gsi, bool add)
 	return ioctl(machine->vm_fd, KVM_IRQFD, &request) < 0 ? -errno : 0;
 }
 
-static int kvm_ioeventfd(void *ctx, enum space space, uint64_t address,
-			 uint32_t bytes, int fd, bool add)
+static int kvm_irq_ioeventfd(void *ctx, enum space space, uint64_t address,
+			     uint32_t bytes, int fd, bool add)
 {
 	const struct machine *machine = ctx;
 	struct kvm_ioeventfd request = {
@@ -118,8 +119,8 @@ static int kvm_ioeventfd(void *ctx, enum space space, uint64_t address,
 }
 
 const struct hv_ops kvm_irq_ops = {
-	.irqfd = irqfd,
-	.route = route,
-	.unroute = unroute,
-	.ioeventfd = kvm_ioeventfd,
+	.irqfd = kvm_irq_irqfd,
+	.route = kvm_irq_route,
+	.unroute = kvm_irq_unroute,
+	.ioeventfd = kvm_irq_ioeventfd,
 };

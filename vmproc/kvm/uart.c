@@ -45,7 +45,7 @@ enum {
 #define MSR_RI          0x40
 #define MSR_DCD         0x80
 
-static void wake(int fd)
+static void write_event(int fd)
 {
 	const uint64_t one = 1;
 
@@ -62,7 +62,7 @@ void uart_init(struct uart *uart, int irq_fd, int wake_fd)
 	uart->divisor = 1;
 }
 
-static uint8_t cause(const struct uart *uart)
+static uint8_t interrupt_cause(const struct uart *uart)
 {
 	if (uart->ier & IER_RECEIVED && uart->input_count > 0)
 		return IIR_RECEIVED;
@@ -73,12 +73,12 @@ static uint8_t cause(const struct uart *uart)
 
 /* The line is edge-triggered: an interrupt for each time that it goes up. A
  * driver reads the cause until there is none, so the line comes down. */
-static void update(struct uart *uart)
+static void update_line(struct uart *uart)
 {
-	bool up = cause(uart) != IIR_NONE;
+	bool up = interrupt_cause(uart) != IIR_NONE;
 
 	if (up && !uart->raised)
-		wake(uart->irq_fd);
+		write_event(uart->irq_fd);
 	uart->raised = up;
 }
 
@@ -98,7 +98,7 @@ static void tell_room(struct uart *uart)
 	if (uart->input_count > 0 || !uart->input_wanted)
 		return;
 	uart->input_wanted = false;
-	wake(uart->wake_fd);
+	write_event(uart->wake_fd);
 }
 
 static uint8_t take_input(struct uart *uart)
@@ -114,7 +114,7 @@ static uint8_t take_input(struct uart *uart)
 	return value;
 }
 
-static void send(struct uart *uart, uint8_t value)
+static void transmit(struct uart *uart, uint8_t value)
 {
 	if (uart->mcr & MCR_LOOP) {
 		put_input(uart, value);
@@ -125,7 +125,7 @@ static void send(struct uart *uart, uint8_t value)
 		return;
 	}
 	if (uart->output_in == uart->output_out)
-		wake(uart->wake_fd);
+		write_event(uart->wake_fd);
 	uart->output[uart->output_in++ % UART_OUTPUT_BYTES] = value;
 }
 
@@ -150,9 +150,9 @@ static uint8_t modem_status(const struct uart *uart)
 	return status;
 }
 
-static uint8_t identify(struct uart *uart)
+static uint8_t read_identification(struct uart *uart)
 {
-	uint8_t value = cause(uart);
+	uint8_t value = interrupt_cause(uart);
 
 	if (value == IIR_TRANSMITTED) /* reading it is the acknowledgement */
 		uart->thr_pending = false;
@@ -174,7 +174,7 @@ uint8_t uart_read(struct uart *uart, unsigned int offset)
 		value = divisor ? (uint8_t)(uart->divisor >> 8) : uart->ier;
 		break;
 	case IIR:
-		value = identify(uart);
+		value = read_identification(uart);
 		break;
 	case LCR:
 		value = uart->lcr;
@@ -194,7 +194,7 @@ uint8_t uart_read(struct uart *uart, unsigned int offset)
 	default:
 		break;
 	}
-	update(uart);
+	update_line(uart);
 	lock_release(&uart->lock);
 	return value;
 }
@@ -205,7 +205,7 @@ static void write_data(struct uart *uart, uint8_t value)
 		uart->divisor = (uint16_t)((uart->divisor & 0xff00) | value);
 		return;
 	}
-	send(uart, value);
+	transmit(uart, value);
 	uart->thr_pending = true;
 }
 
@@ -249,7 +249,7 @@ void uart_write(struct uart *uart, unsigned int offset, uint8_t value)
 	default:
 		break;
 	}
-	update(uart);
+	update_line(uart);
 	lock_release(&uart->lock);
 }
 
@@ -291,7 +291,7 @@ void uart_input(struct uart *uart, const uint8_t *data, size_t bytes)
 	lock_take(&uart->lock);
 	for (size_t i = 0; i < bytes; i++)
 		put_input(uart, data[i]);
-	update(uart);
+	update_line(uart);
 	lock_release(&uart->lock);
 }
 

@@ -27,7 +27,7 @@
 #define STUCK_NS (3 * NSEC_PER_SEC)
 
 /* Waits until the gate is open: for the first time, or after a pause. */
-static void gate(struct machine *machine)
+static void wait_at_gate(struct machine *machine)
 {
 	lock_take(&machine->gate);
 	machine->at_gate++;
@@ -44,11 +44,11 @@ static void set_immediate_exit(struct vcpu *vcpu, uint8_t value)
 	__atomic_store_n(&vcpu->run->immediate_exit, value, __ATOMIC_SEQ_CST);
 }
 
-static void hold(struct vcpu *vcpu)
+static void hold_vcpu(struct vcpu *vcpu)
 {
 	/* so that the guest's watchdogs know; no guest clock: no matter */
 	ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
-	gate(vcpu->machine);
+	wait_at_gate(vcpu->machine);
 }
 
 /* ---- exits */
@@ -159,7 +159,7 @@ static void handle_exit(struct vcpu *vcpu)
 /* ---- the thread */
 
 /* The machine has ended: the main loop exits with all threads. */
-static _Noreturn void rest(struct vcpu *vcpu)
+static _Noreturn void wait_for_end(struct vcpu *vcpu)
 {
 	struct machine *machine = vcpu->machine;
 
@@ -171,13 +171,13 @@ static _Noreturn void rest(struct vcpu *vcpu)
 		lock_wait(&machine->gate);
 }
 
-static void run(struct vcpu *vcpu)
+static void run_once(struct vcpu *vcpu)
 {
 	struct machine *machine = vcpu->machine;
 	int result, error;
 
 	if (atomic_load(&machine->hold)) {
-		hold(vcpu);
+		hold_vcpu(vcpu);
 		set_immediate_exit(vcpu, 0);
 		/* Held again meanwhile, the flag would be lost. The store comes
 		 * first for all to see: vcpu_hold() writes the two the other
@@ -199,7 +199,7 @@ static void run(struct vcpu *vcpu)
 	}
 }
 
-static int begin(struct vcpu *vcpu)
+static int begin_thread(struct vcpu *vcpu)
 {
 	char name[16];
 	sigset_t kick;
@@ -216,7 +216,7 @@ static void vcpu_main(void *argument)
 {
 	struct vcpu *vcpu = argument;
 	struct machine *machine = vcpu->machine;
-	int error = begin(vcpu);
+	int error = begin_thread(vcpu);
 
 	if (!error && vcpu->index == 0)
 		machine_furnish(machine);
@@ -225,7 +225,7 @@ static void vcpu_main(void *argument)
 		machine->thread_error = error;
 		lock_release(&machine->gate);
 	}
-	gate(machine);
+	wait_at_gate(machine);
 	if (vcpu->index == 0)
 		machine_load(machine);
 	error = stage2_stack(machine->filter, machine->filter_length);
@@ -236,8 +236,8 @@ static void vcpu_main(void *argument)
 		machine_tell_loaded(machine);
 	atomic_store(&vcpu->sequence, 1);
 	while (atomic_load(&machine->shutdown) == SHUTDOWN_NONE)
-		run(vcpu);
-	rest(vcpu);
+		run_once(vcpu);
+	wait_for_end(vcpu);
 }
 
 /* ---- for the main loop */
