@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Which device an access of the guest reaches. */
+/* Passes each access of the guest to its device. */
 #include "vmproc/kvm/board.h"
 
 #include "vmproc/kvm/layout.h"
@@ -26,7 +26,8 @@ static enum shutdown byte_access(struct board *board, uint16_t port,
 	return SHUTDOWN_NONE;
 }
 
-/* Wide accesses are for PCI; elsewhere each byte is a port of its own. */
+/* PCI takes an access of several bytes as one; elsewhere, each byte is a port
+ * of its own. */
 enum shutdown board_port(struct board *board, uint16_t port, uint8_t *data,
 			 unsigned int bytes, bool write)
 {

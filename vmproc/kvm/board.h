@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* All that a guest's port and memory accesses reach: the machine's devices
- * without the hypervisor, so that tests drive them as a guest would. */
+/* All devices that the guest's accesses to ports and memory reach, without the
+ * hypervisor: tests use them as a guest does. */
 #ifndef VMSUP_VMPROC_KVM_BOARD_H
 #define VMSUP_VMPROC_KVM_BOARD_H
 
@@ -14,9 +14,10 @@ struct board {
 };
 
 /*
- * One access of a guest; bytes is 1, 2 or 4 (port) and 1 to 8 (memory).
- * Reads fill data, with ones where nothing answers. Returns what a write asks
- * of the machine: SHUTDOWN_NONE but for the ports of power.h. Any thread.
+ * One access of the guest: bytes is 1, 2 or 4 for a port, 1 to 8 for memory. A
+ * read fills data; where no device answers, with ones. Returns the shutdown
+ * that a write asks for, which only the ports of power.h do. May be called by
+ * any thread.
  */
 enum shutdown board_port(struct board *board, uint16_t port, uint8_t *data,
 			 unsigned int bytes, bool write);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Puts a kernel, its initrd and what it is told into the guest's memory. */
+/* Loads a kernel and its initrd into guest memory, with what the boot protocol
+ * passes to the kernel. */
 #include "vmproc/kvm/boot.h"
 
 #include <errno.h>
@@ -13,12 +14,12 @@
 #include "vmproc/kvm/layout.h"
 
 #define PAGE 4096ULL
-/* What most kernels are like: no larger than this, unless they are full of what
- * isn't loaded, and their initrds end below that. */
+/* For boot_warm(): most kernels are smaller than this, unless most of the file
+ * isn't loaded (debugging symbols), and most initrds end below this address. */
 #define WARM_KERNEL     (64 * MIB)
 #define WARM_INITRD_END (2 * GIB)
 
-/* The size of a regular file. 0, or -EINVAL with the problem told. */
+/* Stores the size of a regular file. 0, or -EINVAL with the problem set. */
 static int measure_file(struct boot_state *state, int fd, const char *what,
 			uint64_t *bytes)
 {
@@ -49,7 +50,7 @@ int boot_measure(struct boot *boot, struct boot_problem *problem)
 	return error;
 }
 
-/* Nothing is there yet: what is written is what it holds. */
+/* Writes a zero to each page, which holds only zeroes so far. */
 static void touch_pages(const struct memory *memory, uint64_t gpa,
 			uint64_t bytes)
 {
@@ -73,7 +74,7 @@ void boot_warm(const struct memory *memory, const struct boot *boot)
 			    boot->initrd_bytes);
 }
 
-/* Reads what every kind of image begins with. */
+/* Reads the part that has the headers of all formats. */
 static int read_head(struct boot_state *state)
 {
 	uint64_t head = state->boot->kernel_bytes;
@@ -83,7 +84,7 @@ static int read_head(struct boot_state *state)
 	return image_read_kernel(state, state->head, head, 0);
 }
 
-/* NULL: of none. */
+/* The format of the image; NULL: it has none that is known. */
 static const struct boot_format *find_format(const struct boot_state *state)
 {
 	static const struct boot_format *const formats[] = { &bzimage_format,
@@ -95,7 +96,7 @@ static const struct boot_format *find_format(const struct boot_state *state)
 	return NULL;
 }
 
-/* As high as it may be: kernels unpack themselves below. */
+/* The initrd goes as high as it may: kernels unpack themselves below it. */
 static int load_initrd(struct boot_state *state)
 {
 	uint64_t limit = state->memory->region[0].bytes;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Puts a kernel, its initrd and what it is told into the guest's memory. */
+/* Loads a kernel and its initrd into guest memory, with what the boot protocol
+ * passes to the kernel. */
 #ifndef VMSUP_VMPROC_KVM_BOOT_H
 #define VMSUP_VMPROC_KVM_BOOT_H
 
@@ -14,37 +15,39 @@ struct boot {
 	uint64_t kernel_bytes, initrd_bytes; /* by boot_measure() */
 };
 
-/* Where the first processor begins, and in which state. */
+/* Where the first processor starts, and in which state. */
 struct boot_entry {
 	uint64_t rip;
 	uint64_t info; /* gpa of boot_params, or of hvm_start_info */
 	bool pvh; /* 32-bit, paging off; else 64-bit, identity-mapped */
 };
 
-/* Why it can't be, for the user: what, why, what to do. */
+/* Why a kernel can't be loaded, for the user: what, why, what to do. */
 struct boot_problem {
 	char text[200];
 };
 
 /*
- * Before the cage closes: takes the sizes of both files, and reads nothing of
- * them. 0, or -EINVAL with the problem told.
+ * To be called before the cage closes: stores the sizes of both files in boot,
+ * and reads nothing of them. 0, or -EINVAL with problem set.
  */
 int boot_measure(struct boot *boot, struct boot_problem *problem);
 
 /*
- * Before it closes as well: has the host give the memory, which is all zero, that
- * kernel and initrd will take if they are as most are. It is a guess from their
- * sizes, and only saves boot_load() that time.
+ * To be called before the cage closes, while the memory is still zero: touches
+ * the pages that the kernel and the initrd will probably occupy, so that the
+ * host allocates them now. The place is a guess from the sizes of the files. A
+ * wrong guess costs time in boot_load(), and nothing else.
  */
 void boot_warm(const struct memory *memory, const struct boot *boot);
 
 /*
- * After it has closed: loads a bzImage (by its 64-bit entry: Linux x86 boot protocol 2.12) or an
- * ELF kernel with a PVH entry note. The image is checked, not believed: all
- * that it says is bounded by the file and by the memory. Of the host it needs
- * pread(2) alone. 0; -EINVAL with the
- * problem told, or another -errno of reading, told as well.
+ * To be called after the cage has closed: loads a bzImage (by its 64-bit entry:
+ * Linux x86 boot protocol 2.12) or an ELF kernel with a PVH entry note, and
+ * sets entry. The image is not trusted: each size and offset in it is checked
+ * against the file and the memory. The only system call that is needed is
+ * pread(2). 0, or -errno with problem set: -EINVAL if the image or the initrd
+ * can't be loaded, another one if reading failed.
  */
 int boot_load(const struct memory *memory, const struct boot *boot,
 	      struct boot_entry *entry, struct boot_problem *problem);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The main loop's part of the machine: that it is loaded, the console's
- * descriptor, and the end.
+ * The main loop's part of the machine: the report that the kernel is loaded,
+ * the descriptor of the console, and the end of the process.
  *
- * Bytes that the console's other side doesn't take wait in the UART's ring;
- * when that is full they are lost and counted. The end comes after the last of
- * them: what a kernel says in its panic is what one wants to read.
+ * Output that the reader of the console doesn't take waits in the ring of the
+ * UART. If the ring is full, output is lost and counted. At a shutdown, the
+ * rest of the output is written before the process ends: the last words of a
+ * kernel that panics are the ones that matter.
  */
 #include "vmproc/kvm/console.h"
 
@@ -30,7 +31,7 @@ static void watch_console(struct machine *machine, uint32_t events)
 	loop_modify(&machine->vm->loop, &machine->console, events);
 }
 
-/* Nobody is there any more: what the guest says is dropped. */
+/* The reader of the console is gone: output is dropped from now on. */
 static void close_console(struct machine *machine)
 {
 	if (!machine->console_open)
@@ -41,7 +42,7 @@ static void close_console(struct machine *machine)
 	log_warn("the console is gone: output is dropped");
 }
 
-/* True if there is nothing more to send. */
+/* Writes output to the console. True if nothing is left. */
 static bool flush_output(struct machine *machine)
 {
 	struct uart *uart = &machine->board.uart;
@@ -103,8 +104,8 @@ static _Noreturn void end_process(struct machine *machine, enum shutdown reason)
 
 /* ---- sources */
 
-/* Asks for what can be done: input if the guest takes some, and a sign when
- * output can go on. */
+/* Writes output, and watches for input if the FIFO has room, and for room for
+ * output if some is left. */
 static void serve_console(struct machine *machine)
 {
 	uint32_t events = flush_output(machine) ? 0 : EPOLLOUT;
@@ -123,7 +124,8 @@ static void on_wake(struct source *source, uint32_t events)
 	(void)events;
 	if (read(source->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		vmproc_end(VMPROC_EXIT_OS, "wake-up: %s", error_name(errno));
-	/* before anything that the guest has done since */
+	/* LOADED comes before the messages about what the guest has done
+	 * since */
 	if (machine->vm->state == VMPROC_LOADING &&
 	    atomic_load(&machine->loaded))
 		vmproc_loaded(machine->vm);

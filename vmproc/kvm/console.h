@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
-/* The main loop's part: the UART's other side, and the machine's end. */
+/* The main loop's part of the machine: the host's side of the UART, and the end
+ * of the process at a shutdown. */
 #ifndef VMSUP_VMPROC_KVM_CONSOLE_H
 #define VMSUP_VMPROC_KVM_CONSOLE_H
 
 #include "vmproc/kvm/machine.h"
 
-/* In setup: watches the wake-up and the console's descriptor (if one was
- * given). Ends the process if it can't. */
+/* During set-up: watches wake_fd, and the descriptor of the console if there is
+ * one. Ends the process on failure. */
 void console_init(struct machine *machine);
-/* The cage has closed: reads from the console from now on. */
+/* After the cage has closed: starts to read from the console. */
 void console_start(struct machine *machine);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the machine counts, told by name in as many messages as it takes. */
+/* The counters of the machine, by name, in as many messages as are needed. */
 #include "vmproc/kvm/counters.h"
 
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a processor is and how the first one begins. Features are those that
- * the host's KVM offers, but for what names the processor among its siblings;
- * the state is what the boot protocol asks for. The other processors wait for
- * the first one's start-up interrupt, as on any machine.
+ * The features of the vCPUs, and the initial state of the first one. The
+ * features are those that the host's KVM offers, except for the topology. The
+ * state is what the boot protocol demands. The other vCPUs wait for a start-up
+ * interrupt from the first one, as on any machine.
  */
 #include "vmproc/kvm/cpu.h"
 
@@ -15,7 +15,7 @@
 
 #define CPUID_ENTRIES    256
 #define CPUID_ADDRESSES  0x80000008U
-#define ADDRESS_BITS_MIN 36 /* of a processor that doesn't say */
+#define ADDRESS_BITS_MIN 36 /* if CPUID doesn't say */
 
 #define CPUID_1_ECX_VMX          (1U << 5)
 #define CPUID_1_ECX_TSC_DEADLINE (1U << 24)
@@ -43,7 +43,7 @@ static union {
 		     CPUID_ENTRIES * sizeof(struct kvm_cpuid_entry2)];
 } offered, given;
 static bool tsc_deadline;
-/* Of the first processor, as KVM made it. */
+/* The state of the first vCPU after its reset, from KVM. */
 static struct kvm_sregs reset_state;
 
 int cpu_init(int kvm_fd)
@@ -68,7 +68,7 @@ unsigned int cpu_address_bits(void)
 	return ADDRESS_BITS_MIN;
 }
 
-/* Bits of an APIC id that number this many. */
+/* How many bits of an APIC id are needed for count processors. */
 static unsigned int id_bits(unsigned int count)
 {
 	unsigned int bits = 0;
@@ -78,8 +78,9 @@ static unsigned int id_bits(unsigned int count)
 	return bits;
 }
 
-/* One package, so many cores, one thread each. No virtualization within: the
- * host's code for it is large, and few guests need it. */
+/* The topology is one package of vcpus cores of one thread each. There is no
+ * nested virtualization: the host's code for that is large, and few guests need
+ * it. */
 static void shape_entry(struct kvm_cpuid_entry2 *entry, unsigned int id,
 			unsigned int vcpus)
 {
@@ -158,7 +159,7 @@ static int set_features(const struct vcpu *vcpu)
 	return ioctl(vcpu->fd, KVM_SET_CPUID2, &given) < 0 ? -errno : 0;
 }
 
-/* What firmware would have left behind. */
+/* The state of these MSRs is what firmware leaves behind. */
 static int set_msrs(const struct vcpu *vcpu)
 {
 	static const struct kvm_msr_entry entries[] = {
@@ -207,9 +208,10 @@ static void set_segments(struct kvm_sregs *sregs, bool pvh)
 }
 
 /*
- * By KVM_RUN, which takes them from kvm_run before the first instruction: which
- * state it is depends on the kernel, and that is read when there is no call left
- * to set it with.
+ * Writes the registers into kvm_run, from which KVM_RUN takes them before the
+ * first instruction. KVM_SET_REGS can't be used: the state depends on the
+ * kernel, and when the kernel is read, the filter no longer allows that
+ * request.
  */
 static void set_state(const struct vcpu *vcpu, const struct boot_entry *entry)
 {
@@ -248,8 +250,8 @@ int cpu_setup(const struct vcpu *vcpu)
 	return error;
 }
 
-/* The first 4 GiB, mapped to themselves: one table of each higher level, four
- * of the lowest. For a kernel that is entered by PVH they are just RAM. */
+/* The tables map the first 4 GiB to themselves: one table of each higher level,
+ * and four of the lowest. A kernel that is entered by PVH doesn't use them. */
 int cpu_tables(const struct memory *memory)
 {
 	uint64_t *top = guest_ptr(memory, LAYOUT_TABLES, 6 * 4096ULL);
@@ -269,7 +271,7 @@ int cpu_tables(const struct memory *memory)
 
 int cpu_enter(const struct vcpu *vcpu, const struct boot_entry *entry)
 {
-	/* flat: none, none, code (64-bit or 32-bit), data, task */
+	/* flat segments: null, unused, code (64-bit or 32-bit), data, task */
 	const uint64_t gdt[] = {
 		0,
 		0,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Reads a kernel image, and tells what is wrong with it. */
+/* Reads a kernel image, and says what is wrong with it. */
 #include "vmproc/kvm/image.h"
 
 #include <errno.h>

@@ -2,14 +2,14 @@
 /*
  * The kvm guest: an unmodified kernel on /dev/kvm.
  *
- * Theory of operation: setup makes the machine, from descriptors that it was
- * given, and closes what only making it takes (/dev/kvm). After the cage has
- * closed, the first vCPU's thread reads kernel and initrd, which others have
- * made, and may have made to harm; the supervisor is told, and for it the VM
- * runs. vCPU threads run guest code and serve what it asks of ports and memory;
- * this, the main loop's thread, serves the
- * console and the network, and says how the machine ends. Threads tell it so
- * by an eventfd: none but this one ends the process in good order.
+ * Theory of operation: set-up makes the machine from the descriptors that the
+ * supervisor sent, and closes those that are needed for that alone (/dev/kvm).
+ * After the cage has closed, the thread of the first vCPU reads the kernel and
+ * the initrd, which may be hostile. Then the supervisor is told that the VM
+ * runs. vCPU threads run guest code and emulate its accesses to ports and
+ * device memory. The thread of the main loop serves the console and the
+ * network, and reports how the machine ends. Other threads notify it of the end
+ * by an eventfd: only the main loop ends the process in good order.
  */
 #include "vmproc/kvm/kvm.h"
 
@@ -34,7 +34,8 @@
 #include "vmproc/place.h"
 #include "vmproc/virtio/devices.h"
 
-/* What the disks' thread does itself at one request: longer is no progress. */
+/* If the disks' thread works on one request for longer, host calls not counted,
+ * it is stuck. */
 #define STUCK_MS 3000
 
 static struct machine machine = { .vm_fd = -1 };
@@ -57,8 +58,8 @@ static enum vmproc_exit kvm_machine(struct vmproc *vm,
 	return VMPROC_EXIT_OK;
 }
 
-/* At START: by then, all that the supervisor said has been read, and it reads
- * why. */
+/* MACHINE is checked at START, not before: an exit before the supervisor has
+ * sent everything would end the channel before it reads the reason. */
 static void check_machine(void)
 {
 	if (!has_wanted)
@@ -81,7 +82,8 @@ static void check_machine(void)
 
 /* ---- setup: the hypervisor */
 
-/* What this machine needs of KVM, and who else would say that it lacks. */
+/* What the machine needs of KVM. Without this check, a later ioctl would fail
+ * with a less clear reason. */
 static const struct {
 	unsigned long extension;
 	const char *name;
@@ -134,7 +136,7 @@ static void create_vm(int kvm_fd)
 	uint64_t identity = LAYOUT_IDENTITY;
 	int error;
 
-	do /* the kernel gives up when a signal comes */
+	do /* a signal interrupts this request */
 		machine.vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
 	while (machine.vm_fd < 0 && errno == EINTR);
 	machine.vm_fd = place_fd(machine.vm_fd, PROTO_VM_FD, PROTO_VM_FDS);
@@ -213,13 +215,14 @@ static void give_memory(void)
 	for (uint32_t i = 0; i < MEMORY_REGIONS; i++)
 		give_region(i, memory->region[i].gpa, memory->region[i].bytes,
 			    memory->region[i].base);
-	/* a PC's firmware is there twice as well */
+	/* as on a PC, where the firmware is in both places */
 	give_region(MEMORY_REGIONS, LAYOUT_TOP, LAYOUT_TOP_BYTES,
 		    memory->base +
 			    LAYOUT_RESET / LAYOUT_TOP_BYTES * LAYOUT_TOP_BYTES);
 }
 
-/* What lies above can't be reached by the guest, whatever KVM says to it. */
+/* KVM accepts memory above the processor's addresses, but no guest can reach
+ * it. */
 static void check_addresses(void)
 {
 	unsigned int bits = cpu_address_bits();
@@ -277,7 +280,7 @@ static void measure_images(struct vmproc *vm)
 		vmproc_end(VMPROC_EXIT_CONFIG, "%s", problem.text);
 }
 
-/* Once the first of them has furnished the memory. */
+/* The first thread has written the tables in guest memory by then. */
 static void set_up_vcpus(void)
 {
 	int error = vcpu_await(&machine);
@@ -305,16 +308,17 @@ static void read_filter(struct vmproc *vm)
 }
 
 /*
- * This thread serves the network. Woken by a frame, it doesn't interrupt who
- * sends the next one on the same processor, the guest included: frames come in
- * batches then, and each costs less. A host that refuses it has small batches,
- * and nothing else is lost. The vCPUs' and disks' threads aren't meant.
+ * The thread of the main loop serves the network. With SCHED_BATCH, a frame
+ * that wakes it doesn't preempt the sender of the next frame on the same
+ * processor, such as the guest: frames come in batches, and each costs less. If
+ * the host refuses, the batches are smaller. The threads of the vCPUs and the
+ * disks keep their policy.
  */
 static void prefer_batches(void)
 {
 	const struct sched_param none = { 0 };
 
-	/* by the bare call: musl has its own say that there is none */
+	/* the system call itself: musl's wrapper always fails with ENOSYS */
 	syscall(SYS_sched_setscheduler, 0, (long)SCHED_BATCH, &none);
 }
 
@@ -333,8 +337,8 @@ static enum vmproc_exit kvm_setup(struct vmproc *vm)
 	check_addresses();
 	measure_images(vm);
 	map_memory();
-	/* The memory is furnished while the VM is made: the first takes the
-	 * processor, the second waits for the host's kernel. */
+	/* The first vCPU's thread writes the tables while this thread makes the
+	 * VM: the former needs the processor, the latter waits for the host. */
 	machine.vcpus = wanted.vcpus;
 	error = vcpu_threads(&machine);
 	if (error)
@@ -385,7 +389,7 @@ static void kvm_resume(struct vmproc *vm)
 	vcpu_release(&machine);
 }
 
-/* Presses the power button; asked again, the guest has had its chance. */
+/* Presses the power button. False for a second request: the process ends. */
 static bool kvm_stop(struct vmproc *vm)
 {
 	const uint64_t one = 1;
@@ -397,7 +401,7 @@ static bool kvm_stop(struct vmproc *vm)
 	return write(machine.button_fd, &one, sizeof(one)) == sizeof(one);
 }
 
-/* Only the builtin guest pings. */
+/* This guest can't ping: that is for the guest builtin alone. */
 static void kvm_ping(struct vmproc *vm, const struct msg_ping *request)
 {
 	union msg answer = {
@@ -407,7 +411,7 @@ static void kvm_ping(struct vmproc *vm, const struct msg_ping *request)
 	vmproc_send(vm, MSG_PING_RESULT, &answer);
 }
 
-/* The MTU that a guest was told is for good (virtio 1.2 §5.1.4.1). */
+/* A guest can't be told of another MTU later (virtio 1.2 §5.1.4.1). */
 static void kvm_link(struct vmproc *vm, uint32_t mtu)
 {
 	(void)vm;

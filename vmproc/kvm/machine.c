@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What the first vCPU's thread does to the machine before it runs, and how any
- * thread ends it. */
+/* What the thread of the first vCPU prepares before the guest runs, and how a
+ * thread asks for the shutdown. */
 #include "vmproc/kvm/machine.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The machine: its hypervisor's descriptors, its processors, its end. */
+/* The machine: the descriptors from KVM, the vCPUs, and the shutdown. */
 #ifndef VMSUP_VMPROC_KVM_MACHINE_H
 #define VMSUP_VMPROC_KVM_MACHINE_H
 
@@ -18,12 +18,13 @@
 #include "vmproc/thread.h"
 #include "vmproc/vmproc.h"
 
-/* APIC ids of one byte, but for the broadcast and the IOAPIC's. */
+/* APIC ids have one byte; one is the broadcast, one the IOAPIC's. */
 #define MACHINE_VCPUS_MAX 254
-/* Gets a vCPU thread out of KVM_RUN; pinned in the filter. */
+/* The signal that ends KVM_RUN of a vCPU thread. The system call filter allows
+ * no other. */
 #define MACHINE_KICK SIGUSR1
 
-/* What brings a vCPU to user space, counted. */
+/* The reasons for exits to user space, which are counted. */
 #define EXIT_TABLE(X)                                    \
 	X(PORT, "port", KVM_EXIT_IO)                     \
 	X(MMIO, "mmio", KVM_EXIT_MMIO)                   \
@@ -50,11 +51,13 @@ struct vcpu {
 	int fd; /* owned */
 	struct kvm_run *run; /* shared with the kernel */
 	struct thread thread;
-	/* Odd while the thread is at work in user space: it must move on. */
+	/* Odd while the thread works in user space, even while KVM_RUN does.
+	 * An odd number must change soon: see vcpu_healthy(). */
 	atomic_ulong sequence;
-	atomic_bool on_board; /* ... at a device, and may wait for the bus */
+	atomic_bool on_board; /* in user space, and may wait for the PCI bus */
 	_Atomic uint64_t exits[EXITS];
-	/* the main loop's: what it saw last, and since when */
+	/* The main loop alone uses these: the numbers that it saw last, when
+	 * they changed, and whether it has logged that they don't. */
 	unsigned long seen, seen_bus;
 	uint64_t seen_ns;
 	bool told;
@@ -73,41 +76,44 @@ struct machine {
 	struct boot boot;
 	int vm_fd; /* owned */
 	int uart_irq_fd, button_fd; /* owned: irqfds */
-	int wake_fd; /* owned: something for the main loop */
+	int wake_fd; /* owned: eventfd; the main loop has work */
 	struct source wake, console;
 	bool console_open;
 	uint32_t console_events;
 	bool stop_asked;
-	atomic_bool loaded; /* the first vCPU is about to run the kernel */
+	atomic_bool loaded; /* the kernel is in memory, the filter is on */
 	atomic_int shutdown; /* enum shutdown */
-	char why[120]; /* of SHUTDOWN_FAILED: set before shutdown */
-	/* the gate, where threads wait */
+	char why[120]; /* reason of SHUTDOWN_FAILED; written before shutdown */
+	/* the gate, where vCPU threads wait; what follows is under its lock */
 	struct lock gate;
 	enum machine_state state;
-	atomic_bool hold; /* vCPUs: come to the gate */
+	atomic_bool hold; /* vCPU threads must come to the gate; atomic */
 	unsigned int at_gate;
-	int thread_error; /* of a thread's beginning */
-	struct sock_filter filter[STAGE2_MAX_FILTER]; /* of vCPU threads */
+	int thread_error; /* of a thread that couldn't start: -errno */
+	struct sock_filter
+		filter[STAGE2_MAX_FILTER]; /* which vCPU threads stack */
 	unsigned short filter_length;
 	pid_t pid;
 	unsigned int vcpus;
 	struct vcpu vcpu[MACHINE_VCPUS_MAX];
 };
 
-/* The machine's end: the main loop says it and exits. Any thread; the first
- * one counts. why (SHUTDOWN_FAILED only) is a format. */
+/* Asks the main loop to report the shutdown and to exit. May be called by any
+ * thread; the first call counts. why is a format, for SHUTDOWN_FAILED alone;
+ * NULL otherwise. */
 void machine_end(struct machine *machine, enum shutdown reason, const char *why,
 		 ...) __attribute__((format(printf, 3, 4)));
 
-/* The rest is done on the first vCPU's thread, and ends the process with the
- * reason logged if it can't be done. */
+/* The thread of the first vCPU calls the rest. Each function ends the process,
+ * with the reason logged, if it fails. */
 
-/* In set-up: writes to guest memory what doesn't depend on the kernel. */
+/* During set-up: writes the tables that don't depend on the kernel into guest
+ * memory. */
 void machine_furnish(struct machine *machine);
-/* After the cage has closed, and before the thread stacks its own filter: reads
- * the kernel and its initrd. */
+/* After the cage has closed, and before the thread stacks its own filter: loads
+ * the kernel and the initrd. */
 void machine_load(struct machine *machine);
-/* After that: tells the main loop. */
+/* After machine_load(): tells the main loop that the kernel is loaded. */
 void machine_tell_loaded(struct machine *machine);
 
 #endif

@@ -17,8 +17,8 @@
 
 #define HUGE_PAGE (2 * MIB)
 
-/* Reserves so much that the mapping can begin at a multiple of 2 MiB: only
- * then does each huge page of the guest lie in one of the host. */
+/* The mapping begins at a multiple of 2 MiB, so that each huge page of the
+ * guest is one of the host as well. For that, 2 MiB more are mapped first. */
 static uint8_t *map_aligned(uint64_t bytes)
 {
 	uint64_t reserved = bytes + HUGE_PAGE;
@@ -38,8 +38,8 @@ static uint8_t *map_aligned(uint64_t bytes)
 	return base;
 }
 
-/* The host's reserved pages: taken now, for a guest that finds none left would
- * be killed (SIGBUS) in the middle of its work. */
+/* Maps huge pages from the host's reserve, and takes all of them now: if none
+ * were left later, SIGBUS would kill the process while the guest works. */
 static uint8_t *map_reserved(uint64_t bytes)
 {
 	uint8_t *base =
@@ -61,9 +61,9 @@ int memory_init(struct memory *memory, uint64_t bytes, bool hugepages)
 	if (!memory->base)
 		return -errno;
 	memory->bytes = bytes;
-	if (!hugepages) /* a host without them says so: nothing is lost */
+	if (!hugepages) /* no failure if the host refuses */
 		madvise(memory->base, bytes, MADV_HUGEPAGE);
-	/* none of it in a core dump */
+	/* guest memory stays out of core dumps */
 	madvise(memory->base, bytes, MADV_DONTDUMP);
 	memory->region[0] = (struct memory_region){
 		.gpa = 0,

@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 #define MEMORY_REGIONS 2
-/* KVM takes 2^31 - 1 pages as one region. */
+/* A memory region of KVM has 2^31 - 1 pages at most. */
 #define MEMORY_MAX (UINT64_C(8) << 40)
 
 /* RAM at one place in the guest's physical address space. */
 struct memory_region {
 	uint64_t gpa, bytes; /* bytes 0: not there */
-	uint8_t *base; /* where this process has it */
+	uint8_t *base; /* its address in this process */
 };
 
 struct memory {
@@ -23,17 +23,18 @@ struct memory {
 };
 
 /*
- * Maps bytes (a multiple of 4 KiB; of 2 MiB with hugepages) of guest RAM: none
- * of it is there before it is touched, and it is in huge pages where the host
- * gives them; with hugepages it is made of the host's reserved huge pages, all
- * of them at once. 0 or -errno: -ENOMEM if the host hasn't got it.
+ * Maps so many bytes of guest RAM, a multiple of 4 KiB. The host allocates a
+ * page when it is touched, as a huge page where it can. With hugepages, bytes
+ * is a multiple of 2 MiB, and all pages are taken from the host's reserve at
+ * once. 0, or -errno: -EINVAL for another size, -ENOMEM if the host has too
+ * little.
  */
 int memory_init(struct memory *memory, uint64_t bytes, bool hugepages);
 void memory_uninit(struct memory *memory);
 
 /*
- * The bytes at guest physical address gpa, all of which are RAM and lie in one
- * piece; else NULL. Bytes 0 gives NULL too. The guest may change what is there
+ * The address of the bytes at guest physical address gpa. NULL if bytes is 0,
+ * or if not all of them are RAM in one region. The guest may change the bytes
  * at any time: copy once, check the copy.
  */
 static inline void *guest_ptr(const struct memory *memory, uint64_t gpa,
@@ -41,7 +42,9 @@ static inline void *guest_ptr(const struct memory *memory, uint64_t gpa,
 {
 	for (int i = 0; i < MEMORY_REGIONS; i++) {
 		const struct memory_region *region = &memory->region[i];
-		uint64_t offset = gpa - region->gpa; /* wraps: too large then */
+		uint64_t offset =
+			gpa -
+			region->gpa; /* below gpa it wraps, and is too large */
 
 		if (offset < region->bytes && bytes != 0 &&
 		    bytes <= region->bytes - offset)

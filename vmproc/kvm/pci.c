@@ -239,9 +239,10 @@ static void switch_notifier(struct pci_function *function,
 }
 
 /*
- * Whether the hypervisor is to look after the BAR's notifiers where it is now. It
- * takes milliseconds to learn of each, under the bus's lock: a guest that does
- * nothing but move a BAR has them rung here, from then on.
+ * Whether the hypervisor is told of the BAR's notifiers after this move. Each
+ * call takes milliseconds under the lock of the bus. If a guest moves BARs too
+ * often, writes to their notifiers are exits from then on, and ring() signals
+ * the eventfd.
  */
 static bool may_notify(struct pci_function *function, unsigned int bar)
 {

@@ -59,11 +59,11 @@ struct pci_identity {
 struct pci_bar {
 	uint64_t bytes; /* a power of two; 0: none */
 	enum space space;
-	uint64_t address; /* where in it it is decoded */
+	uint64_t address; /* where the BAR is decoded in that space */
 	bool decoded;
 };
 
-/* A place in a BAR where a write of any value wakes fd, without an exit. */
+/* A place in a BAR where a write of any value signals fd, without an exit. */
 struct pci_notifier {
 	unsigned int bar;
 	uint32_t bytes; /* 0: any width */
@@ -90,7 +90,7 @@ struct pci_function {
 	struct pci_bar bar[PCI_BARS]; /* by the number of the lower half */
 	struct pci_notifier notifier[PCI_NOTIFIERS_MAX];
 	unsigned int notifiers;
-	unsigned int moves; /* of a BAR with notifiers, up to PCI_MOVES_MAX */
+	unsigned int moves; /* of BARs with notifiers, up to PCI_MOVES_MAX */
 	struct pci_vector vector[PCI_VECTORS_MAX];
 	unsigned int vectors;
 	unsigned int msix_capability; /* offset; 0: none */
@@ -100,8 +100,8 @@ struct pci_function {
 
 struct pci_bus {
 	struct lock lock;
-	/* How often the lock was taken, and the hypervisor asked. Both may take
-	 * their time: who waits for them is no longer stuck than this stands. */
+	/* Counts how often the lock was taken and the hypervisor has answered.
+	 * While it changes, a thread that waits for the bus isn't stuck. */
 	atomic_ulong progress;
 	struct hv hv;
 	struct pci_function *function[PCI_SLOTS]; /* not owned */
@@ -127,20 +127,20 @@ static inline void pci_put(uint8_t *at, unsigned int bytes, uint64_t value)
 		at[i] = (uint8_t)(value >> 8 * i);
 }
 
-/* An empty bus with its host bridge. */
+/* Makes a bus with its host bridge and nothing else. */
 void pci_init(struct pci_bus *bus, const struct hv *hv);
 
 /* Puts function into the next free slot. ops must outlive it. 0 or -ENOSPC. */
 int pci_add(struct pci_bus *bus, struct pci_function *function,
 	    const struct pci_identity *identity, const struct pci_ops *ops);
-/* Closes what the function owns: vectors. For tests. */
+/* Closes the descriptors that the function owns. For tests. */
 void pci_remove(struct pci_function *function);
 
 /* Gives function a 64-bit memory BAR (number even) of bytes, a power of two of
  * 4 KiB to 16 MiB, and an address for it. 0 or -errno. */
 int pci_add_bar(struct pci_function *function, unsigned int bar,
 		uint64_t bytes);
-/* The same of ports: a power of two of 4 to 256 bytes. */
+/* The same for a BAR of ports: bytes is a power of two from 4 to 256. */
 int pci_add_ports(struct pci_function *function, unsigned int bar,
 		  uint64_t bytes);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Where the guest says that it is done, and how: sleep and reset registers
- * (ACPI 6.4 §4.8.3.7, §4.8.3.6), the panic notification device, and the two ways
- * by which a PC is reset without ACPI: the keyboard controller and the chipset. */
+ * (ACPI 6.4 §4.8.3.7, §4.8.3.6), the panic notification device, and the two
+ * ways by which a PC is reset without ACPI: the keyboard controller and the
+ * chipset. */
 #ifndef VMSUP_VMPROC_KVM_POWER_H
 #define VMSUP_VMPROC_KVM_POWER_H
 
@@ -10,7 +11,7 @@
 
 #include "vmproc/kvm/memory.h"
 
-/* Why the machine ends; the first one counts. */
+/* Why the machine ends. */
 enum shutdown {
 	SHUTDOWN_NONE,
 	SHUTDOWN_POWEROFF,
@@ -25,9 +26,9 @@ enum shutdown {
 #define POWER_SLEEP_S5    5
 #define POWER_RESET_VALUE 1
 
-/* Writes the code at the reset vector, which asks for a reboot. Linux goes there
- * on hardware-reduced machines that have no EFI; the first processor begins there
- * after an INIT, in the page at LAYOUT_TOP. 0 or -ENOSPC. */
+/* Writes the code at the reset vector, which asks for a reboot. Linux goes
+ * there on hardware-reduced machines that have no EFI; the first processor
+ * begins there after an INIT, in the page at LAYOUT_TOP. 0 or -ENOSPC. */
 int power_reset_vector(const struct memory *memory);
 
 /* The byte at one of these ports; 0xff where nothing answers. */

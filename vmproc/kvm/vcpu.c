@@ -2,12 +2,13 @@
 /*
  * vCPU threads.
  *
- * Theory of operation: each thread is made in setup, gives up there what only
- * a thread can for itself, and stands at the gate until the cage has closed.
- * The first one then loads the kernel: nothing of it is read before. Each stacks
- * its own, narrower filter, and only then runs guest code. The main loop brings
- * all of them back to the gate by a flag, immediate_exit and a signal: whichever
- * of the three a thread meets first, it comes.
+ * Theory of operation: set-up makes the threads. Each thread gives up the
+ * rights that only a thread can give up for itself, and then waits at the gate
+ * until the cage has closed. Then the first thread loads the kernel, of which
+ * nothing has been read before. Each thread stacks a narrower filter of its
+ * own, and only then runs guest code. For a pause, the main loop sets a flag
+ * (hold), sets immediate_exit and sends a signal: whichever of the three a
+ * thread notices first, it returns to the gate.
  */
 #include "vmproc/kvm/vcpu.h"
 
@@ -22,11 +23,11 @@
 #include "ipc/fd.h"
 #include "ipc/log.h"
 
-/* In user space for longer than this, a vCPU is stuck: what it does there
- * takes microseconds. */
+/* A vCPU thread that is in user space for longer is stuck: its work there takes
+ * microseconds. */
 #define STUCK_NS (3 * NSEC_PER_SEC)
 
-/* Waits until the gate is open: for the first time, or after a pause. */
+/* Waits until the gate is open, at the start or after a pause. */
 static void wait_at_gate(struct machine *machine)
 {
 	lock_take(&machine->gate);
@@ -38,7 +39,8 @@ static void wait_at_gate(struct machine *machine)
 	lock_release(&machine->gate);
 }
 
-/* Whether KVM_RUN comes back at once; the kernel reads it. */
+/* 1 makes KVM_RUN return at once. The kernel reads the flag as well. The store
+ * is a full barrier. */
 static void set_immediate_exit(struct vcpu *vcpu, uint8_t value)
 {
 	__atomic_store_n(&vcpu->run->immediate_exit, value, __ATOMIC_SEQ_CST);
@@ -46,7 +48,8 @@ static void set_immediate_exit(struct vcpu *vcpu, uint8_t value)
 
 static void hold_vcpu(struct vcpu *vcpu)
 {
-	/* so that the guest's watchdogs know; no guest clock: no matter */
+	/* The guest's watchdogs learn of the pause. A guest without that clock
+	 * gives an error, which doesn't matter. */
 	ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
 	wait_at_gate(vcpu->machine);
 }
@@ -132,7 +135,7 @@ static const struct {
 static void (*const handlers[EXITS])(struct vcpu *vcpu) = {
 	[EXIT_PORT] = on_port,
 	[EXIT_MMIO] = on_mmio,
-	[EXIT_HALT] = on_nothing, /* not with the kernel's LAPIC */
+	[EXIT_HALT] = on_nothing, /* not with the LAPIC in the kernel */
 	[EXIT_INTERRUPTED] = on_nothing,
 	[EXIT_SHUTDOWN] = on_shutdown,
 	[EXIT_FAIL_ENTRY] = on_fail_entry,
@@ -158,7 +161,8 @@ static void handle_exit(struct vcpu *vcpu)
 
 /* ---- the thread */
 
-/* The machine has ended: the main loop exits with all threads. */
+/* The machine has been shut down. The main loop ends the process, and with it
+ * this thread. */
 static _Noreturn void wait_for_end(struct vcpu *vcpu)
 {
 	struct machine *machine = vcpu->machine;
@@ -179,13 +183,14 @@ static void run_once(struct vcpu *vcpu)
 	if (atomic_load(&machine->hold)) {
 		hold_vcpu(vcpu);
 		set_immediate_exit(vcpu, 0);
-		/* Held again meanwhile, the flag would be lost. The store comes
-		 * first for all to see: vcpu_hold() writes the two the other
-		 * way round. */
+		/* If vcpu_hold() was called again meanwhile, its flag is
+		 * overwritten: so look again. vcpu_hold() writes hold first and
+		 * the flag second, and the store here is a full barrier: one of
+		 * the two is seen. */
 		if (atomic_load(&machine->hold))
 			return;
 	}
-	atomic_fetch_add(&vcpu->sequence, 1); /* even: in the guest */
+	atomic_fetch_add(&vcpu->sequence, 1); /* even: in KVM_RUN */
 	result = ioctl(vcpu->fd, KVM_RUN, 0);
 	error = errno;
 	atomic_fetch_add(&vcpu->sequence, 1);
@@ -250,7 +255,7 @@ static void wait_for_all(struct machine *machine)
 
 static void on_kick(int number)
 {
-	(void)number; /* it has done its work by coming */
+	(void)number; /* the signal has interrupted KVM_RUN: that is all */
 }
 
 int vcpu_threads(struct machine *machine)
@@ -259,7 +264,7 @@ int vcpu_threads(struct machine *machine)
 	sigset_t kick;
 	int error = 0;
 
-	/* threads inherit it; a vCPU's unblocks it for itself */
+	/* Threads inherit the mask. vCPU threads unblock the signal. */
 	sigemptyset(&kick);
 	sigaddset(&kick, MACHINE_KICK);
 	if (sigaction(MACHINE_KICK, &action, NULL) < 0 ||
@@ -316,8 +321,8 @@ void vcpu_hold(struct machine *machine)
 	lock_release(&machine->gate);
 }
 
-/* Whether it has moved on since it was looked at last; or waits at a device for
- * those before it, who do. */
+/* Whether the vCPU has made progress since the last look, or waits at a device
+ * while the bus makes progress. */
 static bool has_moved(const struct vcpu *vcpu, unsigned long sequence,
 		      unsigned long bus)
 {
