@@ -378,6 +378,9 @@ static void another_protocol_is_ended(void **state)
 	adopt();
 	expect_not_adopted("it speaks another version of the protocol");
 	assert_true(was_killed());
+	/* nor is it waited for */
+	adopt_resume(&host);
+	assert_false(vm->timer.armed);
 }
 
 static void another_channel_is_ended(void **state)
