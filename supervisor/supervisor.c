@@ -170,7 +170,8 @@ void supervisor_on_starter_gone(struct source *source, uint32_t events)
 	}
 	/* VMs that ran before aren't this start's to end */
 	if (supervisor->took_over) {
-		log_info("the start was interrupted: going on all the same");
+		log_info("the start was interrupted: the VMs that were taken "
+			 "over go on");
 		return;
 	}
 	log_info("the start was interrupted: undoing it");
@@ -230,5 +231,6 @@ void supervisor_on_monitor(struct source *source, uint32_t events)
 
 	(void)events;
 	if (error)
-		log_warn("link news: %s", strerror(-error));
+		log_warn("cannot read the kernel's messages about links: %s",
+			 strerror(-error));
 }

@@ -178,8 +178,8 @@ static int default_machine(const struct config *config, struct vm_config *vm,
 		return 0;
 	if (!machine || !machine->kernel[0])
 		return problem_set(problem, -EINVAL,
-				   "VM %s would have guest kvm and no kernel "
-				   "(add one to the defaults, as in kernel = "
+				   "VM %s has guest kvm, but no kernel (add "
+				   "one to the defaults, as in kernel = "
 				   "\"/boot/vmlinuz\")",
 				   vm->name);
 	vm->machine = machine_copy(machine);

@@ -240,9 +240,9 @@ int config_check_uids(const struct config *config, struct problem *problem)
 		if (first <= taken_uids[i].last && last >= taken_uids[i].first)
 			return problem_set(
 				problem, -EINVAL,
-				"uids %u to %u reach into those of %s, %u to "
-				"%u (choose a range of nobody's, as in first = "
-				"1900000000)",
+				"uids %u to %u overlap the range of %s, %u to "
+				"%u (choose a range that is free, as in first "
+				"= 1900000000)",
 				first, last, taken_uids[i].whose,
 				taken_uids[i].first, taken_uids[i].last);
 	return 0;

@@ -104,8 +104,9 @@ bool vm_restore_sockets(struct vm *vm)
 	if (error)
 		vm_kill_for(vm, DEATH_PROTOCOL,
 			    "a socket's options can't be set: %s",
-			    error == -EPERM ? "a filter is locked on it"
-					    : strerror(-error));
+			    error == -EPERM
+				    ? "the process locked a filter on it"
+				    : strerror(-error));
 	return !error;
 }
 

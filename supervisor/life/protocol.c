@@ -96,7 +96,8 @@ static bool take_listener(struct vm *vm, int *fd)
 		     vm->process.listener_fd, EPOLLIN, vm_listener_ready,
 		     vm) == 0)
 		return true;
-	vm_kill_for(vm, DEATH_PROTOCOL, "listener can't be watched");
+	vm_kill_for(vm, DEATH_PROTOCOL,
+		    "the supervisor can't watch the filter's listener");
 	return false;
 }
 

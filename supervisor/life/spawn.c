@@ -135,7 +135,7 @@ static void process_ended(struct source *source, uint32_t events)
 	vm_log(vm, death.asked ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
 	       "generation %llu ended%s: %s",
 	       (unsigned long long)vm->generation,
-	       death.asked ? "" : " unasked", death.detail);
+	       death.asked ? "" : ", nobody asked for it", death.detail);
 	events_add(&vm->host->events, vm, "died", death.detail);
 	vm_raise(vm, VM_DIED);
 	/* unless the event did it: the next process doesn't wait for these */

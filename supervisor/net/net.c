@@ -22,9 +22,8 @@ int net_init(struct net *net, const char *owner, struct problem *problem)
 	if (length < 0 || (size_t)length >= sizeof(net->alias))
 		return problem_set(
 			problem, -ENAMETOOLONG,
-			"cannot mark links as ours: the run "
-			"directory's name is too long (choose one of "
-			"at most %zu characters)",
+			"the run directory's name is too long for the alias "
+			"of links (choose one of at most %zu characters)",
 			sizeof(net->alias) - sizeof(NET_ALIAS_PREFIX));
 	error = netlink_open(&net->sock);
 	if (error)

@@ -208,7 +208,7 @@ static void try_again(struct timer *timer)
 	if (error)
 		return;
 	host->store_error = 0;
-	log_info("the state of VMs is kept again");
+	log_info("the state of VMs can be saved again");
 }
 
 void store_resume(struct host *host)

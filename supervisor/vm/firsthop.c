@@ -175,8 +175,8 @@ int firsthop_begin(struct host *host, struct problem *problem)
 	host->firsthop.why_off[0] = '\0';
 	forget_the_dead(host);
 	if (!host->firsthop.guard.limits)
-		log_warn("frames to groups aren't bounded: this kernel has no "
-			 "limits (modprobe nft_limit)");
+		log_warn("broadcast and multicast frames aren't limited: this "
+			 "kernel has no nft_limit (modprobe nft_limit)");
 	return 0;
 }
 

@@ -174,7 +174,7 @@ heard() {
 	wait_until 20 vm_has vm0 .generation 2
 	wait_until 20 vm_has vm0 .state running
 	run vmsup logs vm0 --previous
-	[[ "$output" == *"generation 1 ended unasked: SIGSEGV"* ]]
+	[[ "$output" == *"generation 1 ended, nobody asked for it: SIGSEGV"* ]]
 	run vmsup logs vm0
 	[[ "$output" == *"generation 2 runs"* ]]
 	[[ "$output" != *"SIGSEGV"* ]]

@@ -354,7 +354,7 @@ restart_unsaved() {
 	wait_until 20 vm_has vm1 .last_exit.detail SIGKILL
 	wait_until 20 vm_has vm1 .state running
 	# VMs keep their own last lines, in memory
-	vmsup logs vm1 --previous | grep -q 'ended unasked: SIGKILL'
+	vmsup logs vm1 --previous | grep -q 'ended, nobody asked for it: SIGKILL'
 	vms_go_on 2 3
 	vm_has vm0 .generation 1
 	refute grep -q SIGKILL "$log"

@@ -352,7 +352,7 @@ static void it_is_said_once_and_tried_again(void **state)
 	assert_false(host.store_again.armed);
 	expect_state("vm-vm0.json", "failed");
 	expect_state("vm-vm1.json", "failed");
-	assert_string_equal(last_line, "the state of VMs is kept again");
+	assert_string_equal(last_line, "the state of VMs can be saved again");
 }
 
 static void the_instance_is_tried_again_as_well(void **state)
