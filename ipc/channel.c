@@ -87,9 +87,11 @@ static int fault_set(struct channel_fault *fault, const char *format, ...)
 }
 
 /* Holds a packet against the table. 0 or -EPROTO. */
-static int check(const struct channel *channel, const struct msghdr *packet,
-		 const struct msg_header *header, size_t bytes,
-		 const struct ancillary *ancillary, struct channel_fault *fault)
+static int check_message(const struct channel *channel,
+			 const struct msghdr *packet,
+			 const struct msg_header *header, size_t bytes,
+			 const struct ancillary *ancillary,
+			 struct channel_fault *fault)
 {
 	const struct msg_spec *spec;
 
@@ -154,8 +156,8 @@ int channel_receive(const struct channel *channel, union msg *message, int *fd,
 	ancillary = ancillary_take(&packet, fds, RECEIVE_FDS);
 	if (bytes == 0 && ancillary.count == 0 && !ancillary.unasked)
 		return 0;
-	error = check(channel, &packet, &message->header, (size_t)bytes,
-		      &ancillary, fault);
+	error = check_message(channel, &packet, &message->header, (size_t)bytes,
+			      &ancillary, fault);
 	if (!error && ancillary.count) {
 		*fd = fds[0];
 		return 1;

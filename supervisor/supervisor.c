@@ -180,7 +180,7 @@ void supervisor_on_starter_gone(struct source *source, uint32_t events)
 
 /* A TAP that is given a guest's MAC takes that guest's entry from the bridge,
  * which stays without one when the MAC goes. What can do so is a process whose
- * cage isn't closed. */
+ * sandbox isn't closed. */
 static void check_mac(struct vm *thief, const uint8_t mac[6])
 {
 	const struct host *host = thief->host;

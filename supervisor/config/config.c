@@ -104,7 +104,7 @@ void config_uninit(struct config *config)
 }
 
 /* How many VMs memory is allocated for; it depends on their number alone. */
-static size_t room_for(size_t count)
+static size_t capacity_for(size_t count)
 {
 	size_t room = FIRST_ROOM;
 
@@ -128,9 +128,9 @@ static int reserve(struct config *config, size_t count, struct problem *problem)
 				   "ports (start at most %d, or another "
 				   "instance with --run-dir)",
 				   CONFIG_MAX_VMS);
-	if (room_for(total) <= room_for(config->vm_count))
+	if (capacity_for(total) <= capacity_for(config->vm_count))
 		return 0;
-	vms = reallocarray(config->vms, room_for(total), sizeof(*vms));
+	vms = reallocarray(config->vms, capacity_for(total), sizeof(*vms));
 	if (!vms)
 		return problem_set(problem, -ENOMEM, "out of memory");
 	config->vms = vms;

@@ -22,7 +22,7 @@ void config_errors_uninit(struct config_errors *errors)
 	config_errors_init(errors);
 }
 
-static bool make_room(struct config_errors *errors)
+static bool reserve_entry(struct config_errors *errors)
 {
 	size_t room = errors->room ? 2 * errors->room : FIRST_ROOM;
 	struct config_error *list;
@@ -51,7 +51,7 @@ void config_errors_add(struct config_errors *errors, unsigned int line,
 		errors->lost = true;
 		return;
 	}
-	if (!make_room(errors)) {
+	if (!reserve_entry(errors)) {
 		errors->lost = true;
 		free(text);
 		return;

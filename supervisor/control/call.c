@@ -66,7 +66,7 @@ void call_invalid_parameter(struct call *call, const char *parameter)
 		   varlink_quote("parameter", parameter));
 }
 
-bool call_has_room(const struct call *call)
+bool call_has_space(const struct call *call)
 {
 	const struct control_client *client = call->client;
 

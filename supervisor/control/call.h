@@ -54,7 +54,7 @@ void call_failed(struct call *call, const char *message);
 void call_invalid_parameter(struct call *call, const char *parameter);
 /* True while the client has less than half of CONTROL_MAX_OUTPUT_BYTES unread,
  * and its user isn't over its share of the supervisor's time. */
-bool call_has_room(const struct call *call);
+bool call_has_space(const struct call *call);
 /* Charges the caller's user with that much of the supervisor's time, for work
  * that is done later on its behalf. The time in which the call is read, handled
  * and answered is charged anyway. */

@@ -191,8 +191,8 @@ static void evict(struct control *control, struct control_client *victim,
 
 /* Makes room for one more client of that user. NULL:
  * there is room; else why not. */
-static const char *make_room(struct control *control,
-			     const struct control_user *user)
+static const char *free_place(struct control *control,
+			      const struct control_user *user)
 {
 	bool own = user->uid != 0 && user->clients >= CONTROL_USER_CLIENTS;
 	unsigned int most = CONTROL_MAX_CLIENTS;
@@ -251,7 +251,7 @@ void control_allow_descriptors(int fd, bool allow)
 int control_adopt(struct control *control, int fd, uid_t uid, pid_t pid)
 {
 	const struct control_user *user = user_of(control, uid);
-	const char *why = user ? make_room(control, user) : NULL;
+	const char *why = user ? free_place(control, user) : NULL;
 	int error = -ENOMEM;
 
 	if (why) {
@@ -270,7 +270,7 @@ static const char *admit_peer(struct control *control, int fd,
 			      const struct ucred *peer,
 			      const struct control_user *user)
 {
-	const char *why = make_room(control, user);
+	const char *why = free_place(control, user);
 	int error;
 
 	if (why)

@@ -4,12 +4,13 @@
  *
  * Theory of operation: a VM process keeps the supervisor's end of its channel
  * and of its console, for the next supervisor. That is the same socket, not a
- * copy: an option that the process sets there, before its cage is closed, is an
- * option of the supervisor's, and of each one that comes after. So what an
+ * copy: an option that the process sets there, before its sandbox is closed, is
+ * an option of the supervisor's, and of each one that comes after. So what an
  * unprivileged holder can set is put back once it can set nothing any more, and
  * whenever a supervisor takes the socket over. None of these options can make
  * the supervisor wait or grow meanwhile: it never waits in a socket call
- * (MSG_DONTWAIT), and refuses what the kernel adds to a message (ipc/ancillary.c).
+ * (MSG_DONTWAIT), and refuses what the kernel adds to a message
+ * (ipc/ancillary.c).
  */
 #include "supervisor/lib/sockets.h"
 

@@ -64,8 +64,8 @@ int nft_attach(struct mnl_socket **sock, int fd)
 
 /* ---- messages */
 
-/* Makes room for one more message at the end of the batch. NULL: no memory. */
-static char *room_for_one(struct nft_batch *batch)
+/* Reserves space for one more message at the end of the batch. NULL: no memory. */
+static char *space_for_one(struct nft_batch *batch)
 {
 	size_t size = batch->size ? 2 * batch->size : 8 * NFT_MESSAGE_BYTES;
 	char *grown;
@@ -92,16 +92,16 @@ void nft_close_message(struct nft_batch *batch, const struct nlmsghdr *message)
 struct nlmsghdr *nft_open_message(struct nft_batch *batch, uint16_t type,
 				  uint16_t flags)
 {
-	char *room = room_for_one(batch);
+	char *space = space_for_one(batch);
 
-	if (room && batch->used == 0) {
+	if (space && batch->used == 0) {
 		nft_close_message(batch,
-				  nftnl_batch_begin(room, batch->sequence++));
-		room = room_for_one(batch);
+				  nftnl_batch_begin(space, batch->sequence++));
+		space = space_for_one(batch);
 	}
-	if (!room)
+	if (!space)
 		return NULL;
-	return nftnl_nlmsg_build_hdr(room, type, NFPROTO_NETDEV, flags,
+	return nftnl_nlmsg_build_hdr(space, type, NFPROTO_NETDEV, flags,
 				     batch->sequence++);
 }
 
@@ -266,13 +266,13 @@ static void ask_for_word(struct nft_batch *batch)
 
 int nft_commit(struct mnl_socket *sock, struct nft_batch *batch)
 {
-	char *room = room_for_one(batch);
+	char *space = space_for_one(batch);
 	int error = batch->error;
 
 	if (!error && batch->used) {
 		ask_for_word(batch);
 		nft_close_message(batch,
-				  nftnl_batch_end(room, batch->sequence++));
+				  nftnl_batch_end(space, batch->sequence++));
 		error = nft_send_all(sock, batch->buffer, batch->used);
 		if (!error)
 			error = collect(sock);

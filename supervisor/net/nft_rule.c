@@ -41,7 +41,7 @@ void nft_add_rule(struct nft_batch *batch, struct nftnl_rule *rule)
 
 /* Adds an expression to the rule. Without memory the rule would match too much:
  * so its table is unset, and it is not sent. */
-static struct nftnl_expr *add(struct nftnl_rule *rule, const char *kind)
+static struct nftnl_expr *add_expr(struct nftnl_rule *rule, const char *kind)
 {
 	struct nftnl_expr *expression = rule ? nftnl_expr_alloc(kind) : NULL;
 
@@ -55,7 +55,7 @@ static struct nftnl_expr *add(struct nftnl_rule *rule, const char *kind)
 void nft_load_payload(struct nftnl_rule *rule, enum nft_payload_bases base,
 		      uint32_t offset, uint32_t bytes)
 {
-	struct nftnl_expr *load = add(rule, "payload");
+	struct nftnl_expr *load = add_expr(rule, "payload");
 
 	if (!load)
 		return;
@@ -68,7 +68,7 @@ void nft_load_payload(struct nftnl_rule *rule, enum nft_payload_bases base,
 static void load_meta_into(struct nftnl_rule *rule, enum nft_meta_keys key,
 			   uint32_t into)
 {
-	struct nftnl_expr *load = add(rule, "meta");
+	struct nftnl_expr *load = add_expr(rule, "meta");
 
 	if (!load)
 		return;
@@ -84,7 +84,7 @@ void nft_load_meta(struct nftnl_rule *rule, enum nft_meta_keys key)
 void nft_load_header(struct nftnl_rule *rule, uint8_t type, uint32_t offset,
 		     uint32_t bytes)
 {
-	struct nftnl_expr *load = add(rule, "exthdr");
+	struct nftnl_expr *load = add_expr(rule, "exthdr");
 
 	if (!load)
 		return;
@@ -98,7 +98,7 @@ void nft_load_header(struct nftnl_rule *rule, uint8_t type, uint32_t offset,
 void nft_mask(struct nftnl_rule *rule, const void *mask, uint32_t bytes)
 {
 	static const uint8_t none[16];
-	struct nftnl_expr *and = add(rule, "bitwise");
+	struct nftnl_expr *and = add_expr(rule, "bitwise");
 
 	if (!and)
 		return;
@@ -112,7 +112,7 @@ void nft_mask(struct nftnl_rule *rule, const void *mask, uint32_t bytes)
 void nft_compare(struct nftnl_rule *rule, enum nft_cmp_ops how,
 		 const void *with, uint32_t bytes)
 {
-	struct nftnl_expr *compare = add(rule, "cmp");
+	struct nftnl_expr *compare = add_expr(rule, "cmp");
 
 	if (!compare)
 		return;
@@ -123,7 +123,7 @@ void nft_compare(struct nftnl_rule *rule, enum nft_cmp_ops how,
 
 void nft_over_limit(struct nftnl_rule *rule, uint32_t rate, uint32_t burst)
 {
-	struct nftnl_expr *limit = add(rule, "limit");
+	struct nftnl_expr *limit = add_expr(rule, "limit");
 
 	if (!limit)
 		return;
@@ -139,7 +139,7 @@ void nft_key_interface(struct nftnl_rule *rule, uint32_t number)
 	struct nftnl_expr *put;
 
 	load_meta_into(rule, NFT_META_IIF, KEY_INTERFACE);
-	put = add(rule, "immediate");
+	put = add_expr(rule, "immediate");
 	if (!put)
 		return;
 	nftnl_expr_set_u32(put, NFTNL_EXPR_IMM_DREG, KEY_NUMBER);
@@ -148,7 +148,7 @@ void nft_key_interface(struct nftnl_rule *rule, uint32_t number)
 
 void nft_lookup(struct nftnl_rule *rule, const struct nft_set *set)
 {
-	struct nftnl_expr *lookup = add(rule, "lookup");
+	struct nftnl_expr *lookup = add_expr(rule, "lookup");
 
 	if (!lookup)
 		return;
@@ -159,7 +159,7 @@ void nft_lookup(struct nftnl_rule *rule, const struct nft_set *set)
 
 void nft_count(struct nftnl_rule *rule, const struct nft_set *set)
 {
-	struct nftnl_expr *update = add(rule, "dynset");
+	struct nftnl_expr *update = add_expr(rule, "dynset");
 	struct nftnl_expr *counter = update ? nftnl_expr_alloc("counter")
 					    : NULL;
 
@@ -177,7 +177,7 @@ void nft_count(struct nftnl_rule *rule, const struct nft_set *set)
 
 void nft_verdict(struct nftnl_rule *rule, int verdict, const char *chain)
 {
-	struct nftnl_expr *end = add(rule, "immediate");
+	struct nftnl_expr *end = add_expr(rule, "immediate");
 
 	if (!end)
 		return;

@@ -143,7 +143,7 @@ static void take_output(struct vm *vm, const char *bytes, size_t length)
 		console->ring[console->written++ % CONSOLE_KEPT_BYTES] =
 			bytes[i];
 	LIST_FOREACH(watcher, &console->watchers, entry)
-	if (call_has_room(watcher->call))
+	if (call_has_space(watcher->call))
 		call_more(watcher->call, data_json(bytes, length));
 	add_to_lines(vm, bytes, length);
 	end_lines(vm);

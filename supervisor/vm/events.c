@@ -62,7 +62,7 @@ void events_add(struct events *events, const struct vm *vm, const char *name,
 		struct listener *l = (struct listener *)waiting;
 		json_t *message = NULL;
 
-		if (call_has_room(waiting->call))
+		if (call_has_space(waiting->call))
 			message = json_pack("{s:[o]}", "events",
 					    event_json(event, l->lost));
 		send_or_count(l, message);
@@ -130,7 +130,7 @@ void events_log(struct events *events, const char *vm,
 
 		if (strcmp(l->vm, vm) != 0)
 			continue;
-		if (call_has_room(waiting->call))
+		if (call_has_space(waiting->call))
 			message = json_pack("{s:[o], s:I}", "lines",
 					    vmlog_line_json(line), "dropped",
 					    (json_int_t)l->lost);

@@ -62,7 +62,7 @@ static void a_slow_reader_is_cut_off(void **state)
 	(void)state;
 	peer_call(&peer, "io.vmsup.Stream", ",\"more\":true");
 	wait_for_kept(1);
-	while (call_has_room(test.kept[0])) {
+	while (call_has_space(test.kept[0])) {
 		call_more(test.kept[0], blob(100000));
 		turn();
 		sent++;
@@ -74,7 +74,7 @@ static void a_slow_reader_is_cut_off(void **state)
 	assert_int_equal(counts().clients, 1);
 	for (int i = 0; i < 100; i++)
 		call_more(test.kept[0], blob(100000));
-	assert_false(call_has_room(test.kept[0]));
+	assert_false(call_has_space(test.kept[0]));
 	assert_int_equal(counts().cut_off, 1);
 	assert_int_equal(test.gone, 0);
 	/* its memory is given back at once, its call from the loop */
@@ -93,13 +93,13 @@ static void a_slow_reader_may_catch_up(void **state)
 	(void)state;
 	peer_call(&peer, "io.vmsup.Stream", ",\"more\":true");
 	wait_for_kept(1);
-	while (call_has_room(test.kept[0])) {
+	while (call_has_space(test.kept[0])) {
 		call_more(test.kept[0], blob(100000));
 		sent++;
 	}
 	while (sent-- > 0)
 		json_decref(peer_next(&peer));
-	assert_true(call_has_room(test.kept[0]));
+	assert_true(call_has_space(test.kept[0]));
 	call_reply(test.kept[--test.kept_count], json_pack("{s:i}", "n", 1));
 	expect_number(&peer, 1, false);
 	assert_int_equal(counts().cut_off, 0);

@@ -269,11 +269,11 @@ static void what_is_done_for_a_listener_is_counted(void **state)
 		count_next(call);
 	assert_true(user(ALICE)->paid_ns > before);
 	/* over the share, events are left out, and counted by who sends them */
-	assert_true(call_has_room(call));
+	assert_true(call_has_space(call));
 	call_charge(call, 2 * CONTROL_USER_BURST_MS * NSEC_PER_MSEC);
-	assert_false(call_has_room(call));
+	assert_false(call_has_space(call));
 	skip_ms(10000);
-	assert_true(call_has_room(call));
+	assert_true(call_has_space(call));
 	peer_close(&alice);
 	turns();
 }
