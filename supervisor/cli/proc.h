@@ -29,11 +29,6 @@ uint64_t proc_inode(int dir_fd, const char *name);
 /* Reads the target of a link ("fd/3"). 0 or -errno. */
 int proc_link(int dir_fd, const char *name, char *target, size_t size);
 
-/* Calls each() for each entry of a directory but "." and "..", until it returns
- * other than 0. Returns that, 0, or -errno. */
-int proc_each(int dir_fd, const char *name,
-	      int (*each)(void *ctx, const char *entry), void *ctx);
-
 /* True: this kernel has that version or a later one. */
 bool proc_kernel_is(unsigned int major, unsigned int minor);
 

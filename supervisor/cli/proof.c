@@ -21,6 +21,7 @@
 #include "supervisor/cli/proc.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/table.h"
+#include "supervisor/lib/dir.h"
 
 #define PROC_FILE_SIZE 8192
 #define VALUE_SIZE     256
@@ -204,7 +205,7 @@ void proof_identity(struct proof *proof, const json_t *cage, int dir_fd)
 
 	task_fd = openat(dir_fd, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	threads.task_fd = task_fd;
-	proc_each(dir_fd, "task", check_thread, &threads);
+	dir_each(dir_fd, "task", check_thread, &threads);
 	snprintf(value, sizeof(value), "%u", threads.count);
 	proof_add(proof, "threads", "1 or more", value, threads.count > 0);
 	/* After the name in parentheses: state, ppid, pgrp, session. */
@@ -267,7 +268,7 @@ static void check_root(struct proof *proof, int dir_fd)
 	cleanup_fd int fd = -1;
 	int error;
 
-	error = proc_each(dir_fd, "root/", count_entry, &count);
+	error = dir_each(dir_fd, "root/", count_entry, &count);
 	if (error)
 		snprintf(found, sizeof(found), "%s", strerror(-error));
 	else

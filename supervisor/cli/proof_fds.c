@@ -9,6 +9,7 @@
 #include "ipc/fd.h"
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/proc.h"
+#include "supervisor/lib/dir.h"
 
 #define ENTRIES_MAX 512
 
@@ -112,7 +113,7 @@ void proof_fds(struct proof *proof, const json_t *cage, int dir_fd)
 	char check[96], wanted[128], found[32];
 
 	read_manifest(&manifest, cage);
-	if (proc_each(dir_fd, "fd", check_fd, &manifest) < 0)
+	if (dir_each(dir_fd, "fd", check_fd, &manifest) < 0)
 		proof_add(proof, "descriptors", "the manifest", "unreadable",
 			  false);
 	snprintf(check, sizeof(check), "descriptor %d", manifest.channel_fd);

@@ -22,6 +22,7 @@
 #include "supervisor/cli/field.h"
 #include "supervisor/cli/proc.h"
 #include "supervisor/cli/tracer.h"
+#include "supervisor/lib/dir.h"
 
 #define TEXT_SIZE 256
 #define CHECK     "filters"
@@ -247,7 +248,7 @@ static void check_threads(struct filters *filters, int dir_fd)
 	char wanted[32], found[32];
 	long long cpus = field_int(filters->cage, "cpus");
 
-	if (proc_each(dir_fd, "task", each_thread, filters) < 0 ||
+	if (dir_each(dir_fd, "task", each_thread, filters) < 0 ||
 	    filters->threads == 0)
 		proof_add(filters->proof, CHECK, filters->wanted,
 			  "no thread to look at", false);

@@ -21,7 +21,6 @@
  */
 #include "supervisor/life/verify.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +29,7 @@
 
 #include "ipc/fd.h"
 #include "sandbox/room.h"
+#include "supervisor/lib/dir.h"
 #include "supervisor/vm/vm.h"
 
 /* The line of /proc/PID/status that begins with key, after its tab; NULL: not
@@ -186,29 +186,37 @@ static int verify_process(const struct vm *vm, int proc_fd, const char *process,
 	return verify_status(vm, status, problem);
 }
 
+struct threads {
+	const struct vm *vm;
+	int proc_fd;
+	const char *path; /* of their directory, in /proc */
+	struct problem *problem;
+};
+
+static int verify_thread(void *ctx, const char *entry)
+{
+	const struct threads *threads = ctx;
+	char thread[64];
+
+	snprintf(thread, sizeof(thread), "%s/%.20s", threads->path, entry);
+	return verify_process(threads->vm, threads->proc_fd, thread,
+			      threads->problem);
+}
+
 /* Checks every thread: a machine's process has several. */
 static int verify_threads(const struct vm *vm, int proc_fd,
 			  struct problem *problem)
 {
-	char path[24], thread[64];
-	struct dirent *entry;
-	int error = 0;
-	DIR *dir;
+	char path[24];
+	struct threads threads = { vm, proc_fd, path, problem };
+	int error;
 
 	snprintf(path, sizeof(path), "%d/task", vm->process.pid);
-	dir = fdopendir(
-		openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	if (!dir)
-		return problem_set(problem, -EPERM, "cannot read /proc/%s",
-				   path);
-	while (!error && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(thread, sizeof(thread), "%s/%.20s", path,
-			 entry->d_name);
-		error = verify_process(vm, proc_fd, thread, problem);
-	}
-	closedir(dir);
+	problem->text[0] = '\0';
+	error = dir_each(proc_fd, path, verify_thread, &threads);
+	if (error && !problem->text[0])
+		return problem_set(problem, -EPERM, "cannot read /proc/%s: %s",
+				   path, strerror(-error));
 	return error;
 }
 

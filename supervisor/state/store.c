@@ -29,6 +29,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "supervisor/lib/dir.h"
 #include "supervisor/state/state.h"
 #include "supervisor/state/state_config.h"
 #include "supervisor/state/state_sandbox.h"
@@ -313,16 +314,22 @@ static int compare_found(const void *left, const void *right)
 	return (a->index > b->index) - (a->index < b->index);
 }
 
+struct finding {
+	int dir_fd;
+	struct found *list; /* owned */
+	size_t count;
+};
+
 /* Reads one file of the directory; passes over files that aren't a VM's. */
-static int take_file(struct found **list, size_t *count, int dir_fd,
-		     const char *file)
+static int take_file(void *ctx, const char *file)
 {
+	struct finding *finding = ctx;
 	json_t *document;
 	struct found *grown;
 
 	if (strncmp(file, "vm-", 3) != 0)
 		return 0;
-	document = read_document(dir_fd, file);
+	document = read_document(finding->dir_fd, file);
 	if (!json_is_object(json_object_get(document, "vm"))) {
 		log_warn("%s in the run directory can't be read: a process of "
 			 "that VM is ended",
@@ -330,33 +337,27 @@ static int take_file(struct found **list, size_t *count, int dir_fd,
 		json_decref(document);
 		return 0;
 	}
-	grown = realloc(*list, (*count + 1) * sizeof(struct found));
+	grown = realloc(finding->list,
+			(finding->count + 1) * sizeof(*finding->list));
 	if (!grown) {
 		json_decref(document);
 		return -ENOMEM;
 	}
-	*list = grown;
-	grown[*count].vm = json_incref(json_object_get(document, "vm"));
-	grown[*count].index =
-		json_integer_value(json_object_get(document, "index"));
-	++*count;
+	finding->list = grown;
+	grown += finding->count++;
+	grown->vm = json_incref(json_object_get(document, "vm"));
+	grown->index = json_integer_value(json_object_get(document, "index"));
 	json_decref(document);
 	return 0;
 }
 
 static int read_vms(struct stored *stored, int dir_fd)
 {
-	struct found *list = NULL;
-	size_t count = 0;
-	struct dirent *entry;
-	DIR *dir = fdopendir(dup(dir_fd));
-	int error = 0;
+	struct finding finding = { .dir_fd = dir_fd };
+	int error = dir_each(dir_fd, ".", take_file, &finding);
+	struct found *list = finding.list;
+	size_t count = finding.count;
 
-	if (!dir)
-		return -errno;
-	while (!error && (entry = readdir(dir)))
-		error = take_file(&list, &count, dir_fd, entry->d_name);
-	closedir(dir);
 	if (count)
 		qsort(list, count, sizeof(*list), compare_found);
 	stored->vms = calloc(count + 1, sizeof(json_t *));

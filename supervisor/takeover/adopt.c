@@ -29,6 +29,7 @@
 
 #include "ipc/fd.h"
 #include "ipc/log.h"
+#include "supervisor/lib/dir.h"
 #include "supervisor/lib/pidfd.h"
 #include "supervisor/life/life.h"
 #include "supervisor/life/machine.h"
@@ -414,33 +415,45 @@ static void sweep_cgroups(const struct host *host)
 		closedir(dir);
 }
 
+struct sweep {
+	const struct host *host;
+	const uint64_t *inodes; /* of the room */
+	uint64_t deadline_ns;
+};
+
+/* -ETIMEDOUT: it is one to end, and doesn't. */
+static int sweep_process(void *ctx, const char *process)
+{
+	const struct sweep *sweep = ctx;
+	cleanup_fd int pid_fd =
+		kill_stranger(sweep->host, process, sweep->inodes);
+
+	if (pid_fd < 0 || pidfd_wait(pid_fd, sweep->deadline_ns))
+		return 0;
+	log_error("process %s, which an earlier supervisor left, doesn't end "
+		  "(a system call of it hangs; see /proc/%s/stack)",
+		  process, process);
+	return -ETIMEDOUT;
+}
+
 int adopt_sweep(struct host *host, const uint64_t inodes[ROOM_NAMESPACES])
 {
-	uint64_t deadline_ns = loop_now_ns() + SWEEP_MS * NSEC_PER_MSEC;
-	struct dirent *entry;
-	int error = 0;
-	DIR *proc;
+	struct sweep sweep = {
+		host,
+		inodes,
+		loop_now_ns() + SWEEP_MS * NSEC_PER_MSEC,
+	};
+	int error;
 
 	if (!inodes[ROOM_MNT])
 		return 0;
-	proc = fdopendir(
-		openat(host->proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	while (proc && !error && (entry = readdir(proc))) {
-		cleanup_fd int pid_fd =
-			kill_stranger(host, entry->d_name, inodes);
-
-		if (pid_fd < 0 || pidfd_wait(pid_fd, deadline_ns))
-			continue;
-		log_error("process %s, which an earlier supervisor left, "
-			  "doesn't end (a system call of it hangs; see "
-			  "/proc/%s/stack)",
-			  entry->d_name, entry->d_name);
-		error = -ETIMEDOUT;
-	}
-	if (proc)
-		closedir(proc);
+	error = dir_each(host->proc_fd, ".", sweep_process, &sweep);
 	if (!error)
 		sweep_cgroups(host);
+	else if (error != -ETIMEDOUT)
+		log_error("cannot look for processes that an earlier "
+			  "supervisor left: %s (start again)",
+			  strerror(-error));
 	return error;
 }
 

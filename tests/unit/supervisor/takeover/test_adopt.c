@@ -473,6 +473,22 @@ static void the_sweep_spares_who_was_taken_over(void **state)
 	assert_false(was_killed());
 }
 
+/* Nobody was looked at: that is no success. */
+static void a_sweep_that_sees_nobody_fails(void **state)
+{
+	uint64_t inodes[ROOM_NAMESPACES];
+	int proc_fd = host.proc_fd;
+
+	(void)state;
+	leave_behind();
+	adopt();
+	adopt_room_inodes(&stored, inodes);
+	host.proc_fd = -1;
+	assert_int_equal(adopt_sweep(&host, inodes), -EBADF);
+	host.proc_fd = proc_fd;
+	assert_false(was_killed());
+}
+
 /* No room is known: everybody could be in it. */
 static void without_a_room_nobody_is_swept(void **state)
 {
@@ -668,6 +684,7 @@ int main(void)
 		ADOPT_TEST(a_tap_of_another_network_is_ended),
 		ADOPT_TEST(no_lock_is_swept),
 		ADOPT_TEST(the_sweep_spares_who_was_taken_over),
+		ADOPT_TEST(a_sweep_that_sees_nobody_fails),
 		ADOPT_TEST(without_a_room_nobody_is_swept),
 		ADOPT_TEST(another_instance_has_its_uid),
 		ADOPT_TEST(a_tap_that_left_the_bridge_is_given_up),
