@@ -24,6 +24,7 @@
 #include "supervisor/life/verify.h"
 #include "supervisor/supervisor.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -119,6 +120,10 @@ static void bridge_of(const struct config *config, struct net_bridge *bridge)
 		.mtu = config->mtu,
 	};
 	memcpy(bridge->name, config->bridge, sizeof(bridge->name));
+	static_assert(sizeof(bridge->mac_domain) == sizeof(config->mac_domain),
+		      "the same text");
+	memcpy(bridge->mac_domain, config->mac_domain,
+	       sizeof(bridge->mac_domain));
 }
 
 /* A role's filter as VM processes get it, and what it is known by. */

@@ -144,6 +144,9 @@ struct vm_config {
 	struct machine_config *machine;
 };
 
+/* Of the domain of MACs, with its NUL. */
+#define CONFIG_MAC_DOMAIN 64
+
 struct config {
 	char bridge[IFNAMSIZ];
 	struct in_addr bridge_ipv4;
@@ -153,6 +156,7 @@ struct config {
 	uint32_t bridge_ipv6_prefix;
 	uint16_t mtu;
 	char tap_prefix[IFNAMSIZ]; /* at most 11 characters */
+	char mac_domain[CONFIG_MAC_DOMAIN]; /* goes into derived MACs; "": nothing */
 	uint32_t uid_first, uid_count; /* one uid for each VM */
 	uint32_t log_level; /* enum log_level */
 	uint32_t guard; /* enum guard_policy */

@@ -94,8 +94,8 @@ static bool mac_set_add(struct mac_set *set, const uint8_t mac[6])
 }
 
 /*
- * A MAC is derived from: machine_id, NUL, instance, NUL, VM name, NUL, counter.
- * The counter is 0, unless that MAC is taken. The machine ID is confidential
+ * A MAC is derived from: machine_id, NUL, instance, NUL, the domain and NUL if
+ * there is one, VM name, NUL, counter. The counter is 0, unless that MAC is taken. The machine ID is confidential
  * (machine-id(5)): only five bytes of a hash of it can be seen.
  */
 struct mac_seed {
@@ -150,15 +150,24 @@ static int assign_macs(struct config *config, const char *machine_id,
 {
 	size_t id_bytes = strlen(machine_id) + 1;
 	size_t instance_bytes = strlen(instance) + 1;
-	uint8_t *bytes = malloc(id_bytes + instance_bytes + VM_NAME_MAX + 2);
+	size_t domain_bytes = strlen(config->mac_domain);
+	uint8_t *bytes = malloc(id_bytes + instance_bytes + CONFIG_MAC_DOMAIN +
+				VM_NAME_MAX + 2);
 	struct mac_set *set = calloc(1, sizeof(*set));
 	struct mac_seed seed = { .bytes = bytes,
 				 .fixed = id_bytes + instance_bytes };
 	int error;
 
+	/* without one, MACs are what they were before there were any */
+	if (domain_bytes)
+		domain_bytes++;
+	seed.fixed += domain_bytes;
+
 	if (bytes && set) {
 		memcpy(bytes, machine_id, id_bytes);
 		memcpy(bytes + id_bytes, instance, instance_bytes);
+		memcpy(bytes + id_bytes + instance_bytes, config->mac_domain,
+		       domain_bytes);
 		error = derive_macs(config, &seed, set, problem);
 	} else {
 		error = problem_set(problem, -ENOMEM, "out of memory");

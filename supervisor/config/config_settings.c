@@ -195,6 +195,8 @@ static const struct setting root_settings[] = {
 	{ "bridge", SETTING_GROUP, .group = &bridge_group },
 	{ "tap_prefix", SETTING_LINK_NAME, IN_CONFIG(tap_prefix),
 	  .max = TAP_PREFIX_LENGTH },
+	{ "mac_domain", SETTING_TEXT, IN_CONFIG(mac_domain),
+	  .max = CONFIG_MAC_DOMAIN - 1 },
 	{ "uids", SETTING_GROUP, .group = &uids_group },
 	{ "log_level", SETTING_CHOICE, IN_CONFIG(log_level),
 	  .choices = level_names },

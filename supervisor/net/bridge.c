@@ -37,20 +37,29 @@ static const char adding_ipv6[] = "giving it its IPv6 address";
 /*
  * Derives the MAC of the bridge, so that it stays the same while ports come and
  * go, and from one start to the next. It depends on the machine and the run
- * directory, because bridges of several machines may be on one Ethernet.
+ * directory, because bridges of several machines may be on one Ethernet; and on
+ * the domain, because the machine ids of cloned machines are the same.
  */
-void net_bridge_mac(const struct net *net, const char *name, uint8_t mac[6])
+void net_bridge_mac(const struct net *net, const struct net_bridge *bridge,
+		    uint8_t mac[6])
 {
 	static const uint8_t key[16] = "bridge";
-	char from[64 + sizeof(net->alias) + IFNAMSIZ] = { 0 };
+	char from[64 + sizeof(net->alias) + IFNAMSIZ + NET_MAC_DOMAIN] = { 0 };
+	size_t length = 64 + sizeof(net->alias);
 	cleanup_fd int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
 	uint64_t hash;
 
 	if (fd >= 0 && read(fd, from, 64) < 0)
 		from[0] = '\0'; /* then run directory and name must suffice */
 	memcpy(from + 64, net->alias, strnlen(net->alias, sizeof(net->alias)));
-	memcpy(from + 64 + sizeof(net->alias), name, strnlen(name, IFNAMSIZ));
-	hash = siphash(key, from, sizeof(from));
+	memcpy(from + length, bridge->name, strnlen(bridge->name, IFNAMSIZ));
+	length += IFNAMSIZ;
+	/* without a domain, the MAC is what it was before there were any */
+	if (bridge->mac_domain[0]) {
+		memcpy(from + length, bridge->mac_domain, NET_MAC_DOMAIN);
+		length += NET_MAC_DOMAIN;
+	}
+	hash = siphash(key, from, length);
 	memcpy(mac, &hash, 6);
 	/* locally administered, unicast */
 	mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02);
@@ -229,7 +238,7 @@ int net_bridge_create(struct net *net, const struct net_bridge *bridge,
 		return explain_error(problem, -EINVAL, NULL,
 				     "cannot create bridge \"%.15s\"",
 				     bridge->name);
-	net_bridge_mac(net, bridge->name, mac);
+	net_bridge_mac(net, bridge, mac);
 	error = create(net, bridge, mac, problem);
 	if (error)
 		return error;

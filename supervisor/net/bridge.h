@@ -10,7 +10,8 @@ struct net_bridge;
 struct problem;
 
 /* The MAC of the bridge of that name, for this machine and run directory. */
-void net_bridge_mac(const struct net *net, const char *name, uint8_t mac[6]);
+void net_bridge_mac(const struct net *net, const struct net_bridge *bridge,
+		    uint8_t mac[6]);
 
 /* Makes the bridge, adds its addresses, and sets it up. 0; or -errno with
  * problem set: then it leaves nothing. */

@@ -22,6 +22,9 @@ struct nl_sock;
 /* The alias of our links: this, followed by the run directory. */
 #define NET_ALIAS_PREFIX "vmsup:"
 
+/* Of a domain of MACs, with its NUL. */
+#define NET_MAC_DOMAIN 64
+
 struct net_bridge {
 	char name[IFNAMSIZ];
 	struct in_addr ipv4;
@@ -30,6 +33,7 @@ struct net_bridge {
 	struct in6_addr ipv6;
 	uint32_t ipv6_prefix;
 	uint16_t mtu;
+	char mac_domain[NET_MAC_DOMAIN]; /* "": nothing */
 };
 
 struct net_tap {

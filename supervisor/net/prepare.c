@@ -220,7 +220,7 @@ int net_prepare(struct net *net, const struct net_bridge *bridge,
 	for (size_t i = 0; i < count; i++)
 		names[i + 1] = taps[i].name;
 	qsort(names, count + 1, sizeof(*names), compare_names);
-	net_bridge_mac(net, bridge->name, mac);
+	net_bridge_mac(net, bridge, mac);
 	links.bridge_mac = mac;
 	links.wanted = names;
 	links.wanted_count = count + 1;

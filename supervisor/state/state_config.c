@@ -98,6 +98,7 @@ static const struct field config_fields[] = {
 	FIELD_NUMBER(struct config, mtu, MTU_MIN, MTU_MAX),
 	FIELD_LABEL(struct config, tap_prefix, tap_prefix,
 		    "a link's name of up to 11 characters"),
+	{ FIELD_TEXT_AS("mac_domain", struct config, mac_domain) },
 	FIELD_NUMBER(struct config, uid_first, 1, UINT32_MAX - 1),
 	FIELD_NUMBER(struct config, uid_count, 1, UINT32_MAX - 1),
 	FIELD_CHOICE(struct config, log_level, names_level, LOG_LEVELS),

@@ -194,6 +194,27 @@ static void test_macs_are_stable_and_unicast(void **state)
 	config_uninit(&other);
 }
 
+/* Cloned hosts: one machine id, one run directory, one name. */
+static void test_a_domain_keeps_macs_apart(void **state)
+{
+	static const char *const domains[] = { "", "a", "b", "ab" };
+	uint8_t macs[ARRAY_SIZE(domains)][6];
+	struct config config;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
+		config_init(&config);
+		strcpy(config.mac_domain, domains[i]);
+		add(&config, "web");
+		assign(&config);
+		memcpy(macs[i], config.vms[0].mac, sizeof(macs[i]));
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(macs[i], macs[j],
+						sizeof(macs[i]));
+		config_uninit(&config);
+	}
+}
+
 static void test_derived_mac_makes_way(void **state)
 {
 	struct config *config = *state;
@@ -332,6 +353,7 @@ int main(void)
 		CASE(test_full_subnet_is_refused),
 		CASE(test_more_vms_than_uids),
 		CASE(test_macs_are_stable_and_unicast),
+		CASE(test_a_domain_keeps_macs_apart),
 		CASE(test_derived_mac_makes_way),
 		CASE(test_assign_is_idempotent),
 		CASE(test_shared_things_are_refused),

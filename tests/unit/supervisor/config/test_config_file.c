@@ -184,7 +184,7 @@ static const struct {
 	  "f:2: nested too deeply (" },
 	/* unknown */
 	{ "brige = { };", "f:1: brige: no such setting (known here: bridge, "
-			  "tap_prefix, uids, log_level, guard, "
+			  "tap_prefix, mac_domain, uids, log_level, guard, "
 			  "defaults, vms)\n" },
 	{ "guard = \"yes\";", "f:1: guard can't be \"yes\" (write \"on\" or "
 			      "\"off\" or \"required\")\n" },

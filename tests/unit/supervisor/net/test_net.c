@@ -107,6 +107,25 @@ static void a_bridge_has_the_same_mac_each_time(void **state)
 	host_close(&host);
 }
 
+static void cloned_hosts_have_another_mac_by_their_domain(void **state)
+{
+	struct net_bridge clone;
+	uint8_t macs[3][6];
+
+	(void)state;
+	host_open(&host, "/run/vmsup");
+	clone = host.bridge;
+	net_bridge_mac(&host.net, &clone, macs[0]);
+	strcpy(clone.mac_domain, "a");
+	net_bridge_mac(&host.net, &clone, macs[1]);
+	strcpy(clone.mac_domain, "b");
+	net_bridge_mac(&host.net, &clone, macs[2]);
+	assert_memory_not_equal(macs[0], macs[1], 6);
+	assert_memory_not_equal(macs[0], macs[2], 6);
+	assert_memory_not_equal(macs[1], macs[2], 6);
+	host_close(&host);
+}
+
 static bool floods_multicast(const char *tap)
 {
 	char command[64];
@@ -704,6 +723,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		IN_NAMESPACE(the_bridge_is_as_described),
 		IN_NAMESPACE(a_bridge_has_the_same_mac_each_time),
+		IN_NAMESPACE(cloned_hosts_have_another_mac_by_their_domain),
 		IN_NAMESPACE(a_tap_is_as_described),
 		IN_NAMESPACE(multicast_is_opened_once_all_are_there),
 		IN_NAMESPACE(frames_reach_their_vm_only),

@@ -51,6 +51,7 @@ static inline void fixture_config(struct config *config)
 	config->bridge_ipv6_prefix = 56;
 	config->mtu = 9000;
 	strcpy(config->tap_prefix, "seven");
+	strcpy(config->mac_domain, "rack 7");
 	config->uid_first = 4000000000;
 	config->uid_count = 4096;
 	config->log_level = LOG_LEVEL_DEBUG;
