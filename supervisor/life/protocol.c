@@ -50,6 +50,10 @@
 #define MACHINE_GRACE_MS 5000
 /* Heartbeats fall on this grid, so that VMs share the supervisor's wake-ups. */
 #define HEARTBEAT_GRID_NS (50 * NSEC_PER_MSEC)
+/* A VM at which nothing happens is asked once in so many heartbeats, or in half
+ * the watchdog's time if that is less: of 1,000 idle VMs, the supervisor's whole
+ * work is to ask. */
+#define QUIET_HEARTBEATS 4
 
 static bool take_token(struct token_bucket *bucket, uint32_t rate,
 		       uint32_t burst)
@@ -162,8 +166,53 @@ static void on_loaded(struct vm *vm, const union msg *message, int *fd)
 		guest_is_there(vm);
 }
 
+static void arm_heartbeat(struct vm *vm, uint64_t pause_ns)
+{
+	uint64_t due = loop_now_ns() + pause_ns;
+
+	due += HEARTBEAT_GRID_NS - due % HEARTBEAT_GRID_NS;
+	loop_timer_at(&vm->host->loop, &vm->heartbeat.timer, due);
+}
+
+/* From an answer to the next question. */
+static uint64_t pause_of(const struct vm *vm)
+{
+	uint64_t beat_ns = vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC;
+	uint64_t quiet_ns = QUIET_HEARTBEATS * beat_ns;
+	uint64_t half_ns = vm->config.timeouts.watchdog_ms * NSEC_PER_MSEC / 2;
+
+	if (quiet_ns > half_ns)
+		quiet_ns = half_ns;
+	return vm->heartbeat.quiet && quiet_ns > beat_ns ? quiet_ns : beat_ns;
+}
+
+/* From a question to the verdict that the process hangs. A quiet VM has that much
+ * less as it was asked later, so that a hang is noticed as early. */
+static uint64_t patience_of(const struct vm *vm)
+{
+	uint64_t beat_ns = vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC;
+	uint64_t pause_ns = pause_of(vm);
+
+	return vm->config.timeouts.watchdog_ms * NSEC_PER_MSEC -
+	       (pause_ns > beat_ns ? pause_ns : 0);
+}
+
+/* before: the counters that the process sent last. */
+static void note_quiet(struct vm *vm, const uint64_t before[VM_STATS])
+{
+	bool was_quiet = vm->heartbeat.quiet;
+
+	vm->heartbeat.quiet = vm->heartbeat.heard &&
+			      memcmp(before, vm->stats, sizeof(vm->stats)) == 0;
+	vm->heartbeat.heard = true;
+	/* else the next question is due within one heartbeat as it is */
+	if (was_quiet || vm->heartbeat.quiet)
+		arm_heartbeat(vm, pause_of(vm));
+}
+
 static void on_stats(struct vm *vm, const union msg *message, int *fd)
 {
+	uint64_t before[VM_STATS];
 	struct net_counters tap;
 
 	(void)fd;
@@ -177,6 +226,7 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 	vm->heartbeat.unanswered_ns = 0;
 	counters_check(vm);
 	vm_tell_mtu(vm); /* again, if the channel was full then */
+	memcpy(before, vm->stats, sizeof(before));
 	memcpy(vm->stats, message->stats.counters,
 	       sizeof(message->stats.counters));
 	vm->stats[STAT_RX_DROP_QUEUE] = 0;
@@ -190,6 +240,7 @@ static void on_stats(struct vm *vm, const union msg *message, int *fd)
 		vm->stats[STAT_RX_DROP_QUEUE] =
 			tap.rx_dropped - vm->tap.base.rx_dropped;
 	}
+	note_quiet(vm, before);
 	vm->host->hooks->stats_arrived(vm->host->hooks_ctx);
 }
 
@@ -505,15 +556,6 @@ bool vm_ask_stats(struct vm *vm)
 	return vm->heartbeat.awaiting_stats;
 }
 
-static void arm_heartbeat(struct vm *vm)
-{
-	uint64_t due = loop_now_ns() +
-		       vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC;
-
-	due += HEARTBEAT_GRID_NS - due % HEARTBEAT_GRID_NS;
-	loop_timer_at(&vm->host->loop, &vm->heartbeat.timer, due);
-}
-
 /* No answer for too long: SIGABRT, and SIGCONT to let it be delivered. */
 static void abort_vm(struct vm *vm)
 {
@@ -533,7 +575,7 @@ static void abort_vm(struct vm *vm)
 static void on_heartbeat(struct timer *timer)
 {
 	struct vm *vm = timer->ctx;
-	uint64_t watchdog_ns = vm->config.timeouts.watchdog_ms * NSEC_PER_MSEC;
+	uint64_t beat_ns = vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC;
 	uint64_t now_ns = loop_now_ns();
 
 	if (vm->heartbeat.aborting) {
@@ -553,18 +595,24 @@ static void on_heartbeat(struct timer *timer)
 	if (vm->process.exit.reason != DEATH_NONE || vm->process.channel_ended)
 		return;
 	if (vm->heartbeat.unanswered_ns &&
-	    now_ns - vm->heartbeat.unanswered_ns >= watchdog_ns) {
+	    now_ns - vm->heartbeat.unanswered_ns >= patience_of(vm)) {
 		abort_vm(vm);
 		return;
 	}
 	if (!vm->heartbeat.unanswered_ns)
 		vm->heartbeat.unanswered_ns = now_ns;
 	vm_ask_stats(vm);
-	arm_heartbeat(vm);
+	arm_heartbeat(vm, beat_ns); /* until the answer comes */
 }
 
 void vm_heartbeat_resume(struct vm *vm, uint64_t due_ns)
 {
+	uint64_t beat_ns = vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC;
+	uint64_t now_ns = loop_now_ns();
+
+	/* whether it is quiet, this image has yet to find out */
+	if (due_ns > now_ns + beat_ns)
+		due_ns = now_ns + beat_ns;
 	vm->heartbeat.timer.fire = on_heartbeat;
 	vm->heartbeat.timer.ctx = vm;
 	loop_timer_at(&vm->host->loop, &vm->heartbeat.timer, due_ns);
@@ -574,5 +622,5 @@ void vm_heartbeat_start(struct vm *vm)
 {
 	vm->heartbeat.timer.fire = on_heartbeat;
 	vm->heartbeat.timer.ctx = vm;
-	arm_heartbeat(vm);
+	arm_heartbeat(vm, vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC);
 }

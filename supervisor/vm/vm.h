@@ -126,6 +126,8 @@ struct vm_heartbeat {
 	bool awaiting_stats; /* STATS? was sent, no STATS came yet */
 	uint64_t stats_id; /* of the last STATS? */
 	bool aborting; /* SIGABRT was sent, SIGKILL is next */
+	bool heard; /* the process has sent STATS */
+	bool quiet; /* its last two STATS were equal: it is asked less often */
 };
 
 struct vm_log {

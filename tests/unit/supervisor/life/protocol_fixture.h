@@ -38,13 +38,19 @@ static inline void say_event(uint32_t event)
 	send_one(MSG_EVENT, &message, -1);
 }
 
-static inline void say_stats(uint64_t id, uint32_t paused)
+static inline void say_stats_of(uint64_t id, uint32_t paused, uint64_t frames)
 {
 	union msg message = { .stats = { .id = id, .paused = paused } };
 
 	for (uint64_t i = 0; i < STATS; i++)
 		message.stats.counters[i] = 100 + i;
+	message.stats.counters[STAT_TX_FRAMES] += frames;
 	send_one(MSG_STATS, &message, -1);
+}
+
+static inline void say_stats(uint64_t id, uint32_t paused)
+{
+	say_stats_of(id, paused, 0);
 }
 
 static inline void say_log(const char *text)

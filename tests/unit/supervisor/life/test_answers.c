@@ -77,6 +77,77 @@ static void silence_is_ended_by_sigabrt(void **state)
 	assert_true(vm->wanted);
 }
 
+/* Answers as many questions as there are in that time; counts them. */
+static unsigned int answered_in(uint64_t ms, uint64_t frames)
+{
+	unsigned int count = 0;
+	union msg message;
+
+	for (uint64_t passed = 0; passed < ms; passed += 50) {
+		pass(50);
+		if (heard_message(&message) != MSG_STATS_REQUEST)
+			continue;
+		count++;
+		say_stats_of(message.stats_request.id, 0, frames * count);
+		expect_taken();
+	}
+	return count;
+}
+
+static void a_quiet_vm_is_asked_less_often(void **state)
+{
+	unsigned int busy, quiet;
+
+	(void)state;
+	into(VM_RUNNING);
+	busy = answered_in(20000, 1);
+	assert_in_range(busy, 18, 20);
+	quiet = answered_in(40000, 0);
+	assert_in_range(quiet, 9, 12);
+	/* and as often as ever when something happens again */
+	answered_in(5000, 7);
+	busy = answered_in(20000, 3);
+	assert_in_range(busy, 18, 20);
+}
+
+/* Half the watchdog's time is the most; less than a heartbeat changes nothing.
+ */
+static void never_less_often_than_the_watchdog_bears(void **state)
+{
+	(void)state;
+	into(VM_RUNNING);
+	vm->config.timeouts.watchdog_ms = 5000;
+	answered_in(3000, 0);
+	assert_in_range(answered_in(25000, 0), 9, 11);
+	vm->config.timeouts.watchdog_ms = 1500;
+	answered_in(3000, 0);
+	assert_in_range(answered_in(20000, 0), 18, 20);
+}
+
+/* As at a busy one: a heartbeat and the watchdog's time after the last answer, and
+ * what the grid and the steps between two looks add. */
+static void a_hang_in_a_quiet_time_is_noticed_as_early(void **state)
+{
+	uint64_t answered_ns;
+	unsigned int before;
+
+	(void)state;
+	into(VM_RUNNING);
+	before = answered_in(12000, 0);
+	assert_true(vm->heartbeat.quiet);
+	while (answered_in(50, 0) == 0)
+		assert_true(before < 12);
+	answered_ns = test.now_ns;
+	while (!vm->heartbeat.aborting) {
+		assert_true(test.now_ns - answered_ns < 12 * NSEC_PER_SEC);
+		pass(50);
+	}
+	assert_in_range(test.now_ns - answered_ns, 9 * NSEC_PER_SEC,
+			(uint64_t)11 * NSEC_PER_SEC + 100 * NSEC_PER_MSEC);
+	await_end();
+	expect_death(DEATH_WATCHDOG, "no heartbeat for 10.0 s");
+}
+
 /* SIGABRT is not taken: SIGKILL follows. */
 static void and_then_by_sigkill(void **state)
 {
@@ -431,6 +502,9 @@ int main(void)
 		TALK_TEST(nothing_piles_up_before_a_deaf_process),
 		TALK_TEST(nobody_asks_a_vm_that_isnt_up),
 		TALK_TEST(silence_is_ended_by_sigabrt),
+		TALK_TEST(a_quiet_vm_is_asked_less_often),
+		TALK_TEST(never_less_often_than_the_watchdog_bears),
+		TALK_TEST(a_hang_in_a_quiet_time_is_noticed_as_early),
 		TALK_TEST(and_then_by_sigkill),
 		TALK_TEST(an_answer_in_the_channel_is_no_silence),
 		TALK_TEST(it_is_read_before_silence_is_judged),
