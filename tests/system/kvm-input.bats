@@ -226,14 +226,14 @@ fcntl.fcntl(int(sys.argv[1]), 37, struct.pack("hhqqi", 1, 0, 0, 0, 0))' "$holder
 }
 
 @test "the same in a file is told with file and line" {
-	refused 1 "conf:1: VM a: it has guest kvm and no kernel" start_bad \
+	refused 2 "conf:1: VM a: it has guest kvm and no kernel" start_bad \
 		'{ name = "a"; guest = "kvm"; }'
-	refused 1 "conf:1: VM a: cpus is for a VM with guest kvm" start_bad \
+	refused 2 "conf:1: VM a: cpus is for a VM with guest kvm" start_bad \
 		'{ name = "a"; cpus = 2; }'
-	refused 1 "conf:1: VM a: memory can't be" start_bad \
+	refused 2 "conf:1: VM a: memory can't be" start_bad \
 		'{ name = "a"; guest = "kvm"; kernel = "good"; memory = "15M"; }'
 	for count in 0 255; do
-		refused 1 "conf:1: VM a: cpus can't be $count" start_bad \
+		refused 2 "conf:1: VM a: cpus can't be $count" start_bad \
 			"{ name = \"a\"; guest = \"kvm\"; kernel = \"good\"; cpus = $count; }"
 	done
 	[ ! -e "$LAB/other" ]
