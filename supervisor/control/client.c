@@ -15,8 +15,8 @@
  * nested ones.
  *
  * Descriptors beside a message are taken from root alone; the sockets of all
- * others refuse them (control.c), and recv() offers them no room. They go to the
- * message that is complete next.
+ * others refuse them (control.c), and recv() offers them no room. They go to
+ * the message that is complete next.
  */
 #include "supervisor/control/client.h"
 

@@ -5,17 +5,17 @@
  * Theory of operation: every call costs the supervisor some time on its
  * processor, and how much depends on the method, on what is there to tell, and
  * on what the caller makes of it. So nothing is estimated: the time that passes
- * on the processor's clock while a user's bytes are read, parsed and answered is
- * that user's. Each has a share of one processor, and may save up some of it.
- * Whoever is over it isn't refused but waits: its input stays in its socket, and
- * its calls begin when its use is paid off. That costs nobody else anything.
- * Root is apart: it waits for nobody, and what it uses isn't counted.
+ * on the processor's clock while a user's bytes are read, parsed and answered
+ * is that user's. Each has a share of one processor, and may save up some of
+ * it. Whoever is over it isn't refused but waits: its input stays in its
+ * socket, and its calls begin when its use is paid off. That costs nobody else
+ * anything. Root is apart: it waits for nobody, and what it uses isn't counted.
  *
  * The account is one moment: when the use so far will be paid off. Using the
  * processor moves it into the future, by so many times the time used as the
- * share is less than the whole; it is never further in the past than what may be
- * saved up. A user without connections is kept until all of it is saved up again,
- * or hanging up would be a way to forget.
+ * share is less than the whole; it is never further in the past than what may
+ * be saved up. A user without connections is kept until all of it is saved up
+ * again, or hanging up would be a way to forget.
  */
 #include "supervisor/control/user.h"
 

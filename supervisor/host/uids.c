@@ -12,8 +12,8 @@
  * - Each VM process holds a lock to read on its own uid, by an open file of its
  *   own that can't be written. So a uid is taken as long as the supervisor or
  *   the VM's process is there, and free when the last of them is gone, however
- *   it ended; and a VM process can neither make the file grow nor touch the lock
- *   of another.
+ *   it ended; and a VM process can neither make the file grow nor touch the
+ *   lock of another.
  *
  * In earlier builds all processes of an instance shared one open file with a
  * right to write, and locks to write on all its uids. These and the locks above

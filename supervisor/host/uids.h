@@ -50,7 +50,7 @@ int uids_settle_shared(int fd, const uid_t *list, size_t count);
 /* Takes that uid, which a VM process holds by fd (-1: none does). 0; -EAGAIN:
  * another instance has it; another -errno. */
 int uids_claim(struct uids *uids, uid_t uid, int fd);
-/* Replaces lock_fd, which an earlier build gave to VM processes, by an open file
+/* Replaces lock_fd, which an earlier build gave VM processes, by an open file
  * of the supervisor's own with locks on these uids. 0 or -errno. */
 int uids_renew(struct uids *uids, int proc_fd, const uid_t *list, size_t count);
 

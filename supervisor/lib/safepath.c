@@ -4,12 +4,12 @@
  *
  * Theory of operation: a path is walked from the root, one name at a time, and
  * each is looked at by its descriptor before anything below it is. A directory
- * on the way must belong to root or the caller. Others may write into it only if
- * it is sticky, as /tmp is: what is in there can then be renamed and removed by
- * its owner alone, and that owner is looked at next. A symbolic link must belong
- * to root or the caller as well, and its text is walked by the same rules. So
- * whoever isn't one of the two can't change where the path leads, now or later,
- * and the path may be used again by its name.
+ * on the way must belong to root or the caller. Others may write into it only
+ * if it is sticky, as /tmp is: what is in there can then be renamed and removed
+ * by its owner alone, and that owner is looked at next. A symbolic link must
+ * belong to root or the caller as well, and its text is walked by the same
+ * rules. So whoever isn't one of the two can't change where the path leads, now
+ * or later, and the path may be used again by its name.
  */
 #include "supervisor/lib/safepath.h"
 

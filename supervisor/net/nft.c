@@ -64,7 +64,7 @@ int nft_attach(struct mnl_socket **sock, int fd)
 
 /* ---- messages */
 
-/* Reserves space for one more message at the end of the batch. NULL: no memory. */
+/* Reserves space for one more message in the batch. NULL: no memory. */
 static char *space_for_one(struct nft_batch *batch)
 {
 	size_t size = batch->size ? 2 * batch->size : 8 * NFT_MESSAGE_BYTES;

@@ -3,9 +3,9 @@
  * TAPs: made, put on the bridge, counted, deleted.
  *
  * Theory of operation: what is behind a TAP is hostile. Its port therefore
- * learns nothing from the frames it sends, and on kernels that can (5.18), frames
- * from any MAC but the one that tap_place.c tells the bridge are dropped. So no
- * VM can draw another's traffic to itself.
+ * learns nothing from the frames it sends, and on kernels that can (5.18),
+ * frames from any MAC but the one that tap_place.c tells the bridge are
+ * dropped. So no VM can draw another's traffic to itself.
  */
 #include "supervisor/net/tap.h"
 

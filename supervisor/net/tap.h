@@ -21,9 +21,10 @@ int net_open_tun(int *fd, struct problem *problem);
 
 /*
  * Makes a TAP on the bridge and sets it up. Only broadcast and multicast pass
- * there until net_tap_introduce() tells whose it is. 0: fds has a descriptor for
- * each queue (the caller's; close-on-exec, non-blocking, IFF_TAP|IFF_NO_PI), and
- * *ifindex is set. -errno with problem set: it leaves nothing.
+ * there until net_tap_introduce() tells whose it is. 0: fds has a descriptor
+ * for each queue (the caller's; close-on-exec, non-blocking,
+ * IFF_TAP|IFF_NO_PI), and *ifindex is set. -errno with problem set: it leaves
+ * nothing.
  */
 int net_tap_create(struct net *net, const struct net_tap *tap, int *fds,
 		   int *ifindex, struct problem *problem);

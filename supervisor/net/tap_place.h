@@ -8,10 +8,11 @@ struct net_tap;
 struct problem;
 
 /*
- * Tells the bridge which MAC lives behind a TAP, and the host at which addresses.
- * An entry that the bridge has learned from another port gives way. 0, also if
- * all that is known; or -errno with problem set and nothing told (-EADDRINUSE:
- * somebody else has pinned that MAC to another port, or a link has it).
+ * Tells the bridge which MAC lives behind a TAP, and the host at which
+ * addresses. An entry that the bridge has learned from another port gives way.
+ * 0, also if all that is known; or -errno with problem set and nothing told
+ * (-EADDRINUSE: somebody else has pinned that MAC to another port, or a link
+ * has it).
  */
 int net_tap_introduce(struct net *net, const struct net_tap *tap, int ifindex,
 		      struct problem *problem);

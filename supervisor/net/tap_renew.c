@@ -4,11 +4,11 @@
  *
  * Theory of operation: a TAP and its open files outlive VM processes, and each
  * of these holds them while its sandbox isn't closed yet. What such a process
- * can do to them by any request of the driver (drivers/net/tun.c) would stay for
- * all later ones: persistence, an owner who may attach, a filter that drops all,
- * no carrier. So every property is set again before each generation, whether or not
- * it was touched. Queues come first, for the driver applies filters and buffer
- * sizes to those that are attached, and answers on no other.
+ * can do to them by any request of the driver (drivers/net/tun.c) would stay
+ * for all later ones: persistence, an owner who may attach, a filter that drops
+ * all, no carrier. So every property is set again before each generation,
+ * whether or not it was touched. Queues come first, for the driver applies
+ * filters and buffer sizes to those that are attached, and answers on no other.
  */
 #include "supervisor/net/tap_renew.h"
 
