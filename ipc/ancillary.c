@@ -2,12 +2,13 @@
 /*
  * Ancillary data of messages that were received.
  *
- * Theory of operation: a peer sends descriptors. Options of the receiving socket
- * make the kernel add more: credentials, a label, a time, and with SO_PASSPIDFD
- * a descriptor that is installed in the receiver. Sockets here never set any of
- * these options. So a control message that isn't SCM_RIGHTS proves that somebody
- * else who holds the same socket has set one, and the receiver has to know it. A
- * descriptor that nobody looks for would stay open for ever, so it is closed.
+ * Theory of operation: a peer sends descriptors. Options of the receiving
+ * socket make the kernel add more: credentials, a label, a time, and with
+ * SO_PASSPIDFD a descriptor that is installed in the receiver. Sockets here
+ * never set any of these options. So a control message that isn't SCM_RIGHTS
+ * proves that somebody else who holds the same socket has set one, and the
+ * receiver has to know it. A descriptor that nobody looks for would stay open
+ * for ever, so it is closed.
  */
 #include "ipc/ancillary.h"
 

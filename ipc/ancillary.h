@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Ancillary data of a message (cmsg(3)): descriptors, and data that nobody asked
- * for. */
+/* Ancillary data of a message (cmsg(3)): descriptors, and data that nobody
+ * asked for. */
 #ifndef VMSUP_IPC_ANCILLARY_H
 #define VMSUP_IPC_ANCILLARY_H
 
@@ -22,9 +22,9 @@ struct ancillary {
 };
 
 /*
- * Takes the descriptors (SCM_RIGHTS) out of a message that was received, at most
- * room of them, into fds, where they are the caller's. Every other descriptor
- * that the kernel installed is closed.
+ * Takes the descriptors (SCM_RIGHTS) out of a message that was received, at
+ * most room of them, into fds, where they are the caller's. Every other
+ * descriptor that the kernel installed is closed.
  */
 struct ancillary ancillary_take(struct msghdr *message, int *fds, size_t room);
 

@@ -95,7 +95,8 @@ static int check_message(const struct channel *channel,
 {
 	const struct msg_spec *spec;
 
-	/* Only somebody who shares this end can have asked the kernel for it. */
+	/* Only somebody who shares this end can have asked the kernel for
+	 * it. */
 	if (ancillary->unasked)
 		return fault_set(fault, "control message of type %d, level %d",
 				 ancillary->type, ancillary->level);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Sends and receives one message at a time, with its descriptor. A message is
- * received only if its type, size, direction and number of descriptors are those
- * of the table in proto.c. Whether it may come in the present state, and whether
- * its body makes sense, is checked by its handler.
+ * received only if its type, size, direction and number of descriptors are
+ * those of the table in proto.c. Whether it may come in the present state, and
+ * whether its body makes sense, is checked by its handler.
  */
 #ifndef VMSUP_IPC_CHANNEL_H
 #define VMSUP_IPC_CHANNEL_H

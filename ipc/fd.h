@@ -32,7 +32,8 @@ static inline void free_ptr(void *pointer)
 	free(*(void **)pointer);
 }
 
-/* Hands the heap block in *pointer to the caller; *pointer is NULL afterwards. */
+/* Hands the heap block in *pointer to the caller; *pointer is NULL
+ * afterwards. */
 static inline void *steal_mem(void *pointer)
 {
 	void **from = pointer;

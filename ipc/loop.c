@@ -175,7 +175,8 @@ static int wait_ms(const struct loop *loop, int max_wait_ms)
 	now = loop_now_ns();
 	if (loop->timers->due_ns <= now)
 		return 0;
-	/* Rounded up: a wake-up before the timer is due would be one too many. */
+	/* Rounded up: a wake-up before the timer is due would be one too
+	 * many. */
 	left_ms = (loop->timers->due_ns - now + NSEC_PER_MSEC - 1) /
 		  NSEC_PER_MSEC;
 	if (max_wait_ms >= 0 && left_ms > (uint64_t)max_wait_ms)

@@ -19,7 +19,8 @@ struct loop;
 struct source;
 struct timer;
 
-/* Called with the EPOLL* bits that are set. It may remove or free any source. */
+/* Called with the EPOLL* bits that are set. It may remove or free any
+ * source. */
 typedef void source_fn(struct source *source, uint32_t events);
 typedef void timer_fn(struct timer *timer);
 

@@ -23,7 +23,8 @@
 #define PROTO_OLDEST 2
 /* From this version on, set-up has a list of system calls of its own. */
 #define PROTO_SETUP_FILTER 3
-/* From this version on, LOADED says that the guest is there; READY did before. */
+/* From this version on, LOADED says that the guest is there; READY did
+ * before. */
 #define PROTO_LOADED 3
 /* From this version on, descriptors have the numbers that follow. */
 #define PROTO_PLAN 3
@@ -147,8 +148,8 @@ struct msg_config {
 	uint32_t ipv6_prefix; /* 0 to 128 */
 	uint32_t flags; /* CONFIG_* */
 };
-/* The process goes on without a supervisor. Without this flag, it is killed when
- * the supervisor ends. */
+/* The process goes on without a supervisor. Without this flag, it is killed
+ * when the supervisor ends. */
 #define CONFIG_STAY 1U
 
 struct msg_fd {
@@ -191,8 +192,8 @@ struct msg_link {
  * Counters of one VM process, from its start. Frames and bytes are the VM's
  * view: rx counts the frames that were read from the TAP, those that were
  * dropped afterwards included. Frames that the TAP's full queue dropped were
- * never read: the supervisor counts them. Each frame that is neither answered nor
- * consumed is counted under exactly one reason.
+ * never read: the supervisor counts them. Each frame that is neither answered
+ * nor consumed is counted under exactly one reason.
  */
 #define STATS_TABLE(X)                                                         \
 	X(RX_FRAMES, "rx_frames")                                              \
@@ -347,8 +348,8 @@ const char *vmproc_exit_name(int status);
 /* True if this program can serve VM processes of that protocol version. */
 bool proto_is_known(uint32_t version);
 
-/* The number that the descriptor of a role and index has in a VM process of that
- * protocol version; 0: no fixed one, since no supervisor takes it over. */
+/* The number that the descriptor of a role and index has in a VM process of
+ * that protocol version; 0: no fixed one, since no supervisor takes it over. */
 int proto_fd_number(uint32_t protocol, enum fd_role role, unsigned int index);
 
 /* The name of a counter, as in STATS_TABLE. */

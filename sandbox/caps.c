@@ -2,10 +2,10 @@
 /*
  * The supervisor cuts its own power.
  *
- * Theory of operation: the supervisor stays root, so that its files stay root's.
- * Root without capabilities is an ordinary user whose uid is 0. The supervisor
- * keeps the capabilities that it needs to make the next VM process and the next
- * TAP.
+ * Theory of operation: the supervisor stays root, so that its files stay
+ * root's. Root without capabilities is an ordinary user whose uid is 0. The
+ * supervisor keeps the capabilities that it needs to make the next VM process
+ * and the next TAP.
  */
 #include "sandbox/caps.h"
 

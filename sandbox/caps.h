@@ -17,8 +17,8 @@ int caps_kept(size_t index);
  */
 int caps_cut(void);
 
-/* Makes the capabilities effective that caps_cut() kept for the last steps of the
- * supervisor's end alone. */
+/* Makes the capabilities effective that caps_cut() kept for the last steps of
+ * the supervisor's end alone. */
 void caps_raise_last(void);
 
 #endif

@@ -3,11 +3,11 @@
  * A cgroup (v2) for each VM process, where the host has them.
  *
  * Theory of operation: a guest can make its VM process take memory, processor
- * time and threads from the host. The process's group bounds each of them, by the
- * controller that the host offers for it. Where the host doesn't offer a
- * controller, that one bound is missing, unless the configuration asks for it by
- * name: then the VM doesn't start. Limits are written when a group is made, or
- * first used by this supervisor: a restart doesn't pay for them.
+ * time and threads from the host. The process's group bounds each of them, by
+ * the controller that the host offers for it. Where the host doesn't offer a
+ * controller, that one bound is missing, unless the configuration asks for it
+ * by name: then the VM doesn't start. Limits are written when a group is made,
+ * or first used by this supervisor: a restart doesn't pay for them.
  */
 #include "sandbox/cgroup.h"
 

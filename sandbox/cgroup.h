@@ -38,8 +38,8 @@ struct cgroup_oom {
 	uint64_t over_limit; /* because this group was at its memory.max */
 };
 
-/* Makes the group vmsup-INSTANCE at the top of the cgroup v2 tree. A host without
- * cgroup v2 is reported once in the log; cgroup->dir_fd is -1 then. */
+/* Makes the group vmsup-INSTANCE at the top of the cgroup v2 tree. A host
+ * without cgroup v2 is reported once in the log; cgroup->dir_fd is -1 then. */
 void cgroup_init(struct cgroup *cgroup, const char *instance);
 /* Removes the VMs' groups that are left, and the instance's own. */
 void cgroup_uninit(struct cgroup *cgroup);
@@ -48,16 +48,17 @@ void cgroup_release(struct cgroup *cgroup);
 
 /*
  * Makes (or finds) the group of one VM. limits are written if the group is new
- * or *bounded is false; *bounded is true afterwards. A limit whose controller the
- * host doesn't offer is left out, unless it is required. 0 with *dir_fd being the
- * group's directory for clone3(CLONE_INTO_CGROUP), the caller's, or -1 if there
- * are no cgroups; or -errno (-EOPNOTSUPP: a required controller isn't there).
+ * or *bounded is false; *bounded is true afterwards. A limit whose controller
+ * the host doesn't offer is left out, unless it is required. 0 with *dir_fd
+ * being the group's directory for clone3(CLONE_INTO_CGROUP), the caller's, or
+ * -1 if there are no cgroups; or -errno (-EOPNOTSUPP: a required controller
+ * isn't there).
  */
 int cgroup_open(struct cgroup *cgroup, const char *name,
 		const struct cgroup_limits *limits, bool *bounded, int *dir_fd);
 
-/* Reads how often the group of one VM ran out of memory. 0, or -errno if there is
- * no group or no memory controller. */
+/* Reads how often the group of one VM ran out of memory. 0, or -errno if there
+ * is no group or no memory controller. */
 int cgroup_read_oom(const struct cgroup *cgroup, const char *name,
 		    struct cgroup_oom *oom);
 

@@ -3,21 +3,25 @@
  * System call allow-lists by role.
  *
  * Theory of operation: a list names every call that a role makes, each with its
- * reason. Arguments are pinned where a call could do more than its reason says. A
- * call that isn't listed is refused:
+ * reason. Arguments are pinned where a call could do more than its reason says.
+ * A call that isn't listed is refused:
  *
  * - In a VM process, the supervisor is notified (SECCOMP_RET_USER_NOTIF). The
  *   call waits, unexecuted, until the supervisor has recorded it and killed the
  *   process.
  * - A vCPU thread has the list of its process and a narrower one on top. A call
- *   that only the narrower list refuses gets ENOSYS. A process has one listener,
+ *   that only the narrower list refuses gets ENOSYS. A process has one
+ * listener,
  *   that of the wider list; TRACE, as below, doesn't silence it.
- * - In a VM process that isn't set up yet, which has the list of set-up, the call
- *   gets ENOSYS. Filters add up, so the list of set-up has all calls of the later
+ * - In a VM process that isn't set up yet, which has the list of set-up, the
+ * call
+ *   gets ENOSYS. Filters add up, so the list of set-up has all calls of the
+ * later
  *   list.
  * - In the supervisor, the call gets ENOSYS, by SECCOMP_RET_TRACE without a
  *   tracer. SECCOMP_RET_ERRNO would be the plain way. But VM processes inherit
- *   this filter, and where filters disagree ERRNO comes before USER_NOTIF: a call
+ *   this filter, and where filters disagree ERRNO comes before USER_NOTIF: a
+ * call
  *   would be refused without the supervisor's knowledge. TRACE comes after
  *   USER_NOTIF.
  *

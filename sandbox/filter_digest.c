@@ -3,12 +3,12 @@
  * Digests of system call filters.
  *
  * Theory of operation: the kernel gives a filter back byte for byte as it was
- * loaded (PTRACE_SECCOMP_GET_FILTER). So a digest of its code tells whether it is
- * the filter that was made for the process. A process that only pretends to be
- * caged chooses the code that it loads, and can pad it at will: so the digest is
- * one for which nobody can find a second text. A VM process writes its own pid
- * into its copy of some filters. The digest is that of the filter without the
- * pid: the comparison puts FILTER_OWN_PID back.
+ * loaded (PTRACE_SECCOMP_GET_FILTER). So a digest of its code tells whether it
+ * is the filter that was made for the process. A process that only pretends to
+ * be caged chooses the code that it loads, and can pad it at will: so the
+ * digest is one for which nobody can find a second text. A VM process writes
+ * its own pid into its copy of some filters. The digest is that of the filter
+ * without the pid: the comparison puts FILTER_OWN_PID back.
  */
 #include "sandbox/filter_digest.h"
 

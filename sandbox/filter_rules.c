@@ -41,8 +41,8 @@
 #define PIN_MASK(call, arg, mask, value)                                       \
 	{ .syscall = SCMP_SYS(call), .pins = 1,                                \
 	  .pin = { { arg, SCMP_CMP_MASKED_EQ, mask, value } } }
-/* On a descriptor of that block of the plan (ipc/proto.h). Compared are the lower
- * 32 bits of the argument, as the kernel takes them. */
+/* On a descriptor of that block of the plan (ipc/proto.h). Compared are the
+ * lower 32 bits of the argument, as the kernel takes them. */
 #define OF_BLOCK(arg, block)                                                   \
 	{ arg, SCMP_CMP_MASKED_EQ, (uint32_t)~(PROTO_##block##_FDS - 1),       \
 	  PROTO_##block##_FD }
@@ -71,8 +71,8 @@
 /* clang-format off: one call, one reason, one line */
 static const struct filter_rule builtin_rules[] = {
 	/* These aren't pinned to the TAP, so that the kernel runs no filter
-	 * program for them, which would cost each frame 7 % of its time. There is
-	 * nothing else to write to or to wait for: see docs/decisions.md. */
+	 * program for them, which would cost each frame 7 % of its time. There
+	 * is nothing else to write to or to wait for: see docs/decisions.md. */
 	ANY(read), /* frames */
 	ANY(write), /* frames */
 	ANY(epoll_wait), /* the work loop */
@@ -86,9 +86,9 @@ static const struct filter_rule builtin_rules[] = {
 	ANY(exit_group), /* the end */
 };
 
-/* The kernel takes 32 bits of a request, a filter sees 64. All 64 are compared: a
- * request with bits in the upper half is refused, whatever the kernel would make
- * of it. libc passes none. */
+/* The kernel takes 32 bits of a request, a filter sees 64. All 64 are compared:
+ * a request with bits in the upper half is refused, whatever the kernel would
+ * make of it. libc passes none. */
 #define IOCTL(request)           PIN(ioctl, 1, request)
 #define IOCTL_ON(block, request) ON_PIN(ioctl, block, 1, request)
 /* Between threads of one process. */
@@ -176,8 +176,8 @@ static const struct filter_rule kvm_rules[] = {
 
 /* No memory becomes executable. (A loader maps code as executable at once.) */
 #define NO_EXEC(call) PIN_MASK(call, 2, PROT_EXEC, 0)
-/* The host's reserved huge pages are for other VMs, and no limit of memory counts
- * them. */
+/* The host's reserved huge pages are for other VMs, and no limit of memory
+ * counts them. */
 #define NO_RESERVE                                                   \
 	{                                                            \
 		.syscall = SCMP_SYS(mmap), .pins = 2,                \

@@ -3,14 +3,14 @@
  * One descriptor for a child that shares its parent's until it has its own.
  *
  * Theory of operation: a fork copies the table of descriptors, and with 1,000
- * VMs the supervisor has 4,000, each of which the child would then close. So the
- * child shares the table at first (CLONE_FILES), and its first step is to get
- * one of its own with low numbers alone (CLOSE_RANGE_UNSHARE). What it needs is
- * open at low numbers from the start on, but for its end of the channel: the
- * parent can't leave that open until the child has copied it, and never hears
- * when that is. So it travels in a message, by a pair of sockets that is always
- * there, and the parent closes its own at once. A slot whose message was taken
- * is free for the next child.
+ * VMs the supervisor has 4,000, each of which the child would then close. So
+ * the child shares the table at first (CLONE_FILES), and its first step is to
+ * get one of its own with low numbers alone (CLOSE_RANGE_UNSHARE). What it
+ * needs is open at low numbers from the start on, but for its end of the
+ * channel: the parent can't leave that open until the child has copied it, and
+ * never hears when that is. So it travels in a message, by a pair of sockets
+ * that is always there, and the parent closes its own at once. A slot whose
+ * message was taken is free for the next child.
  */
 #include "sandbox/handoff.h"
 

@@ -6,16 +6,16 @@
  * empty read-only tmpfs its root, and waits. The supervisor opens the helper's
  * namespaces through /proc and ends the helper. The descriptors alone keep the
  * room in existence: nothing of it is visible in the host's file system, and it
- * is gone with the last process or descriptor that refers to it. One room serves
- * all VM processes: once stage 2 is closed, they can make neither file nor
- * socket, so there is nothing in the room by which they could meet.
+ * is gone with the last process or descriptor that refers to it. One room
+ * serves all VM processes: once stage 2 is closed, they can make neither file
+ * nor socket, so there is nothing in the room by which they could meet.
  *
- * A process that enters a mount namespace by setns(2) stands in the root of that
- * namespace. If the maker of the namespace lives in a chroot, its own root is
- * another one: making that one empty would leave the host's root to all who
+ * A process that enters a mount namespace by setns(2) stands in the root of
+ * that namespace. If the maker of the namespace lives in a chroot, its own root
+ * is another one: making that one empty would leave the host's root to all who
  * enter. So the helper enters its own new namespace first, as they will, and
- * makes the root empty in which it then stands. The room is believed to be empty
- * only after a process has entered it and looked around.
+ * makes the root empty in which it then stands. The room is believed to be
+ * empty only after a process has entered it and looked around.
  */
 #include "sandbox/room.h"
 
@@ -54,8 +54,8 @@ const char *room_namespace_name(enum room_namespace ns)
 	return namespaces[ns].name;
 }
 
-/* Goes from the caller's root, which may be a chroot's, to the root of its mount
- * namespace. */
+/* Goes from the caller's root, which may be a chroot's, to the root of its
+ * mount namespace. */
 static int leave_chroot(void)
 {
 	cleanup_fd int ns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
@@ -100,8 +100,8 @@ static const char *furnish(void)
 	return NULL;
 }
 
-/* The helper's whole life: it furnishes the room, writes to done_fd why it failed
- * (nothing but a NUL if it didn't), and waits to be ended. */
+/* The helper's whole life: it furnishes the room, writes to done_fd why it
+ * failed (nothing but a NUL if it didn't), and waits to be ended. */
 static _Noreturn void helper(int done_fd, pid_t parent)
 {
 	char why[ROOM_WHY_BYTES] = "";
@@ -356,7 +356,8 @@ int room_adopt(struct room *room, int proc_fd, pid_t pid,
 bool room_holds(int proc_fd, const char *process,
 		const uint64_t inodes[ROOM_NAMESPACES])
 {
-	/* The mount namespace first: most processes of a host share the others. */
+	/* The mount namespace first: most processes of a host share the
+	 * others. */
 	for (int i = ROOM_NAMESPACES - 1; i >= 0; i--) {
 		char path[64], target[64], want[64];
 		ssize_t length;

@@ -33,12 +33,12 @@ const char *room_prove(const struct room *room);
  * another room. */
 int room_adopt(struct room *room, int proc_fd, pid_t pid,
 	       const uint64_t inodes[ROOM_NAMESPACES]);
-/* True if process (a name in /proc) lives in the room whose namespaces have these
- * inodes. */
+/* True if process (a name in /proc) lives in the room whose namespaces have
+ * these inodes. */
 bool room_holds(int proc_fd, const char *process,
 		const uint64_t inodes[ROOM_NAMESPACES]);
-/* True if mountinfo is the text of a /proc/PID/mountinfo in a room: the root is an
- * empty, read-only file system, and nothing else is mounted. */
+/* True if mountinfo is the text of a /proc/PID/mountinfo in a room: the root is
+ * an empty, read-only file system, and nothing else is mounted. */
 bool room_mounts(const char *mountinfo);
 void room_uninit(struct room *room);
 

@@ -9,7 +9,8 @@
 #define BLOCK_BYTES 64
 #define ROUNDS      64
 
-/* §4.2.2: of the cube roots of the first 64 primes, 32 bits behind the point. */
+/* §4.2.2: of the cube roots of the first 64 primes, 32 bits behind the
+ * point. */
 static const uint32_t constants[ROUNDS] = {
 	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
 	0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,

@@ -5,14 +5,14 @@
  * Theory of operation: the child of the supervisor still has the supervisor's
  * rights, so it runs only what is in this file. Each step gives up a right that
  * no later step needs. The last step is execveat() of a program that was opened
- * long before: nothing of the supervisor's memory, environment or descriptors is
- * left afterwards. If a step fails, the child reports it on the channel and
+ * long before: nothing of the supervisor's memory, environment or descriptors
+ * is left afterwards. If a step fails, the child reports it on the channel and
  * ends: the program is never executed without it. The system call filter of
- * set-up is loaded last. It lists what the program does until it closes stage 2,
- * and execveat().
+ * set-up is loaded last. It lists what the program does until it closes stage
+ * 2, and execveat().
  *
- * Each step says what it should do, and what it mustn't: mostly, before or after
- * which other step it mustn't be done. stage1_exec() is their order.
+ * Each step says what it should do, and what it mustn't: mostly, before or
+ * after which other step it mustn't be done. stage1_exec() is their order.
  */
 #include "sandbox/stage1.h"
 
@@ -64,8 +64,8 @@ static _Noreturn void fail(const struct stage1 *stage, int channel_fd,
 }
 
 /* Should: give each signal its default action, and block none. Mustn't: leave
- * one ignored, for execve() would keep it so; ask libc, whose sigaction() refuses
- * two real-time signals. */
+ * one ignored, for execve() would keep it so; ask libc, whose sigaction()
+ * refuses two real-time signals. */
 static int reset_signals(void)
 {
 	static const uint64_t defaults[4]; /* handler, flags, restorer, mask */
@@ -80,9 +80,9 @@ static int reset_signals(void)
 
 /*
  * Should: bound the process's descriptors, threads, files and locked memory.
- * Mustn't: come before the change of identity. execve() fails after a change to a
- * uid that has reached its limit of processes; a dead process of that uid, which
- * the host's init hasn't reaped yet, is one.
+ * Mustn't: come before the change of identity. execve() fails after a change to
+ * a uid that has reached its limit of processes; a dead process of that uid,
+ * which the host's init hasn't reaped yet, is one.
  */
 static int limit(const struct stage1 *stage)
 {
@@ -117,10 +117,10 @@ long stage1_oom_score(long supervisors)
 }
 
 /*
- * Should: make the OOM killer of a host without memory choose a VM process before
- * the supervisor, which takes longer to come back, and whose end frees the memory
- * of no VM. Mustn't: need a right. Raising the score needs none; lowering it
- * again would.
+ * Should: make the OOM killer of a host without memory choose a VM process
+ * before the supervisor, which takes longer to come back, and whose end frees
+ * the memory of no VM. Mustn't: need a right. Raising the score needs none;
+ * lowering it again would.
  */
 static int go_first(const struct stage1 *stage)
 {
@@ -137,9 +137,9 @@ static int go_first(const struct stage1 *stage)
 	return write(fd, text, (size_t)length) < 0 ? -errno : 0;
 }
 
-/* Should: keep other VMs off a core while a thread of this process runs on it, so
- * that they can't read what it leaves in the core's caches. Mustn't: fail where
- * no core has two threads (ENODEV). */
+/* Should: keep other VMs off a core while a thread of this process runs on it,
+ * so that they can't read what it leaves in the core's caches. Mustn't: fail
+ * where no core has two threads (ENODEV). */
 static int own_core(const struct stage1 *stage)
 {
 	if (stage->core_scheduling &&
@@ -170,9 +170,9 @@ static int get_own_descriptors(const struct stage1 *stage)
 	return handoff_take(stage->handoff_fd);
 }
 
-/* Should: leave PROTO_CHANNEL_FD and STAGE1_PROGRAM_FD (which exec closes) and no
- * other descriptor. Mustn't: come before the room is entered, which takes the
- * descriptors of its namespaces. */
+/* Should: leave PROTO_CHANNEL_FD and STAGE1_PROGRAM_FD (which exec closes) and
+ * no other descriptor. Mustn't: come before the room is entered, which takes
+ * the descriptors of its namespaces. */
 static int keep_two(const struct stage1 *stage, int own_fd)
 {
 	int channel_fd, program_fd;
@@ -193,10 +193,10 @@ static int keep_two(const struct stage1 *stage, int own_fd)
 }
 
 /*
- * Should: make the epoll descriptors of the program, which can't make any itself.
- * Whoever wakes a socket walks through all epoll descriptors that watch it: if
- * the program made as many as its limit allows, each message would cost the
- * supervisor a second. Mustn't: come before the change of identity, for the
+ * Should: make the epoll descriptors of the program, which can't make any
+ * itself. Whoever wakes a socket walks through all epoll descriptors that watch
+ * it: if the program made as many as its limit allows, each message would cost
+ * the supervisor a second. Mustn't: come before the change of identity, for the
  * kernel counts what they watch as their maker's.
  */
 static int make_loops(const struct stage1 *stage)
@@ -226,8 +226,8 @@ static int empty_bounding_set(void)
 	return 0;
 }
 
-/* Should: take the VM's own uid and gid, and no group. Mustn't: keep a saved id,
- * which would be a way back. */
+/* Should: take the VM's own uid and gid, and no group. Mustn't: keep a saved
+ * id, which would be a way back. */
 static int become(uid_t id)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 ||
@@ -236,8 +236,8 @@ static int become(uid_t id)
 	return 0;
 }
 
-/* Should: empty every capability set. Mustn't: rely on setresuid(), which leaves
- * the inheritable set. */
+/* Should: empty every capability set. Mustn't: rely on setresuid(), which
+ * leaves the inheritable set. */
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = {
@@ -308,8 +308,8 @@ _Noreturn void stage1_exec(const struct stage1 *stage)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fail(stage, channel_fd, "no new privileges", errno);
 	/* Not before the change of identity, which would clear the signal. A
-	 * process without a supervisor can't be taken over yet, and other VMs may
-	 * be given its uid: it ends. */
+	 * process without a supervisor can't be taken over yet, and other VMs
+	 * may be given its uid: it ends. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
 	    getppid() != stage->parent)
 		fail(stage, channel_fd, "end with the supervisor", ESRCH);

@@ -43,9 +43,9 @@ long stage1_oom_score(long supervisors);
  * the room, a new session, limits, an identity of its own, no capability in any
  * set, no new privileges, no other descriptor, no system call but those of
  * set-up; then execute the program.
- * Mustn't: leave a privilege for stage 2 to give up; execute the program after a
- * step has failed; use more than inherit_little() leaves a child. A failure is
- * reported over the channel as a LOG message.
+ * Mustn't: leave a privilege for stage 2 to give up; execute the program after
+ * a step has failed; use more than inherit_little() leaves a child. A failure
+ * is reported over the channel as a LOG message.
  */
 _Noreturn void stage1_exec(const struct stage1 *stage);
 

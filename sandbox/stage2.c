@@ -24,16 +24,16 @@
 
 #include "ipc/fd.h"
 
-/* The argument of landlock_create_ruleset(2) as of its sixth version. Headers of
- * the older systems on which this builds have fewer fields. */
+/* The argument of landlock_create_ruleset(2) as of its sixth version. Headers
+ * of the older systems on which this builds have fewer fields. */
 struct ruleset {
 	uint64_t handled_access_fs;
 	uint64_t handled_access_net; /* version 4 */
 	uint64_t scoped; /* version 6 */
 };
 
-/* All rights of each version, as masks, and the bytes of struct ruleset that the
- * version reads. */
+/* All rights of each version, as masks, and the bytes of struct ruleset that
+ * the version reads. */
 static const struct {
 	uint64_t fs, net, scoped;
 	size_t bytes;
@@ -46,8 +46,8 @@ static const struct {
 	[6] = { (1ULL << 16) - 1, 3, 3, 24 },
 };
 
-/* Should: handle every right by Landlock and allow none. Mustn't: fail on a kernel
- * without Landlock, where the room and the filter remain. */
+/* Should: handle every right by Landlock and allow none. Mustn't: fail on a
+ * kernel without Landlock, where the room and the filter remain. */
 static int landlock(void)
 {
 	struct ruleset ruleset = { 0 };
@@ -72,8 +72,8 @@ static int landlock(void)
 	return 0;
 }
 
-/* Should: forbid memory that was written to become executable. Mustn't: fail on a
- * kernel without MDWE. */
+/* Should: forbid memory that was written to become executable. Mustn't: fail on
+ * a kernel without MDWE. */
 static int refuse_new_code(void)
 {
 	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) < 0 &&
@@ -86,7 +86,8 @@ static int refuse_new_code(void)
  * the flags make that an error. The listener or -errno. */
 static int load_filter(int filter_fd)
 {
-	/* Not on the stack: each page of it would be touched, and would stay. */
+	/* Not on the stack: each page of it would be touched, and would
+	 * stay. */
 	static struct sock_filter filter[STAGE2_MAX_FILTER];
 	struct sock_fprog program = { .filter = filter };
 	ssize_t bytes;

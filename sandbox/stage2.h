@@ -22,8 +22,8 @@
 	(SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC | \
 	 SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
 
-/* The filter of stage2_seal(). It stands here so that the supervisor can take its
- * digest. */
+/* The filter of stage2_seal(). It stands here so that the supervisor can take
+ * its digest. */
 #define STAGE2_SEAL                                                          \
 	{                                                                    \
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                           \
@@ -41,8 +41,9 @@
  * sock_filter[]). Mustn't: be called while a descriptor, buffer or thread is
  * still missing; be followed by anything but READY and the work loop.
  * filter_fd stays the caller's. stay: from now on, the process outlives the
- * supervisor; up to here, stage 1 has it killed with the supervisor. Returns the
- * filter's listener, for the supervisor; or -errno with *step naming what failed.
+ * supervisor; up to here, stage 1 has it killed with the supervisor. Returns
+ * the filter's listener, for the supervisor; or -errno with *step naming what
+ * failed.
  */
 int stage2_close(int filter_fd, bool stay, const char **step);
 
@@ -55,9 +56,10 @@ int stage2_thread(void);
  * thread's. Mustn't: be called before stage2_close(). 0 or -errno. */
 int stage2_stack(struct sock_filter *filter, unsigned short length);
 
-/* Should: end the process when the calling thread tries to load one more filter,
- * which could answer calls in the supervisor's place. It is for threads whose
- * list has seccomp(2). Mustn't: be called before stage2_close(). 0 or -errno. */
+/* Should: end the process when the calling thread tries to load one more
+ * filter, which could answer calls in the supervisor's place. It is for threads
+ * whose list has seccomp(2). Mustn't: be called before stage2_close(). 0 or
+ * -errno. */
 int stage2_seal(void);
 
 #endif

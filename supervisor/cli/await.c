@@ -252,7 +252,8 @@ int await_follow(struct await *await, struct conn *events,
 	uint64_t begin_ns = loop_now_ns();
 	uint64_t ask_at = begin_ns + ASK_AFTER_MS * NSEC_PER_MSEC;
 	struct reply reply;
-	/* where there is nothing to wait for, the supervisor is heard of first */
+	/* where there is nothing to wait for, the supervisor is heard of
+	 * first */
 	bool heard = await->count > 0;
 	bool lost = false;
 	int result;

@@ -77,8 +77,8 @@ static int refuse_second(const struct cli *cli)
 	return status;
 }
 
-/* Reads the configuration. Errors go to stderr as FILE:LINE: what (remedy). Whether
- * there is a file is in *found. */
+/* Reads the configuration. Errors go to stderr as FILE:LINE: what (remedy).
+ * Whether there is a file is in *found. */
 static int read_config(struct config *config, const char *name, bool must_exist,
 		       bool *found)
 {

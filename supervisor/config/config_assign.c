@@ -95,8 +95,9 @@ static bool mac_set_add(struct mac_set *set, const uint8_t mac[6])
 
 /*
  * A MAC is derived from: machine_id, NUL, instance, NUL, the domain and NUL if
- * there is one, VM name, NUL, counter. The counter is 0, unless that MAC is taken. The machine ID is confidential
- * (machine-id(5)): only five bytes of a hash of it can be seen.
+ * there is one, VM name, NUL, counter. The counter is 0, unless that MAC is
+ * taken. The machine ID is confidential (machine-id(5)): only five bytes of a
+ * hash of it can be seen.
  */
 struct mac_seed {
 	uint8_t *bytes;

@@ -51,8 +51,8 @@
 /* Heartbeats fall on this grid, so that VMs share the supervisor's wake-ups. */
 #define HEARTBEAT_GRID_NS (50 * NSEC_PER_MSEC)
 /* A VM at which nothing happens is asked once in so many heartbeats, or in half
- * the watchdog's time if that is less: of 1,000 idle VMs, the supervisor's whole
- * work is to ask. */
+ * the watchdog's time if that is less: of 1,000 idle VMs, the supervisor's
+ * whole work is to ask. */
 #define QUIET_HEARTBEATS 4
 
 static bool take_token(struct token_bucket *bucket, uint32_t rate,
@@ -186,8 +186,8 @@ static uint64_t pause_of(const struct vm *vm)
 	return vm->heartbeat.quiet && quiet_ns > beat_ns ? quiet_ns : beat_ns;
 }
 
-/* From a question to the verdict that the process hangs. A quiet VM has that much
- * less as it was asked later, so that a hang is noticed as early. */
+/* From a question to the verdict that the process hangs. A quiet VM has that
+ * much less as it was asked later, so that a hang is noticed as early. */
 static uint64_t patience_of(const struct vm *vm)
 {
 	uint64_t beat_ns = vm->config.timeouts.heartbeat_ms * NSEC_PER_MSEC;

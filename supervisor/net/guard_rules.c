@@ -184,8 +184,8 @@ static const struct rule rules[] = {
 	{ IPV6, PASS, HEADERS_END }, /* any other; a host that takes AH or ESP has the key */
 	{ IPV6, HIDE, ALWAYS }, /* the headers are cut off */
 
-	/* in a short frame, the kernel reads the padding, where a host reads the
-	 * next fragment */
+	/* in a short frame, the kernel reads the padding, where a host reads
+	 * the next fragment */
 	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_HOPOPTS) }, /* it may continue in the next fragment */
 	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_ROUTING) }, /* the same */
 	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_FRAGMENT) }, /* the same */

@@ -83,8 +83,8 @@ static int check_entry(struct net *net, const struct net_tap *tap, int ifindex,
 /* ---- told and taken back */
 
 /* Adds the forwarding entry (RTM_NEWNEIGH) or deletes it (RTM_DELNEIGH).
- * NUD_NOARP makes it static; NUD_PERMANENT would make the MAC the host's own. It
- * is sticky, because a port that another process adds does learn. */
+ * NUD_NOARP makes it static; NUD_PERMANENT would make the MAC the host's own.
+ * It is sticky, because a port that another process adds does learn. */
 static void put_forwarding(struct netlink_batch *batch, int type,
 			   const struct net_tap *tap, int ifindex)
 {

@@ -7,9 +7,9 @@
  *   baseline block|drain|loop TAP MAC IPV4
  *
  * block: blocking read and write, one frame after the other. drain: poll, then
- * non-blocking reads until there is nothing left. loop: waits as a VM process does,
- * by epoll for its TAP and its channel, and has a system call filter. Makes the
- * TAP, prints "ready" and runs until it is killed or its parent ends.
+ * non-blocking reads until there is nothing left. loop: waits as a VM process
+ * does, by epoll for its TAP and its channel, and has a system call filter.
+ * Makes the TAP, prints "ready" and runs until it is killed or its parent ends.
  */
 #include <arpa/inet.h>
 #include <errno.h>

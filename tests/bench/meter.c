@@ -4,8 +4,8 @@
  *
  *   meter ADDRESS SECONDS_MS PACE_US
  *
- * PACE_US 0: the next request goes out as soon as the reply is there (a flood in
- * a closed loop); else one every so often. Prints one JSON object.
+ * PACE_US 0: the next request goes out as soon as the reply is there (a flood
+ * in a closed loop); else one every so often. Prints one JSON object.
  */
 #include <arpa/inet.h>
 #include <errno.h>

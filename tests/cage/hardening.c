@@ -48,8 +48,8 @@ static uintptr_t canary(void)
 	return value;
 }
 
-/* Changes what guards its own return address, as who writes beyond a buffer does
- * on the way there, and nothing else. */
+/* Changes what guards its own return address, as who writes beyond a buffer
+ * does on the way there, and nothing else. */
 static __attribute__((noinline)) void overrun(void)
 {
 	volatile uintptr_t buffer[4];

@@ -210,8 +210,8 @@ static inline void standin_prove(struct standin *s)
 	fd_close(&s->listener_fd);
 }
 
-/* That, and LOADED, if its supervisor knows of it: its guest takes no time to be
- * there. */
+/* That, and LOADED, if its supervisor knows of it: its guest takes no time to
+ * be there. */
 static inline void standin_ready(struct standin *s)
 {
 	standin_prove(s);

@@ -2,8 +2,8 @@
 /*
  * Plays the supervisor for one kvm guest: opens what it needs, starts vmproc
  * on a channel, and shows what comes back. A driver for development: no room,
- * no identity of its own, but all filters: the supervisor's, that of set-up, and
- * what these bound.
+ * no identity of its own, but all filters: the supervisor's, that of set-up,
+ * and what these bound.
  *
  *	solo [OPTION...] VMPROC
  *	-k FILE -i FILE -a CMDLINE -m MIB -c CPUS -H (huge pages)

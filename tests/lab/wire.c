@@ -9,7 +9,8 @@
  *	wire flood to|from GUEST SECONDS small UDP frames: how many arrived
  *	wire raw PROTOCOL ADDRESS[%IF] COUNT HEX  IP packets of that protocol
  *	wire disk PATH MODE SECONDS     4 KiB or 1 MiB, O_DIRECT, one at a time
- *	wire await FILE TEXT SECONDS    until a file has the text; prints when, in
+ *	wire await FILE TEXT SECONDS    until a file has the text; prints when,
+ * in
  *	                                seconds of the monotonic clock
  *	wire now                        that clock
  */

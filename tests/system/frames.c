@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sends frames of our choice from a VM's place, as whoever has taken its process
- * over can: frames PID COUNT HEX... writes each of them so often to the TAP that
- * the process holds.
+ * Sends frames of our choice from a VM's place, as whoever has taken its
+ * process over can: frames PID COUNT HEX... writes each of them so often to the
+ * TAP that the process holds.
  */
 #include <fcntl.h>
 #include <linux/if.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of this folder share, and how a probe tells what came of it. */
+/* What the files of this folder share, and how a probe tells what came of
+ * it. */
 #ifndef VMSUP_TESTS_CAGE_PROBE_PROBE_H
 #define VMSUP_TESTS_CAGE_PROBE_PROBE_H
 

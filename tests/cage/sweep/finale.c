@@ -19,8 +19,8 @@
 
 #include "vmproc/thread.h"
 
-/* How often a generation tries to steal, if it isn't caught: below what makes its
- * log a flood. */
+/* How often a generation tries to steal, if it isn't caught: below what makes
+ * its log a flood. */
 #define TRIES   500
 #define HUNG_NS 20000000U
 

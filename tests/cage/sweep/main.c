@@ -4,18 +4,19 @@
  * plausible arguments, on every descriptor that it has.
  *
  * Theory of operation: a call may block or end the process. So each generation
- * of the VM does one line of the sweep, a system call with its sets of arguments,
- * and ends; which one, its number says: nothing else is the same in the next.
- * The supervisor starts it anew until all are done, and from then on it behaves.
- * A line that blocks costs the time that a VM has to be ready or to answer. What
- * stands behind a call that blocked or killed isn't done: so lines begin at
- * another of their sets with each seed, and in a whole sweep several times.
+ * of the VM does one line of the sweep, a system call with its sets of
+ * arguments, and ends; which one, its number says: nothing else is the same in
+ * the next. The supervisor starts it anew until all are done, and from then on
+ * it behaves. A line that blocks costs the time that a VM has to be ready or to
+ * answer. What stands behind a call that blocked or killed isn't done: so lines
+ * begin at another of their sets with each seed, and in a whole sweep several
+ * times.
  *
- * The VM's name says what is done: "early-SEED" between START and READY, where the
- * list of the set-up bounds it; "late-SEED" after READY, where a refused call
- * kills; each with "kvm-" in front for VMs of that guest, and "-whole" behind for
- * all instead of a sample. "kvm-thief" tries one thing alone, a hundred times. Any
- * other name behaves well.
+ * The VM's name says what is done: "early-SEED" between START and READY, where
+ * the list of the set-up bounds it; "late-SEED" after READY, where a refused
+ * call kills; each with "kvm-" in front for VMs of that guest, and "-whole"
+ * behind for all instead of a sample. "kvm-thief" tries one thing alone, a
+ * hundred times. Any other name behaves well.
  *
  *	sweep --length NAME     in so many generations the sweep is done
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The lines of the sweep, in order, and which generation does which: first every
- * number there may be, then the calls that have arguments of their own, then
- * those that do one thing or another by a number.
+ * The lines of the sweep, in order, and which generation does which: first
+ * every number there may be, then the calls that have arguments of their own,
+ * then those that do one thing or another by a number.
  */
 #include "tests/cage/sweep/sweep.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Calls that do this or that by a number, a line for each: ioctl's requests that
- * its descriptors know, options of sockets, prctl's. Those that would last
+ * Calls that do this or that by a number, a line for each: ioctl's requests
+ * that its descriptors know, options of sockets, prctl's. Those that would last
  * longest have an argument that does the most harm.
  */
 #include "tests/cage/sweep/sweep.h"

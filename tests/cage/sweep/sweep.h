@@ -10,7 +10,8 @@
 
 #include "tests/cage/standin.h"
 
-/* Numbers of system calls that are tried, whether there is such a call or not. */
+/* Numbers of system calls that are tried, whether there is such a call or
+ * not. */
 #define LAST_NUMBER 600
 /* What is written, and where, by calls that could make a file grow. */
 #define MUCH (1L << 20)

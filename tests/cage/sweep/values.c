@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the tokens of a pattern stand for, and the calls that result: the product
- * of all its tokens' values.
+ * What the tokens of a pattern stand for, and the calls that result: the
+ * product of all its tokens' values.
  */
 #include "tests/cage/sweep/sweep.h"
 

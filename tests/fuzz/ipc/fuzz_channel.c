@@ -4,8 +4,8 @@
  * which bytes come, how many descriptors beside them and in how many control
  * messages, and what the kernel is to add, for the peer may hold the receiving
  * socket as well. A packet is taken if and only if the table of messages says
- * so, as it was sent; and whatever becomes of it, no descriptor is left over and
- * none is closed that was ours.
+ * so, as it was sent; and whatever becomes of it, no descriptor is left over
+ * and none is closed that was ours.
  */
 #include <fcntl.h>
 #include <stdio.h>

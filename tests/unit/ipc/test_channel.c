@@ -172,8 +172,8 @@ static void what_is_not_in_the_table_is_refused(void **state)
 	assert_string_equal(fault.text, "message too long");
 }
 
-/* What the kernel adds to a message if the receiving socket asks for it: headers
- * before Linux 6.5 lack the second. */
+/* What the kernel adds to a message if the receiving socket asks for it:
+ * headers before Linux 6.5 lack the second. */
 static const struct {
 	const char *name;
 	int option;

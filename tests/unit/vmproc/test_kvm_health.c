@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Whether the watchdog is told the truth: of a disk that is slow, and of a thread
- * that is stuck. The host's calls are ours here, to take as long as we like. */
+/* Whether the watchdog is told the truth: of a disk that is slow, and of a
+ * thread that is stuck. The host's calls are ours here, to take as long as we
+ * like. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The ports by which a guest ends: what it asks for, and what it reads there. */
+/* The ports by which a guest ends: what it asks for, and what it reads
+ * there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +46,8 @@ static void panic(void **state)
 	assert_int_equal(out(PORT_PANIC, 2), SHUTDOWN_NONE);
 }
 
-/* Linux, reboot=k: waits until bit 1 is clear, up to 65,536 reads, ten times. */
+/* Linux, reboot=k: waits until bit 1 is clear, up to 65,536 reads, ten
+ * times. */
 static void keyboard_controller(void **state)
 {
 	(void)state;

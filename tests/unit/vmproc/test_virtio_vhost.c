@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* What the process does about queues that vhost-net serves, and about those that
- * it gives back. The kernel's part is ours here: it takes every request, moves
- * nothing, and says that it stopped where it began. */
+/* What the process does about queues that vhost-net serves, and about those
+ * that it gives back. The kernel's part is ours here: it takes every request,
+ * moves nothing, and says that it stopped where it began. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -27,7 +27,8 @@
 
 #define DRIVER_FN static inline __attribute__((unused))
 
-/* RAM with a hole: the second part begins where no first part's address ends. */
+/* RAM with a hole: the second part begins where no first part's address
+ * ends. */
 #ifndef RAM_LOW
 #define RAM_LOW  (4 * MIB)
 #define RAM_HIGH (1 * MIB)

@@ -2,8 +2,9 @@
 /*
  * Kernel images as "start" and "run" look at them, with root's rights and no
  * cage: taken or refused with a reason, and nothing read but what is there
- * (AddressSanitizer watches). What is taken with some memory is taken with more;
- * what is refused for want of memory is taken with as much as the reason says.
+ * (AddressSanitizer watches). What is taken with some memory is taken with
+ * more; what is refused for want of memory is taken with as much as the reason
+ * says.
  */
 #include <stdio.h>
 #include <sys/mman.h>

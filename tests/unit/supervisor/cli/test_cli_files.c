@@ -129,7 +129,8 @@ static void a_whole_bzimage_only(void **state)
 		write_file("kernel", image, length);
 		refused(length < 0x300 ? "kernel" : "truncated");
 	}
-	/* its size is told in units of 16 bytes: the last may be a part of one */
+	/* its size is told in units of 16 bytes: the last may be a part of
+	 * one */
 	write_file("kernel", image, sizeof(image) - 15);
 	opens();
 	fd_close(&machine->kernel_fd);

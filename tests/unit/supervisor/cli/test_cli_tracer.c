@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Filters read from the kernel: which is which, and what becomes of who is read. */
+/* Filters read from the kernel: which is which, and what becomes of who is
+ * read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -29,7 +29,8 @@
 #include "supervisor/control/control.h"
 #include "supervisor/control/control_save.h"
 
-/* More turns than any condition here takes; each waits a millisecond at most. */
+/* More turns than any condition here takes; each waits a millisecond at
+ * most. */
 #define MAX_TURNS 20000
 #define MAX_KEPT  256
 

@@ -285,7 +285,8 @@ static void processes_of_an_earlier_build_are_taken_over(void **state)
 	uids_uninit(&other);
 }
 
-/* An upgrade from an earlier build goes on with the descriptor that it shares. */
+/* An upgrade from an earlier build goes on with the descriptor that it
+ * shares. */
 static void a_shared_descriptor_is_replaced(void **state)
 {
 	static const uid_t all[] = { FIRST, FIRST + 1 };

@@ -124,8 +124,8 @@ static void never_less_often_than_the_watchdog_bears(void **state)
 	assert_in_range(answered_in(20000, 0), 18, 20);
 }
 
-/* As at a busy one: a heartbeat and the watchdog's time after the last answer, and
- * what the grid and the steps between two looks add. */
+/* As at a busy one: a heartbeat and the watchdog's time after the last answer,
+ * and what the grid and the steps between two looks add. */
 static void a_hang_in_a_quiet_time_is_noticed_as_early(void **state)
 {
 	uint64_t answered_ns;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The protocol: what a VM process may say, in which state, and what it costs. */
+/* The protocol: what a VM process may say, in which state, and what it
+ * costs. */
 #include "tests/unit/supervisor/life/protocol_fixture.h"
 
 #include "supervisor/vm/vm_state.h"

@@ -390,8 +390,8 @@ static void a_tap_that_is_gone_is_told(void **state)
 
 #define FORWARDED "bridge fdb show dev vmtap1 | grep -q 02:76:6d:73:00:01"
 
-/* A TAP that had a sibling's MAC, if only for a moment, has cut the sibling off:
- * the bridge forgets where that lives. */
+/* A TAP that had a sibling's MAC, if only for a moment, has cut the sibling
+ * off: the bridge forgets where that lives. */
 static void a_siblings_entry_is_put_back(void **state)
 {
 	uint8_t own_mac[6];
