@@ -105,7 +105,7 @@ enum msg_type {
 enum fd_role {
 	FD_ROLE_CHANNEL, /* the process is born with it */
 	FD_ROLE_TAP,
-	FD_ROLE_FILTER, /* sealed memfd: the stage 2 program, struct sock_filter[] */
+	FD_ROLE_FILTER, /* sealed memfd: stage 2, struct sock_filter[] */
 	/* Kept for the next supervisor, never used by the VM process itself: */
 	FD_ROLE_ADOPT, /* the supervisor's end of the channel */
 	FD_ROLE_UIDS, /* the file whose locks say which uids are in use */

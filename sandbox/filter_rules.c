@@ -218,7 +218,7 @@ static const struct filter_rule setup_rules[] = {
 		O_RDWR | O_NONBLOCK), /* TAP, console: nobody waits */
 	WATCH_CHANNEL(EPOLL_CTL_ADD), /* what they watch: the channel */
 	WATCH(EPOLL_CTL_ADD, TAP), /* the same; kvm's list has eventfds */
-	ANY(close), /* the message's copy of a descriptor, and what has served */
+	ANY(close), /* a message's descriptor, and what has served */
 	IOCTL(TUNGETIFF), /* whether the TAP is one, and of which kind */
 	PIN_TWO(ioctl, 1, TUNSETOFFLOAD, 2, 0), /* none: any change of them is
 						 * news for the whole host */

@@ -53,8 +53,7 @@ static uintptr_t page_above(uintptr_t address)
 /* ENOMEM, there is a gap within, comes after all the rest is done. */
 static void advise(const struct range *range, int advice)
 {
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): it comes from the
-	 * loader */
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): the loader's */
 	void *begin = (void *)range->begin;
 
 	if (range->end > range->begin)

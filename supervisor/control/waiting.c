@@ -46,6 +46,7 @@ struct call *waiting_end(struct waiting *waiting)
 void waiting_reply(struct call_list *list, json_t *parameters)
 {
 	while (!LIST_EMPTY(list))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 		call_reply(waiting_end(LIST_FIRST(list)),
 			   json_incref(parameters));
 	json_decref(parameters);
@@ -54,5 +55,6 @@ void waiting_reply(struct call_list *list, json_t *parameters)
 void waiting_fail(struct call_list *list, const char *message)
 {
 	while (!LIST_EMPTY(list))
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): unlinked */
 		call_failed(waiting_end(LIST_FIRST(list)), message);
 }

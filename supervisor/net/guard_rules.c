@@ -143,7 +143,7 @@ struct rule {
 static const struct rule rules[] = {
 	{ FRAMES, IPV4, PROTOCOL(0x0800) }, /* judged further */
 	{ FRAMES, IPV6, PROTOCOL(0x86dd) }, /* judged further */
-	{ FRAMES, HIDE, PROTOCOL(0x8100) }, /* a second tag: hosts remove tags of VLAN 0 */
+	{ FRAMES, HIDE, PROTOCOL(0x8100) }, /* hosts remove tags of VLAN 0 */
 	{ FRAMES, HIDE, PROTOCOL(0x88a8) }, /* the same, of 802.1ad */
 	{ FRAMES, LLC, PROTOCOL(0x0004) }, /* may hide an Ethernet type */
 	/* other frames pass: ARP, RARP, EAPOL, all that deceive no host */
@@ -171,27 +171,29 @@ static const struct rule rules[] = {
 	{ ICMP4, HIDE, ALWAYS }, /* a first fragment without type */
 
 	{ IGMP, PASS, LATER_FRAGMENT4 }, /* the first has the type */
-	{ IGMP, DROP + GUARD_MLD_QUERY, TYPE(0x11) }, /* of any version, RFC 3376 */
+	{ IGMP, DROP + GUARD_MLD_QUERY, TYPE(0x11) }, /* RFC 3376, any */
 	{ IGMP, PASS, HAS_TYPE }, /* reports */
 	{ IGMP, HIDE, ALWAYS }, /* a first fragment without type */
 
 	{ IPV6, PASS, NEXT(IPPROTO_TCP) }, /* most frames: decided at once */
 	{ IPV6, ICMP6, NEXT(IPPROTO_ICMPV6) }, /* MLD, routers, redirects */
 	{ IPV6, UDP6, NEXT(IPPROTO_UDP) }, /* DHCPv6 */
-	{ IPV6, FRAGMENTS6, IS_FRAGMENT }, /* before further headers are judged */
+	{ IPV6, FRAGMENTS6, IS_FRAGMENT }, /* before other headers */
 	{ IPV6, ICMP6, CARRIES(IPPROTO_ICMPV6) }, /* after other headers */
 	{ IPV6, UDP6, CARRIES(IPPROTO_UDP) }, /* the same */
-	{ IPV6, PASS, HEADERS_END }, /* any other; a host that takes AH or ESP has the key */
+	{ IPV6, PASS, HEADERS_END }, /* any other; AH, ESP need a key */
 	{ IPV6, HIDE, ALWAYS }, /* the headers are cut off */
 
 	/* in a short frame, the kernel reads the padding, where a host reads
 	 * the next fragment */
-	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_HOPOPTS) }, /* it may continue in the next fragment */
+	/* these may continue in the next fragment */
+	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_HOPOPTS) },
 	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_ROUTING) }, /* the same */
 	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_FRAGMENT) }, /* the same */
 	{ FRAGMENTS6, HIDE, FRAGMENT_OF(IPPROTO_DSTOPTS) }, /* the same */
-	{ FRAGMENTS6, PASS, LATER_FRAGMENT6 }, /* the first has ports, or type */
-	{ FRAGMENTS6, ICMP6, FRAGMENT_OF(IPPROTO_ICMPV6) }, /* it has 8 bytes, or no host takes it */
+	{ FRAGMENTS6, PASS, LATER_FRAGMENT6 }, /* not the first */
+	/* it has 8 bytes, or no host takes it */
+	{ FRAGMENTS6, ICMP6, FRAGMENT_OF(IPPROTO_ICMPV6) },
 	{ FRAGMENTS6, UDP6, FRAGMENT_OF(IPPROTO_UDP) }, /* the same */
 	/* other fragments pass, as whole packets do */
 

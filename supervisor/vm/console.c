@@ -142,9 +142,10 @@ static void take_output(struct vm *vm, const char *bytes, size_t length)
 	for (size_t i = 0; i < length; i++)
 		console->ring[console->written++ % CONSOLE_KEPT_BYTES] =
 			bytes[i];
-	LIST_FOREACH(watcher, &console->watchers, entry)
-	if (call_has_space(watcher->call))
-		call_more(watcher->call, data_json(bytes, length));
+	for (watcher = LIST_FIRST(&console->watchers); watcher;
+	     watcher = LIST_NEXT(watcher, entry))
+		if (call_has_space(watcher->call))
+			call_more(watcher->call, data_json(bytes, length));
 	add_to_lines(vm, bytes, length);
 	end_lines(vm);
 }

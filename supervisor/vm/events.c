@@ -57,8 +57,8 @@ void events_add(struct events *events, const struct vm *vm, const char *name,
 	event->pid = vm->process.pid_fd >= 0 ? vm->process.pid : 0;
 	snprintf(event->detail, sizeof(event->detail), "%s",
 		 detail ? detail : "");
-	LIST_FOREACH(waiting, &events->listeners, entry)
-	{
+	for (waiting = LIST_FIRST(&events->listeners); waiting;
+	     waiting = LIST_NEXT(waiting, entry)) {
 		struct listener *l = (struct listener *)waiting;
 		json_t *message = NULL;
 
@@ -123,8 +123,8 @@ void events_log(struct events *events, const char *vm,
 {
 	struct waiting *waiting;
 
-	LIST_FOREACH(waiting, &events->followers, entry)
-	{
+	for (waiting = LIST_FIRST(&events->followers); waiting;
+	     waiting = LIST_NEXT(waiting, entry)) {
 		struct listener *l = (struct listener *)waiting;
 		json_t *message = NULL;
 

@@ -26,8 +26,8 @@ static struct ping_call *find_call(const struct vm *vm, uint32_t id)
 {
 	struct waiting *waiting;
 
-	LIST_FOREACH(waiting, &vm->ping_calls, entry)
-	{
+	for (waiting = LIST_FIRST(&vm->ping_calls); waiting;
+	     waiting = LIST_NEXT(waiting, entry)) {
 		struct ping_call *call = (struct ping_call *)waiting;
 
 		if (call->id == id)

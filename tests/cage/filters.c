@@ -334,7 +334,7 @@ static void add_calls(void)
 			__VA_ARGS__ \
 		}                   \
 	}
-#define HIGH    (1L << 32) /* where the kernel doesn't look, and a filter does */
+#define HIGH    (1L << 32) /* a filter looks there, the kernel doesn't */
 #define MAP     (MAP_PRIVATE | MAP_ANONYMOUS)
 #define CHANNEL PROTO_CHANNEL_FD
 /* A process that can't be. */

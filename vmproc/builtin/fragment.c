@@ -5,9 +5,9 @@
  * There are a few slots, each with a buffer for the longest datagram and a bit
  * for each 8 bytes of it. A fragment that overlaps another one ends its
  * datagram, and the fragments of it that still come are refused (RFC 5722, here
- * for IPv4 as well). An exact duplicate alone is dropped (RFC 8200 §4.5). A new
- * datagram always gets a slot: the oldest of its own source, if that source has
- * its share of slots, else the oldest of all. The frames of a datagram that
+ * for IPv4 as well). An exact duplicate alone is dropped (RFC 8200 §4.5). A
+ * new datagram always gets a slot: the oldest of its own source, if that source
+ * has its share of slots, else the oldest of all. The frames of a datagram that
  * ends unanswered are counted as drops then.
  */
 #include "vmproc/builtin/fragment.h"

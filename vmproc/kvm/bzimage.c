@@ -86,7 +86,7 @@ static int check_header(struct boot_state *state,
 		return image_refuse(
 			state, "the kernel is truncated: %llu bytes of %llu",
 			(unsigned long long)state->boot->kernel_bytes,
-			(unsigned long long)(setup_bytes(header) + bytes));
+			(unsigned long long)setup_bytes(header) + bytes);
 	return 0;
 }
 

@@ -51,7 +51,7 @@ static int some_fd = -1;
 
 /* What the receiving socket may ask the kernel to add to each packet. */
 static const int options[] = {
-	SO_PASSCRED, 76, /* SO_PASSPIDFD: a descriptor; headers before Linux 6.5 lack it */
+	SO_PASSCRED, 76, /* SO_PASSPIDFD: new in Linux 6.5 */
 	SO_PASSSEC,  SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL, SO_TIMESTAMPING,
 };
 /* Those that add something to each packet, on this kernel. */

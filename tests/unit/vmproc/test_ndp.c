@@ -82,7 +82,8 @@ static void answers_for_its_own_addresses(void **state)
 	assert_advertised(GUEST_IP6, PEER_LL, peer_mac, SOLICITED | OVERRIDE);
 }
 
-/* RFC 4862 §5.4.3: one who looks for duplicates has no address to answer to. */
+/* RFC 4862 §5.4.3: one who looks for duplicates has no address to answer
+ * to. */
 static void defends_its_addresses(void **state)
 {
 	(void)state;

@@ -131,7 +131,7 @@ static void one_is_answered_and_the_others_wait(void **state)
 	expect_number(&first, 1, false);
 	expect_silence(&second);
 	/* ended: a hang-up finds nothing of it */
-	call = waiting_end(LIST_FIRST(&list));
+	waiting_end(LIST_FIRST(&list));
 	peer_close(&second);
 	peer_close(&first);
 	wait_for_clients(0);
