@@ -456,15 +456,21 @@ static int start_privileged(struct supervisor *supervisor,
 	return error;
 }
 
-static int start_all(struct supervisor *supervisor,
-		     const struct supervisor_options *options, int *starter_fd)
+int start_loop(struct supervisor *supervisor)
 {
 	int error = loop_init(&supervisor->host.loop);
 
-	if (!error)
-		error = signals_open(&supervisor->host.loop,
-				     &supervisor->signal_source,
-				     supervisor_on_signal, supervisor);
+	if (error)
+		return error;
+	return signals_open(&supervisor->host.loop, &supervisor->signal_source,
+			    supervisor_on_signal, supervisor);
+}
+
+static int start_all(struct supervisor *supervisor,
+		     const struct supervisor_options *options, int *starter_fd)
+{
+	int error = start_loop(supervisor);
+
 	if (!error)
 		error = start_privileged(supervisor, options);
 	if (!error)

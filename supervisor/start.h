@@ -12,6 +12,8 @@ void start_preset(struct supervisor *supervisor, struct config *config);
 /* Makes log lines go to the run directory's log, once the log is open. */
 void start_logging(struct supervisor *supervisor);
 
+/* The event loop, and signals in it. 0 or -errno. */
+int start_loop(struct supervisor *supervisor);
 /* Each 0 or -errno, logged. */
 int start_proc(struct supervisor *supervisor);
 int start_filters(struct supervisor *supervisor);

@@ -232,12 +232,8 @@ static void lower_program(struct supervisor *supervisor)
 
 static int take_over(struct supervisor *supervisor, const json_t *document)
 {
-	int error = loop_init(&supervisor->host.loop);
+	int error = start_loop(supervisor);
 
-	if (!error)
-		error = signals_open(&supervisor->host.loop,
-				     &supervisor->signal_source,
-				     supervisor_on_signal, supervisor);
 	if (!error)
 		error = start_proc(supervisor);
 	if (!error)

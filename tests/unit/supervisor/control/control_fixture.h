@@ -481,6 +481,19 @@ static inline void wait_for_kept(unsigned int wanted)
 	assert_int_equal(test.kept_count, wanted);
 }
 
+/* A call of that client, which nobody has answered yet; rest: as of
+ * peer_call(). */
+static inline struct call *kept_call(struct peer *peer, const char *rest)
+{
+	struct call *call;
+
+	peer_call(peer, "io.vmsup.Keep", rest);
+	wait_for_kept(1);
+	call = test.kept[--test.kept_count];
+	call->gone = NULL;
+	return call;
+}
+
 static inline void wait_for_clients(unsigned int wanted)
 {
 	for (int i = 0; i < MAX_TURNS && counts().clients != wanted; i++)

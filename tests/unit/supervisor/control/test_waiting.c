@@ -17,21 +17,9 @@ static void on_release(struct waiting *waiting)
 	released += (unsigned int)((struct numbered *)waiting)->number;
 }
 
-/* A call of that client, which nobody has answered yet. */
-static struct call *kept_call(struct peer *peer)
-{
-	struct call *call;
-
-	peer_call(peer, "io.vmsup.Keep", "");
-	wait_for_kept(1);
-	call = test.kept[--test.kept_count];
-	call->gone = NULL;
-	return call;
-}
-
 static struct numbered *add(struct peer *peer, int number)
 {
-	struct call *call = kept_call(peer);
+	struct call *call = kept_call(peer, "");
 	struct numbered *numbered = waiting_add(&list, call, sizeof(*numbered));
 
 	assert_non_null(numbered);

@@ -170,17 +170,6 @@ static void the_last_words_are_taken(void **state)
 			    "Kernel panic\r\n[generation 2]\r\nagain\n");
 }
 
-static struct call *kept_call(struct peer *peer, const char *rest)
-{
-	struct call *call;
-
-	peer_call(peer, "io.vmsup.Keep", rest);
-	wait_for_kept(1);
-	call = test.kept[--test.kept_count];
-	call->gone = NULL;
-	return call;
-}
-
 static void expect_data(struct peer *peer, const char *text)
 {
 	json_t *message = peer_next(peer);

@@ -178,17 +178,6 @@ static void too_many_are_a_violation(void **state)
 	assert_non_null(strstr(wrong, "too many"));
 }
 
-static struct call *kept_call(struct peer *peer)
-{
-	struct call *call;
-
-	peer_call(peer, "io.vmsup.Keep", "");
-	wait_for_kept(1);
-	call = test.kept[--test.kept_count];
-	call->gone = NULL;
-	return call;
-}
-
 static void who_waits_is_answered(void **state)
 {
 	struct peer peers[3] = { peer_adopted(0), peer_adopted(0),
@@ -197,7 +186,7 @@ static void who_waits_is_answered(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++)
-		counters_call(&vm, kept_call(&peers[i]));
+		counters_call(&vm, kept_call(&peers[i], ""));
 	assert_true(was_asked());
 	assert_false(was_asked());
 	peer_close(&peers[1]); /* in the middle of the list */
@@ -211,7 +200,7 @@ static void who_waits_is_answered(void **state)
 			"a"));
 		json_decref(message);
 	}
-	counters_call(&vm, kept_call(&peers[0]));
+	counters_call(&vm, kept_call(&peers[0], ""));
 	counters_abandon(&vm);
 	expect_error(&peers[0], "io.vmsup.Failed", NULL, NULL);
 	peer_close(&peers[0]);
