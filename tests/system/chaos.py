@@ -49,7 +49,7 @@ PING_ANSWER_S = 5  # or never: the machine may stand still
 VMS_MAX = 7
 SHORTEST_S = 0.004
 # What a supervisor may have open beside what its VMs cost.
-FIXED_FDS_MAX = 26
+FIXED_FDS_MAX = 26 + 2 * 16  # of these, the slots of sandbox/handoff.h
 
 
 class Wrong(Exception):
