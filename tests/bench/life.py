@@ -11,7 +11,7 @@ from instance import CONFIG_RESTLESS, Control, Failed, Instance
 
 SMALL, MIDDLE, LARGE = 10, 100, 1000
 KILLED_VMS = 50
-SETTLE_S = 2
+SETTLE_S = 8  # guests speak at first, and are asked less often after that
 
 
 def field_kib(path, name):
