@@ -211,6 +211,19 @@ proc_field() {
 	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"
 }
 
+# It has ended; whose child it is by now may not have looked yet.
+gone() {
+	[[ ! -d /proc/$1 || $(proc_field "$1" State) == Z* ]]
+}
+
+# Kills the supervisor, and waits for its end.
+crash() {
+	local pid
+	pid=$(supervisor_pid)
+	kill -KILL "$pid"
+	wait_until 60 gone "$pid"
+}
+
 # vm_has NAME FILTER TEXT: whether the filter prints that text.
 vm_has() {
 	[[ $(vm_get "$1" "$2" 2>/dev/null) == "$3" ]]

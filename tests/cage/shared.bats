@@ -111,14 +111,6 @@ talks() {
 	done
 }
 
-# Kills the supervisor, and waits for its end.
-crash() {
-	local pid
-	pid=$(supervisor_pid)
-	kill -KILL "$pid"
-	wait_until 20 test ! -d "/proc/$pid"
-}
-
 # ---- the channel
 
 @test "what the kernel would add to messages ends the process, and adds nothing" {

@@ -112,10 +112,6 @@ attacks() {
 	vm_is vhost ".generation == 1 and .stats.drops.tx_drop_ra == $((ra + 5))"
 }
 
-gone() {
-	[[ ! -e /proc/$1 ]]
-}
-
 # A kernel before 6.9 has no table that is its owner's alone.
 @test "a firewall that is loaded anew takes it away from nobody" {
 	need nft

@@ -69,13 +69,6 @@ comes_back() {
 	}
 }
 
-crash() {
-	local pid
-	pid=$(supervisor_pid)
-	kill -9 "$pid"
-	wait_until 60 gone "$pid"
-}
-
 @test "guests of the oldest build: upgrade, kill -9, crash, adoption, kill -9" {
 	before=$(guest_identities)
 	pinged_slowly vmsup upgrade

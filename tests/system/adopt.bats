@@ -21,19 +21,6 @@ teardown() {
 	lab_down
 }
 
-# It has ended; whose child it is by now may not have looked yet.
-gone() {
-	[[ ! -d /proc/$1 || $(proc_field "$1" State) == Z* ]]
-}
-
-# Kills the supervisor, and waits for its end.
-crash() {
-	local pid
-	pid=$(supervisor_pid)
-	kill -9 "$pid"
-	wait_until 20 gone "$pid"
-}
-
 # says TEXT COMMAND...: it succeeds, and says that.
 says() {
 	local text=$1

@@ -163,10 +163,6 @@ as_nobody() {
 	vm_has vm0 .generation 1
 }
 
-gone() {
-	[ ! -d "/proc/$1" ]
-}
-
 @test "output that can't be written is a failure" {
 	vmsup start --vms 1
 	run inside sh -c "'$LAB/bin/vmsup' status >/dev/full"

@@ -188,10 +188,6 @@ heard_more() {
 	[ "$(of_ours)" = 0 ]
 }
 
-gone() {
-	[[ ! -e /proc/$1 ]]
-}
-
 # lab_vm_pid NAME: while there is no supervisor to ask.
 lab_vm_pid() {
 	jq -r .vm.process.pid "$LAB/run/state/vm-$1.json"

@@ -58,13 +58,6 @@ saved() {
 	vmsup status --json | jq -e '.supervisor.state_error == null' >/dev/null
 }
 
-crash() {
-	local pid
-	pid=$(supervisor_pid)
-	kill -KILL "$pid"
-	wait_until 20 test ! -d "/proc/$pid"
-}
-
 @test "run: fails with the reason and the remedy, and leaves nothing" {
 	local links files
 	vmsup start --vms 1

@@ -211,10 +211,6 @@ jumbo() {
 	nothing_left
 }
 
-gone() {
-	[ ! -d "/proc/$1" ]
-}
-
 @test "a supervisor that was held up doesn't blame its VMs" {
 	configured 'defaults = { timeouts = { heartbeat = 0.1; watchdog = 1.5;
 		abort = 0.2; }; };'

@@ -21,18 +21,6 @@ teardown() {
 	lab_down
 }
 
-# It has ended; whose child it is by now may not have looked yet.
-gone() {
-	[[ ! -d /proc/$1 || $(proc_field "$1" State) == Z* ]]
-}
-
-crash() {
-	local pid
-	pid=$(supervisor_pid)
-	kill -9 "$pid"
-	wait_until 20 gone "$pid"
-}
-
 # begins VM...: they are READY, and no more.
 begins() {
 	local vm

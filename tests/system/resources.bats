@@ -198,10 +198,6 @@ refused_for_fds() {
 	vm_has vm0 .generation 1
 }
 
-gone() {
-	[[ ! -d /proc/$1 ]]
-}
-
 @test "a hard limit too low for that many VMs is refused at the start" {
 	run inside bash -c "ulimit -n 300; exec '$LAB/bin/vmsup' start --vms 100"
 	[ "$status" = 1 ]

@@ -129,10 +129,6 @@ answer() {
 	done
 }
 
-gone() {
-	[[ ! -d /proc/$1 || $(proc_field "$1" State) == Z* ]]
-}
-
 # Nobody spoke who isn't the main process. Where systemd was late, an upgrade was
 # over when it heard of the guard: then the guard's word comes to nothing, and
 # the main process is what it was.

@@ -53,13 +53,6 @@ all_come_back() {
 	answers 0.2 0.3 0.4 0.5
 }
 
-crash() {
-	local pid
-	pid=$(supervisor_pid)
-	kill -9 "$pid"
-	wait_until 20 gone "$pid"
-}
-
 @test "upgrade: no ping lost, the same processes; who dies then comes back" {
 	four_old_vms
 	pinged vmsup upgrade

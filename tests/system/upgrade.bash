@@ -134,10 +134,6 @@ running() {
 	vm_has "$1" .state running
 }
 
-gone() {
-	[ ! -d "/proc/$1" ]
-}
-
 # install_previous [COMMIT]: what is to be started is that commit's, or the oldest
 # one's that upgrades are promised from; see tests/previous. It is in $PREVIOUS.
 install_previous() {

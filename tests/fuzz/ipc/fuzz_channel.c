@@ -16,25 +16,12 @@
 #include "ipc/ancillary.h"
 #include "ipc/channel.h"
 #include "ipc/fd.h"
-
-#define CHECK(true_or_abort)                                       \
-	do {                                                       \
-		if (!(true_or_abort)) {                            \
-			fprintf(stderr, "not true: %s, line %d\n", \
-				#true_or_abort, __LINE__);         \
-			abort();                                   \
-		}                                                  \
-	} while (0)
+#include "tests/fuzz/input.h"
 
 #define GENERATION 7
 /* More of each than the channel has room for. */
 #define FDS_MAX   20
 #define BYTES_MAX (2 * sizeof(union msg))
-
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
 
 struct sent {
 	union {

@@ -9,23 +9,10 @@
 #include <stdio.h>
 
 #include "ipc/log.h"
+#include "tests/fuzz/input.h"
 #include "tests/unit/vmproc/host.h"
 
-#define CHECK(true_or_abort)                                       \
-	do {                                                       \
-		if (!(true_or_abort)) {                            \
-			fprintf(stderr, "not true: %s, line %d\n", \
-				#true_or_abort, __LINE__);         \
-			abort();                                   \
-		}                                                  \
-	} while (0)
-
 #define STEPS_MAX 400
-
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
 
 static struct run {
 	struct input input;

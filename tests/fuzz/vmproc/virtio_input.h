@@ -10,31 +10,18 @@
 
 #include <linux/virtio_config.h>
 #include <poll.h>
-#include <stdio.h>
+
+#include "tests/fuzz/input.h"
 
 #define RAM_LOW    (512 * KIB)
 #define RAM_HIGH   (64 * KIB)
 #define RING_BYTES 0x1000ULL
 #include "tests/unit/vmproc/virtio_driver.h"
 
-#define CHECK(true_or_abort)                                       \
-	do {                                                       \
-		if (!(true_or_abort)) {                            \
-			fprintf(stderr, "not true: %s, line %d\n", \
-				#true_or_abort, __LINE__);         \
-			abort();                                   \
-		}                                                  \
-	} while (0)
-
 /* Far more than any device needs for what queues of 64 hold. */
 #define TURNS_MAX   4096
 #define ACTIONS_MAX 256
 #define QUEUE_SIZE  64
-
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
 
 static inline uint8_t take(struct input *input)
 {
