@@ -58,5 +58,5 @@ do_setup() {
 @test "an unknown purpose is a usage error" {
 	do_setup nonsense
 	[ "$status" = 2 ]
-	[[ $output == *"build|tour|test"* ]]
+	[[ $output == *"build|tour|system|test"* ]]
 }
