@@ -11,18 +11,14 @@
  *   process.
  * - A vCPU thread has the list of its process and a narrower one on top. A call
  *   that only the narrower list refuses gets ENOSYS. A process has one
- * listener,
- *   that of the wider list; TRACE, as below, doesn't silence it.
+ *   listener, that of the wider list; TRACE, as below, doesn't silence it.
  * - In a VM process that isn't set up yet, which has the list of set-up, the
- * call
- *   gets ENOSYS. Filters add up, so the list of set-up has all calls of the
- * later
- *   list.
+ *   call gets ENOSYS. Filters add up, so the list of set-up has all calls of
+ *   the later list.
  * - In the supervisor, the call gets ENOSYS, by SECCOMP_RET_TRACE without a
  *   tracer. SECCOMP_RET_ERRNO would be the plain way. But VM processes inherit
  *   this filter, and where filters disagree ERRNO comes before USER_NOTIF: a
- * call
- *   would be refused without the supervisor's knowledge. TRACE comes after
+ *   call would be refused without the supervisor's knowledge. TRACE comes after
  *   USER_NOTIF.
  *
  * The kernel decides on a call without pinned arguments by its bitmap of calls,

@@ -51,7 +51,8 @@ void handoff_close(struct handoff *handoff)
 	}
 }
 
-/* The descriptor that waits there isn't taken by a look without room for it. */
+/* Whether the slot is empty. A look that has no room for a descriptor leaves it
+ * in the message. */
 static bool is_taken(const struct handoff *handoff, int slot)
 {
 	char byte;

@@ -11,7 +11,7 @@
  * to copy each page that it writes to afterwards, and what the supervisor has
  * on its heap was never in any VM process, not even before its exec.
  *
- * What can't be told or marked is copied, as ever.
+ * Memory that belongs to none of these is copied, as by any fork.
  */
 #include "sandbox/inherit.h"
 
@@ -50,7 +50,8 @@ static uintptr_t page_above(uintptr_t address)
 	return page_below(address + (uintptr_t)sysconf(_SC_PAGESIZE) - 1);
 }
 
-/* ENOMEM, there is a gap within, comes after all the rest is done. */
+/* A gap within the range is no matter: the kernel does the rest of the range,
+ * and says ENOMEM at its end. */
 static void advise(const struct range *range, int advice)
 {
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr): the loader's */
@@ -78,9 +79,9 @@ static struct range range_of(const struct dl_phdr_info *object)
 	return range;
 }
 
-/* Libraries that the program names, and what these use: but for what stage 1
- * runs, which is the C library's. Another one that stands in for a function of
- * the C library's, as one that is loaded before it may, stays as well. */
+/* Whether stage 1 uses that object: the program, the loader, the kernel's own,
+ * or the C library. A library that replaces one of these functions of the C
+ * library (LD_PRELOAD) counts as well. */
 static bool is_needed(const struct range *range)
 {
 	static const struct {
